@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "servicedesk-responder",
+    products: [
+        .executable(name: "servicedesk-responder", targets: ["servicedesk-responder"]),
+        .executable(name: "servicedeskctl", targets: ["servicedeskctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        module("Bytes"),
+        module("EventLoop", ["CLinux"]),
+        module("RESP", ["Bytes"]),
+        module("JSON", ["Bytes"]),
+        module("FastCGI", ["Bytes", "EventLoop", "CFastCGI", "CLinux"]),
+        module("Redis", ["Bytes", "RESP", "EventLoop"]),
+        module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
+        .executableTarget(
+            name: "servicedesk-responder",
+            dependencies: ["Bytes", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "servicedeskctl",
+            dependencies: [
+                "Bytes", "Webhook", "Redis", "RESP", "JSON", "EventLoop",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        tests("EventLoop", ["EventLoop"]),
+        tests("RESP", ["RESP"]),
+        tests("JSON", ["JSON"]),
+        tests("FastCGI", ["FastCGI", "EventLoop"]),
+        tests("Redis", ["Redis", "RESP", "EventLoop"]),
+        tests("Webhook", ["Webhook", "JSON"]),
+        tests("Responder", ["servicedesk-responder", "EventLoop", "FastCGI", "Redis", "Webhook"]),
+    ]
+)

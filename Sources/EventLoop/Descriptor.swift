@@ -1,0 +1,92 @@
+import Glibc
+
+/// A file descriptor with one owner: it cannot be copied, and closes when it goes out of scope.
+package struct Descriptor: ~Copyable {
+    package let number: Int32
+
+    /// Takes ownership of an open descriptor.
+    package init(owning number: Int32) { self.number = number }
+
+    /// No descriptor.
+    package static var none: Descriptor { Descriptor(owning: -1) }
+
+    deinit { if number >= 0 { close(number) } }
+
+    /// Gives the descriptor up without closing it.
+    package consuming func release() {
+        discard self
+    }
+}
+
+/// What a read or a write on a descriptor that does not block came to.
+package enum Transfer: Equatable {
+    /// So many bytes, at least one.
+    case bytes(Int)
+    /// Nothing now; epoll tells when to try again.
+    case wouldBlock
+    /// The peer has closed its end.
+    case closed
+    case failed(Int32)
+
+    init(_ result: Int) {
+        switch result {
+        case 1...: self = .bytes(result)
+        case 0: self = .closed
+        default: self = errno == EAGAIN ? .wouldBlock : .failed(errno)
+        }
+    }
+}
+
+extension Descriptor {
+    /// Receives what is there, up to the buffer's size, behind `filled` bytes that it already holds.
+    package func receive(into buffer: inout [UInt8], after filled: Int = 0) -> Transfer {
+        let result = unsafe buffer.withUnsafeMutableBytes { bytes in
+            retryingInterrupts { unsafe recv(number, bytes.baseAddress! + filled, bytes.count - filled, 0) }
+        }
+        return Transfer(result)
+    }
+
+    /// Looks at what is there, up to the buffer's size, and leaves it in the socket.
+    package func peek(into buffer: inout [UInt8]) -> Transfer {
+        let flags = Int32(MSG_PEEK | MSG_DONTWAIT)
+        let result = unsafe buffer.withUnsafeMutableBytes { bytes in
+            retryingInterrupts { unsafe recv(number, bytes.baseAddress!, bytes.count, flags) }
+        }
+        return Transfer(result)
+    }
+
+    /// Sends as much of `bytes` as the socket takes now. A peer that has gone is an error, never SIGPIPE.
+    package func send(_ bytes: Span<UInt8>) -> Transfer {
+        let flags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
+        let result = unsafe bytes.withUnsafeBytes { bytes in
+            retryingInterrupts { unsafe Glibc.send(number, bytes.baseAddress, bytes.count, flags) }
+        }
+        return Transfer(result)
+    }
+
+    /// How many bytes wait in the socket to be read.
+    package var unread: Int {
+        var count: Int32 = 0
+        return unsafe ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+    }
+
+    package func set(_ option: Int32, at level: Int32, to value: Int32) {
+        var value = value
+        _ = unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// The error that a connect(2) in the background came to; 0 when it succeeded.
+    package var pendingError: Int32 {
+        var value: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        return unsafe getsockopt(number, SOL_SOCKET, SO_ERROR, &value, &size) == 0 ? value : errno
+    }
+}
+
+/// Two connected stream sockets that do not block, for tests and for waking the loop.
+package func makeSocketPair() throws(SystemError) -> (Int32, Int32) {
+    var pair: [Int32] = [-1, -1]
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    guard unsafe socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemError("socketpair") }
+    return (pair[0], pair[1])
+}

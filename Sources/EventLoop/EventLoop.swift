@@ -1,0 +1,73 @@
+/// One process' loop: what is ready, what is due, and what time it is.
+///
+/// Whoever drives it takes one turn after the other: `wait()`, then every `event`, then every `due` token.
+package final class EventLoop {
+    private var poller: Poller
+    private var timers = Timers()
+
+    /// The monotonic time at which this turn began.
+    package private(set) var now = Instant.now
+
+    package init() throws(SystemError) { poller = try Poller() }
+
+    /// Sleeps until something is ready or due, at most until `limit`, and begins a turn. Returns the number of events.
+    package func wait(until limit: Instant = .never) -> Int {
+        poller.wait(until: min(limit, timers.next))
+        now = .now
+        return poller.count
+    }
+
+    package func event(_ index: Int) -> (token: Token, readiness: Readiness) { poller.event(index) }
+
+    /// The next timer that is due, or nil. A timer may have been overtaken by events: its owner knows.
+    package func due() -> Token? { timers.popDue(at: now) }
+
+    /// Asks for `token` to be `due` at `deadline`.
+    package func schedule(_ deadline: Instant, _ token: Token) { timers.add(deadline, token) }
+
+    package func watch(_ number: Int32, for readiness: Readiness, as token: Token) throws(SystemError) {
+        try poller.watch(number, for: readiness, as: token)
+    }
+
+    package func rewatch(_ number: Int32, for readiness: Readiness, as token: Token) throws(SystemError) {
+        try poller.rewatch(number, for: readiness, as: token)
+    }
+
+    package func unwatch(_ number: Int32) { poller.unwatch(number) }
+}
+
+/// A deadline that moves, for an owner that is told through the loop's timers.
+///
+/// Moving it later costs nothing: the timer that is already set fires early, and is then set again.
+package struct Deadline {
+    package private(set) var time = Instant.never
+    private var armed = Instant.never
+
+    package init() {}
+
+    package mutating func set(_ time: Instant, in loop: EventLoop, for token: Token) {
+        self.time = time
+        if time < armed { arm(in: loop, for: token) }
+    }
+
+    package mutating func clear() { time = .never }
+
+    /// Tells on a timer whether the deadline has passed; where it has moved, a new timer is set.
+    package mutating func hasPassed(in loop: EventLoop, for token: Token) -> Bool {
+        if time <= loop.now {
+            clear()
+            armed = .never
+            return true
+        }
+        if armed <= loop.now {
+            armed = .never
+            if time != .never { arm(in: loop, for: token) }
+        }
+        return false
+    }
+
+    private mutating func arm(in loop: EventLoop, for token: Token) {
+        armed = time
+        loop.schedule(time, token)
+    }
+}

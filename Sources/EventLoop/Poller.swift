@@ -1,0 +1,95 @@
+import CLinux
+import Glibc
+
+/// Says to whom an event belongs: the kind of its owner, a slot in the owner's table, and the slot's generation, so that
+/// an event for what used to be in the slot is told from one for what is there now.
+package struct Token: Hashable {
+    package let kind: UInt8
+    package let generation: UInt16
+    package let slot: UInt32
+
+    package init(kind: UInt8, slot: Int = 0, generation: UInt16 = 0) {
+        self.kind = kind
+        self.generation = generation
+        self.slot = UInt32(slot)
+    }
+
+    package init(bits: UInt64) {
+        kind = UInt8(truncatingIfNeeded: bits >> 48)
+        generation = UInt16(truncatingIfNeeded: bits >> 32)
+        slot = UInt32(truncatingIfNeeded: bits)
+    }
+
+    package var bits: UInt64 { UInt64(kind) << 48 | UInt64(generation) << 32 | UInt64(slot) }
+}
+
+/// What epoll(7) tells of a descriptor, or asks to be told.
+package struct Readiness: OptionSet {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    package static let readable = Readiness(EPOLLIN)
+    package static let writable = Readiness(EPOLLOUT)
+    /// The peer has closed its end, or at least its sending half.
+    package static let closed: Readiness = [Readiness(EPOLLRDHUP), Readiness(EPOLLHUP), Readiness(EPOLLERR)]
+    /// Told once for each change, not for as long as it lasts.
+    package static let edge = Readiness(EPOLLET)
+    /// Of several processes that wait for one listener, wake one.
+    package static let exclusive = Readiness(EPOLLEXCLUSIVE)
+
+    private init(_ event: EPOLL_EVENTS) { rawValue = event.rawValue }
+}
+
+/// The loop's epoll instance.
+@safe package struct Poller: ~Copyable {
+    /// The most events that one turn takes.
+    package static let turnLimit = 512
+
+    private let descriptor: Descriptor
+    private let events: UnsafeMutablePointer<epoll_event>
+    private(set) package var count = 0
+
+    package init() throws(SystemError) {
+        let number = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard number >= 0 else { throw SystemError("epoll_create1") }
+        descriptor = Descriptor(owning: number)
+        unsafe events = .allocate(capacity: Poller.turnLimit)
+    }
+
+    deinit { unsafe events.deallocate() }
+
+    /// Begins to watch a descriptor; closing it ends that.
+    package func watch(_ number: Int32, for readiness: Readiness, as token: Token) throws(SystemError) {
+        try control(EPOLL_CTL_ADD, number, readiness, token)
+    }
+
+    package func rewatch(_ number: Int32, for readiness: Readiness, as token: Token) throws(SystemError) {
+        try control(EPOLL_CTL_MOD, number, readiness, token)
+    }
+
+    package func unwatch(_ number: Int32) {
+        var event = unsafe epoll_event()
+        _ = unsafe epoll_ctl(descriptor.number, EPOLL_CTL_DEL, number, &event)
+    }
+
+    private func control(_ operation: Int32, _ number: Int32, _ readiness: Readiness, _ token: Token) throws(SystemError) {
+        var event = unsafe epoll_event(events: readiness.rawValue, data: epoll_data_t(u64: token.bits))
+        guard unsafe epoll_ctl(descriptor.number, operation, number, &event) == 0 else { throw SystemError("epoll_ctl") }
+    }
+
+    /// Waits until something is ready or `deadline` has come, and afterwards holds `count` events.
+    package mutating func wait(until deadline: Instant) {
+        var milliseconds: Int32 = -1
+        if deadline != .never {
+            // Rounded up: waking before the deadline would only mean another turn.
+            milliseconds = Int32(min((deadline.since(.now) + 999_999) / 1_000_000, 60_000))
+        }
+        let result = unsafe epoll_wait(descriptor.number, events, Int32(Poller.turnLimit), milliseconds)
+        count = max(0, Int(result))
+    }
+
+    package func event(_ index: Int) -> (token: Token, readiness: Readiness) {
+        let event = unsafe events[index]
+        return unsafe (Token(bits: event.data.u64), Readiness(rawValue: event.events))
+    }
+}

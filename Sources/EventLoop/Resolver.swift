@@ -1,0 +1,66 @@
+import Glibc
+
+/// Looks host names up on a thread of its own: getaddrinfo(3) blocks, and knows no timeout.
+///
+/// One look-up at a time; its answer makes the resolver's descriptor readable.
+package struct Resolver: ~Copyable {
+    private let reading: Descriptor
+    private let writing: Descriptor
+    package private(set) var isBusy = false
+
+    package init() throws(SystemError) {
+        let (reading, writing) = try makeSocketPair()
+        self.reading = Descriptor(owning: reading)
+        self.writing = Descriptor(owning: writing)
+    }
+
+    package var number: Int32 { reading.number }
+
+    private final class Lookup {
+        let host: String
+        let port: UInt16
+        let answer: Int32
+        var addresses: [SocketAddress] = []
+
+        init(host: String, port: UInt16, answer: Int32) {
+            self.host = host
+            self.port = port
+            self.answer = answer
+        }
+    }
+
+    /// Starts a look-up. Returns false where one is under way, or no thread can be had.
+    package mutating func start(host: String, port: UInt16) -> Bool {
+        guard !isBusy else { return false }
+        // The answer's descriptor is the thread's own, so that it may outlive the resolver.
+        let lookup = Lookup(host: host, port: port, answer: fcntl(writing.number, F_DUPFD_CLOEXEC, 0))
+        let argument = unsafe Unmanaged.passRetained(lookup).toOpaque()
+        var thread = unsafe pthread_t()
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                let lookup = unsafe Unmanaged<Lookup>.fromOpaque(argument!).takeUnretainedValue()
+                lookup.addresses = SocketAddress.resolve(host: lookup.host, port: lookup.port, isNumeric: false)
+                var pointer = unsafe argument
+                _ = unsafe write(lookup.answer, &pointer, MemoryLayout<UnsafeMutableRawPointer?>.size)
+                close(lookup.answer)
+                return nil
+            }, argument)
+        guard result == 0 else {
+            unsafe Unmanaged<Lookup>.fromOpaque(argument).release()
+            return false
+        }
+        unsafe pthread_detach(thread)
+        isBusy = true
+        return true
+    }
+
+    /// The addresses that a look-up ended with, empty where it failed; nil where it has not ended.
+    package mutating func finish() -> [SocketAddress]? {
+        var pointer: UnsafeMutableRawPointer?
+        let size = MemoryLayout<UnsafeMutableRawPointer?>.size
+        guard unsafe read(reading.number, &pointer, size) == size, let pointer = unsafe pointer else { return nil }
+        isBusy = false
+        return unsafe Unmanaged<Lookup>.fromOpaque(pointer).takeRetainedValue().addresses
+    }
+}

@@ -1,0 +1,77 @@
+import Glibc
+
+/// Where a stream socket connects to.
+@safe package struct SocketAddress: @unchecked Sendable {
+    private var storage = sockaddr_storage()
+    private var length: socklen_t = 0
+
+    private init() {}
+
+    /// A unix socket. Nil where the path is longer than the 107 bytes that an address can hold, or empty.
+    package init?(unixPath path: String) {
+        var address = sockaddr_un()
+        let bytes = Array(path.utf8)
+        guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+        unsafe withUnsafeBytes(of: address) { source in
+            unsafe withUnsafeMutableBytes(of: &storage) { unsafe $0.copyMemory(from: source) }
+        }
+        length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    }
+
+    /// The addresses of a host, in the order in which they should be tried; empty where there are none.
+    ///
+    /// - Parameter isNumeric: looks nothing up, and so does not block; otherwise it may, for as long as the system's
+    ///   resolver is configured to wait.
+    package static func resolve(host: String, port: UInt16, isNumeric: Bool) -> [SocketAddress] {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_NUMERICSERV | (isNumeric ? AI_NUMERICHOST : 0)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard unsafe getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }
+        defer { unsafe freeaddrinfo(list) }
+        var addresses: [SocketAddress] = []
+        var next = unsafe list
+        while let info = unsafe next {
+            var address = SocketAddress()
+            let source = unsafe UnsafeRawBufferPointer(start: info.pointee.ai_addr, count: Int(info.pointee.ai_addrlen))
+            unsafe withUnsafeMutableBytes(of: &address.storage) { unsafe $0.copyMemory(from: source) }
+            address.length = unsafe info.pointee.ai_addrlen
+            addresses.append(address)
+            unsafe next = info.pointee.ai_next
+        }
+        return addresses
+    }
+
+    private var isUnix: Bool { storage.ss_family == sa_family_t(AF_UNIX) }
+
+    /// Opens a socket that does not block, and begins to connect it. It is writable when that has ended:
+    /// `Descriptor.pendingError` tells how.
+    package func connect() throws(SystemError) -> Descriptor {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let number = socket(Int32(storage.ss_family), type, 0)
+        guard number >= 0 else { throw SystemError("socket") }
+        let descriptor = Descriptor(owning: number)
+        if !isUnix { SocketAddress.tune(descriptor) }
+        let result = unsafe withUnsafeBytes(of: storage) { bytes in
+            retryingInterrupts {
+                unsafe Glibc.connect(number, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), length)
+            }
+        }
+        // EISCONN: an interrupted connect(2) had gone on by itself.
+        if result != 0 && errno != EINPROGRESS && errno != EISCONN { throw SystemError("connect") }
+        return descriptor
+    }
+
+    /// Small writes go at once; a peer that has vanished is noticed, whether something is on its way (5 s) or not (45 s).
+    private static func tune(_ descriptor: borrowing Descriptor) {
+        let tcp = Int32(IPPROTO_TCP)
+        descriptor.set(TCP_NODELAY, at: tcp, to: 1)
+        descriptor.set(SO_KEEPALIVE, at: SOL_SOCKET, to: 1)
+        descriptor.set(TCP_KEEPIDLE, at: tcp, to: 30)
+        descriptor.set(TCP_KEEPINTVL, at: tcp, to: 5)
+        descriptor.set(TCP_KEEPCNT, at: tcp, to: 3)
+        descriptor.set(TCP_USER_TIMEOUT, at: tcp, to: 5000)
+    }
+}

@@ -1,0 +1,35 @@
+import Glibc
+
+/// A system call that failed, and how.
+package struct SystemError: Error, CustomStringConvertible {
+    package let call: StaticString
+    package let code: Int32
+
+    package init(_ call: StaticString, _ code: Int32 = errno) {
+        self.call = call
+        self.code = code
+    }
+
+    /// `connect: Connection refused`
+    package var description: String { "\(call): \(SystemError.text(code))" }
+
+    /// The C library's text for an error number.
+    package static func text(_ code: Int32) -> String {
+        unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+    }
+}
+
+/// Runs a system call again for as long as a signal interrupts it, and returns its result, or -1 with `errno` set.
+///
+/// `EBADF` and `EFAULT` are faults of this program and trap: going on would touch somebody else's descriptor.
+@discardableResult
+package func retryingInterrupts<Result: BinaryInteger>(_ call: () -> Result) -> Result {
+    while true {
+        let result = call()
+        if result != -1 { return result }
+        let code = errno
+        if code == EINTR { continue }
+        precondition(code != EBADF && code != EFAULT, "a system call was given a descriptor or buffer it may not use")
+        return result
+    }
+}

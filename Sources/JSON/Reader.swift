@@ -1,0 +1,189 @@
+import Bytes
+
+/// What a value is, by its first byte.
+package enum JSONType {
+    case string, number, object, array, boolean, null
+}
+
+/// Reads JSON text (RFC 8259) strictly, from its first byte to its last, without building anything.
+///
+/// It holds a position and no bytes; every call is given the same bytes.
+///
+///     var reader = JSONReader()
+///     try reader.beginObject(in: bytes)
+///     while let key = try reader.nextKey(in: bytes) { … read or skip the value … }
+///     try reader.end(in: bytes)
+package struct JSONReader {
+    /// Objects and arrays within each other.
+    package static let depthLimit = 32
+
+    package private(set) var position = 0
+    private var depth = 0
+    /// Whether a member of the object was read already: the next one needs a comma before it.
+    private var hasMember = false
+
+    package init() {}
+
+    // MARK: The outermost object
+
+    package mutating func beginObject(in bytes: Span<UInt8>) throws(JSONFault) {
+        if bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF {
+            throw JSONFault(.byteOrderMark, at: 0)
+        }
+        skipSpace(in: bytes)
+        try expect(0x7B, in: bytes)
+        depth = 1
+        hasMember = false
+    }
+
+    /// The next member's key, with the position at its value; nil at the end of the object.
+    package mutating func nextKey(in bytes: Span<UInt8>) throws(JSONFault) -> JSONString? {
+        skipSpace(in: bytes)
+        if try peek(in: bytes) == 0x7D {
+            position += 1
+            return nil
+        }
+        if hasMember {
+            try expect(0x2C, in: bytes)
+            skipSpace(in: bytes)
+        }
+        hasMember = true
+        let key = try string(in: bytes)
+        skipSpace(in: bytes)
+        try expect(0x3A, in: bytes)
+        skipSpace(in: bytes)
+        return key
+    }
+
+    /// Makes sure that nothing but white space is left.
+    package mutating func end(in bytes: Span<UInt8>) throws(JSONFault) {
+        skipSpace(in: bytes)
+        guard position == bytes.count else { throw JSONFault(.trailingBytes, at: position) }
+    }
+
+    // MARK: Values
+
+    /// The type of the value at the position.
+    package func type(in bytes: Span<UInt8>) throws(JSONFault) -> JSONType {
+        switch try peek(in: bytes) {
+        case 0x22: return .string
+        case 0x7B: return .object
+        case 0x5B: return .array
+        case 0x74, 0x66: return .boolean
+        case 0x6E: return .null
+        case 0x2D, 0x30...0x39: return .number
+        default: throw JSONFault(.unexpectedByte, at: position)
+        }
+    }
+
+    /// Reads any value, and checks it as JSON, with no key twice in one object.
+    package mutating func skipValue(in bytes: Span<UInt8>) throws(JSONFault) {
+        switch try type(in: bytes) {
+        case .string: _ = try string(in: bytes)
+        case .number: try skipNumber(in: bytes)
+        case .object: try skipMembers(in: bytes)
+        case .array: try skipElements(in: bytes)
+        case .boolean: try skipWord(bytes[position] == 0x74 ? "true" : "false", in: bytes)
+        case .null: try skipWord("null", in: bytes)
+        }
+    }
+
+    private mutating func skipMembers(in bytes: Span<UInt8>) throws(JSONFault) {
+        let outer = hasMember
+        try descend()
+        hasMember = false
+        position += 1
+        var keys: Set<[UInt8]> = []
+        while let key = try nextKey(in: bytes) {
+            guard keys.insert(key.text(from: bytes)).inserted else {
+                throw JSONFault(.duplicateKey, at: key.range.lowerBound)
+            }
+            try skipValue(in: bytes)
+        }
+        hasMember = outer
+        depth -= 1
+    }
+
+    private mutating func skipElements(in bytes: Span<UInt8>) throws(JSONFault) {
+        try descend()
+        position += 1
+        skipSpace(in: bytes)
+        if try peek(in: bytes) == 0x5D {
+            position += 1
+        } else {
+            while true {
+                skipSpace(in: bytes)
+                try skipValue(in: bytes)
+                skipSpace(in: bytes)
+                if try peek(in: bytes) == 0x5D { break }
+                try expect(0x2C, in: bytes)
+            }
+            position += 1
+        }
+        depth -= 1
+    }
+
+    private mutating func descend() throws(JSONFault) {
+        depth += 1
+        guard depth <= JSONReader.depthLimit else { throw JSONFault(.tooDeep, at: position) }
+    }
+
+    private mutating func skipWord(_ word: StaticString, in bytes: Span<UInt8>) throws(JSONFault) {
+        let end = position + word.utf8CodeUnitCount
+        guard end <= bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
+        guard bytes.extracting(position..<end).equals(word) else { throw JSONFault(.unexpectedByte, at: position) }
+        position = end
+    }
+
+    /// `-? (0 | 1-9 digits) (. digits)? ((e|E) sign? digits)?`
+    private mutating func skipNumber(in bytes: Span<UInt8>) throws(JSONFault) {
+        let start = position
+        if bytes[position] == 0x2D { position += 1 }
+        let integer = position
+        var isWhole = skipDigits(in: bytes) && !(bytes[integer] == 0x30 && position > integer + 1)
+        if isWhole && position < bytes.count && bytes[position] == 0x2E {
+            position += 1
+            isWhole = skipDigits(in: bytes)
+        }
+        if isWhole && position < bytes.count && bytes[position] | 0x20 == 0x65 {
+            position += 1
+            if position < bytes.count && (bytes[position] == 0x2B || bytes[position] == 0x2D) { position += 1 }
+            isWhole = skipDigits(in: bytes)
+        }
+        guard isWhole else { throw JSONFault(position < bytes.count ? .number : .unexpectedEnd, at: start) }
+    }
+
+    /// Returns whether there was a digit.
+    private mutating func skipDigits(in bytes: Span<UInt8>) -> Bool {
+        let start = position
+        while position < bytes.count && bytes[position].isDigit { position += 1 }
+        return position > start
+    }
+
+    /// Reads a string.
+    package mutating func string(in bytes: Span<UInt8>) throws(JSONFault) -> JSONString {
+        try expect(0x22, in: bytes)
+        return try JSONString.scan(bytes, from: &position)
+    }
+
+    // MARK: Bytes
+
+    private mutating func skipSpace(in bytes: Span<UInt8>) {
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x0A, 0x0D, 0x09: position += 1
+            default: return
+            }
+        }
+    }
+
+    private func peek(in bytes: Span<UInt8>) throws(JSONFault) -> UInt8 {
+        guard position < bytes.count else { throw JSONFault(.unexpectedEnd, at: position) }
+        return bytes[position]
+    }
+
+    private mutating func expect(_ byte: UInt8, in bytes: Span<UInt8>) throws(JSONFault) {
+        guard try peek(in: bytes) == byte else { throw JSONFault(.unexpectedByte, at: position) }
+        position += 1
+    }
+}

@@ -1,0 +1,159 @@
+import Bytes
+
+/// A string in JSON text: where it is, and what was learnt on the way over it.
+package struct JSONString: Equatable {
+    /// Its bytes between the quotation marks, escapes and all: valid as they are within any other JSON text.
+    package let range: Range<Int>
+    /// Unicode scalar values that it stands for.
+    package let scalars: Int
+    package let hasEscapes: Bool
+    /// Whether U+0000 is among them.
+    package let hasNull: Bool
+
+    /// Scans from behind the opening quotation mark to behind the closing one.
+    static func scan(_ bytes: Span<UInt8>, from position: inout Int) throws(JSONFault) -> JSONString {
+        let start = position
+        var index = start
+        // Counted from the bytes: each that is no scalar's first is taken off.
+        var surplus = 0
+        var hasEscapes = false
+        var hasNull = false
+        while true {
+            index = plainEnd(of: bytes, from: index)
+            guard index < bytes.count else { throw JSONFault(.unexpectedEnd, at: index) }
+            let byte = bytes[index]
+            if byte == 0x22 { break }
+            if byte == 0x5C {
+                let escape = try Escape(bytes, at: index)
+                hasEscapes = true
+                hasNull = hasNull || escape.scalar.value == 0
+                surplus += escape.length - 1
+                index += escape.length
+            } else if byte < 0x20 {
+                throw JSONFault(.controlCharacter, at: index)
+            } else {
+                let length = try sequenceLength(of: bytes, at: index)
+                surplus += length - 1
+                index += length
+            }
+        }
+        position = index + 1
+        return JSONString(
+            range: start..<index, scalars: index - start - surplus, hasEscapes: hasEscapes, hasNull: hasNull)
+    }
+
+    /// The end of the run of printable ASCII that neither ends a string nor begins an escape.
+    private static func plainEnd(of bytes: Span<UInt8>, from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var index = start
+        while index + 8 <= bytes.count {
+            let word = bytes.word(at: index)
+            // A high bit is set, for the lowest byte that is one of them at least, where a byte is below 0x20, is a
+            // quotation mark, is a backslash, or has its own high bit set.
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            let control = (word &- ones &* 0x20) & ~word
+            let special = (control | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | word) & highs
+            if special != 0 { return index + special.trailingZeroBitCount >> 3 }
+            index += 8
+        }
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x80 { break }
+            index += 1
+        }
+        return index
+    }
+
+    /// The length of the well-formed UTF-8 sequence at `index` (RFC 3629, section 4), 2 to 4 bytes.
+    private static func sequenceLength(of bytes: Span<UInt8>, at index: Int) throws(JSONFault) -> Int {
+        let first = bytes[index]
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch first {
+        case 0xC2...0xDF: length = 2
+        case 0xE0: (length, second) = (3, 0xA0...0xBF)
+        case 0xED: (length, second) = (3, 0x80...0x9F)
+        case 0xE1...0xEF: length = 3
+        case 0xF0: (length, second) = (4, 0x90...0xBF)
+        case 0xF4: (length, second) = (4, 0x80...0x8F)
+        case 0xF1...0xF3: length = 4
+        default: throw JSONFault(.utf8, at: index)
+        }
+        guard index + length <= bytes.count, second.contains(bytes[index + 1]) else { throw JSONFault(.utf8, at: index) }
+        var next = index + 2
+        while next < index + length {
+            guard bytes[next] & 0xC0 == 0x80 else { throw JSONFault(.utf8, at: index) }
+            next += 1
+        }
+        return length
+    }
+
+    /// The string itself, its escapes replaced, in UTF-8.
+    package func text(from bytes: Span<UInt8>) -> [UInt8] {
+        var text: [UInt8] = []
+        unescape(from: bytes, into: &text)
+        return text
+    }
+
+    /// Appends the string itself, its escapes replaced, in UTF-8.
+    package func unescape(from bytes: Span<UInt8>, into text: inout [UInt8]) {
+        guard hasEscapes else { return text.append(bytes.extracting(range)) }
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if bytes[index] == 0x5C, let escape = try? Escape(bytes, at: index) {
+                text.append(contentsOf: Unicode.UTF8.encode(escape.scalar)!)
+                index += escape.length
+            } else {
+                text.append(bytes[index])
+                index += 1
+            }
+        }
+    }
+}
+
+/// An escape sequence: the scalar value that it stands for, and how many bytes it takes.
+private struct Escape {
+    private(set) var scalar: Unicode.Scalar
+    private(set) var length: Int
+
+    init(_ bytes: Span<UInt8>, at index: Int) throws(JSONFault) {
+        guard index + 1 < bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
+        length = bytes[index + 1] == 0x75 ? 6 : 2
+        switch bytes[index + 1] {
+        case 0x22, 0x5C, 0x2F: scalar = Unicode.Scalar(bytes[index + 1])
+        case 0x62: scalar = "\u{8}"
+        case 0x66: scalar = "\u{C}"
+        case 0x6E: scalar = "\n"
+        case 0x72: scalar = "\r"
+        case 0x74: scalar = "\t"
+        case 0x75:
+            let unit = try Escape.unit(bytes, at: index)
+            if let scalar = Unicode.Scalar(unit) {
+                self.scalar = scalar
+                return
+            }
+            // A high surrogate and the low one that must follow it.
+            guard unit < 0xDC00, index + 7 < bytes.count, bytes[index + 6] == 0x5C, bytes[index + 7] == 0x75 else {
+                throw JSONFault(.surrogate, at: index)
+            }
+            let low = try Escape.unit(bytes, at: index + 6)
+            guard (0xDC00...0xDFFF).contains(low) else { throw JSONFault(.surrogate, at: index) }
+            scalar = Unicode.Scalar(0x10000 + UInt32(unit - 0xD800) << 10 + UInt32(low - 0xDC00))!
+            length = 12
+        default: throw JSONFault(.escape, at: index)
+        }
+    }
+
+    /// The four hexadecimal digits behind `\u`.
+    private static func unit(_ bytes: Span<UInt8>, at index: Int) throws(JSONFault) -> UInt16 {
+        guard index + 6 <= bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
+        var unit: UInt16 = 0
+        for digit in index + 2..<index + 6 {
+            guard let value = bytes[digit].hexValue else { throw JSONFault(.escape, at: index) }
+            unit = unit << 4 | UInt16(value)
+        }
+        return unit
+    }
+}

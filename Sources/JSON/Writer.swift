@@ -1,0 +1,37 @@
+import Bytes
+
+extension [UInt8] {
+    /// Appends a JSON string for UTF-8 text, escaping what RFC 8259 says must be escaped and nothing else. Bytes that are
+    /// not UTF-8 must not come here.
+    package mutating func append(jsonString text: Span<UInt8>) {
+        append(0x22)
+        append(jsonContent: text)
+        append(0x22)
+    }
+
+    package mutating func append(jsonString text: String) {
+        append(jsonString: Array(text.utf8).span)
+    }
+
+    /// The same without the quotation marks.
+    package mutating func append(jsonContent text: Span<UInt8>) {
+        var plain = 0
+        for index in text.indices {
+            let byte = text[index]
+            guard byte < 0x20 || byte == 0x22 || byte == 0x5C else { continue }
+            append(text.extracting(plain..<index))
+            plain = index + 1
+            append(0x5C)
+            switch byte {
+            case 0x22, 0x5C: append(byte)
+            case 0x0A: append(0x6E)
+            case 0x0D: append(0x72)
+            case 0x09: append(0x74)
+            default:
+                append("u00")
+                append(hex: byte)
+            }
+        }
+        append(text.extracting(plain..<text.count))
+    }
+}

@@ -1,0 +1,84 @@
+import Bytes
+import JSON
+
+extension Exchange {
+    /// Notes that the delivery is a repeat: the job is the one that it made the first time.
+    package mutating func repeats(_ job: [UInt8]) { jobID = job }
+
+    /// Appends the answer as a CGI response (RFC 3875, section 6): header fields, an empty line, the body.
+    ///
+    /// - Parameter retryAfter: seconds, for a 503.
+    package func appendAnswer(_ reason: Reason, retryAfter: Int, to response: inout [UInt8]) {
+        if reason.status == 202 { return appendAccepted(to: &response) }
+        var body: [UInt8] = []
+        appendProblem(reason, to: &body)
+        appendHead(reason, type: "application/problem+json", length: body.count, to: &response)
+        switch reason {
+        case .methodNotAllowed: response.append(route == .webhook ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n")
+        case _ where reason.status == 503:
+            response.append("Retry-After: ")
+            response.append(decimal: retryAfter)
+            response.append("\r\n")
+        default: break
+        }
+        response.append("\r\n")
+        response.append(body.span)
+    }
+
+    /// Appends an answer of another kind, with a body that is ready.
+    package func appendAnswer(_ reason: Reason, type: StaticString, body: [UInt8], to response: inout [UInt8]) {
+        appendHead(reason, type: type, length: body.count, to: &response)
+        response.append("\r\n")
+        response.append(body.span)
+    }
+
+    private func appendAccepted(to response: inout [UInt8]) {
+        let before: StaticString = #"{"status":"accepted","job_id":""#
+        let after: StaticString = #"","message":"Enhancement job queued successfully"}"#
+        let length = before.utf8CodeUnitCount + jobID.count + after.utf8CodeUnitCount
+        appendHead(.accepted, type: "application/json", length: length, to: &response)
+        response.append("\r\n")
+        response.append(before)
+        response.append(jobID.span)
+        response.append(after)
+    }
+
+    private func appendHead(_ reason: Reason, type: StaticString, length: Int, to response: inout [UInt8]) {
+        response.append("Status: ")
+        response.append(decimal: reason.status)
+        response.append(0x20)
+        response.append(reason.title)
+        response.append("\r\nContent-Type: ")
+        response.append(type)
+        response.append("\r\nContent-Length: ")
+        response.append(decimal: length)
+        response.append("\r\nX-Request-ID: ")
+        response.append(requestID.span)
+        response.append("\r\n")
+    }
+
+    /// A problem of RFC 9457.
+    private func appendProblem(_ reason: Reason, to body: inout [UInt8]) {
+        body.append(#"{"type":"about:blank","title":""#)
+        body.append(reason.title)
+        body.append(#"","status":"#)
+        body.append(decimal: reason.status)
+        body.append(#","detail":""#)
+        body.append(reason.detail)
+        body.append(0x22)
+        if !faults.isEmpty {
+            body.append(#","errors":["#)
+            for (index, fault) in faults.enumerated() {
+                body.append(index == 0 ? #"{"field":"# : #",{"field":"#)
+                body.append(jsonString: fault.field.span)
+                body.append(#","message":"#)
+                body.append(jsonString: fault.message)
+                body.append(0x7D)
+            }
+            body.append(0x5D)
+        }
+        body.append(#","request_id":"#)
+        body.append(jsonString: requestID.span)
+        body.append(0x7D)
+    }
+}

@@ -1,0 +1,154 @@
+import Bytes
+
+package enum Method: Sendable { case get, head, post, other }
+
+/// What is asked for.
+package enum Route: Sendable { case webhook, metrics, live, ready, unknown }
+
+/// The Content-Length that a request declared.
+package enum DeclaredLength: Equatable, Sendable { case absent, malformed, bytes(Int) }
+
+/// One request, from its CGI variables (RFC 3875) to what became of it. Its buffers are used again for the next one.
+package struct Exchange {
+    /// Bytes of a request id that is taken over.
+    package static let requestIDLimit = 128
+    /// Bytes of a delivery id (the README's contract, "Delivery").
+    package static let deliveryIDLimit = 255
+
+    // From the request.
+    package private(set) var method = Method.other
+    private var scriptName: [UInt8] = []
+    private var pathInfo: [UInt8] = []
+    package private(set) var declaredLength = DeclaredLength.absent
+    package private(set) var isJSON = false
+    package private(set) var signature = SignatureHeader.missing
+    package private(set) var requestID: [UInt8] = []
+    package private(set) var remoteAddress: [UInt8] = []
+    package private(set) var deliveryID: [UInt8] = []
+    package private(set) var hasInvalidDeliveryID = false
+    package internal(set) var bodyLength = 0
+
+    // Found out on the way.
+    package internal(set) var ticket = Ticket()
+    /// The job's id once there is a job: new, or that of the first delivery.
+    package internal(set) var jobID: [UInt8] = []
+    package internal(set) var faults: [PayloadFaults.Row] = []
+
+    package init() {}
+
+    /// Forgets the last request.
+    package mutating func reset() {
+        method = .other
+        scriptName.removeAll(keepingCapacity: true)
+        pathInfo.removeAll(keepingCapacity: true)
+        declaredLength = .absent
+        isJSON = false
+        signature = .missing
+        requestID.removeAll(keepingCapacity: true)
+        remoteAddress.removeAll(keepingCapacity: true)
+        deliveryID.removeAll(keepingCapacity: true)
+        hasInvalidDeliveryID = false
+        bodyLength = 0
+        ticket.reset()
+        jobID.removeAll(keepingCapacity: true)
+        if !faults.isEmpty { faults = [] }
+    }
+
+    /// Takes one CGI variable. What is not needed is passed over.
+    package mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+        switch name.count {
+        case 9:
+            if name.equals("PATH_INFO") { pathInfo.replace(with: value, limit: 256) }
+        case 10:
+            if name.equals("REQUEST_ID") { takeRequestID(value) }
+        case 11:
+            if name.equals("SCRIPT_NAME") { scriptName.replace(with: value, limit: 256) }
+            if name.equals("REMOTE_ADDR") { remoteAddress.replace(with: value, limit: 64) }
+        case 12:
+            if name.equals("CONTENT_TYPE") { isJSON = MediaType.isJSON(value) }
+        case 14:
+            if name.equals("CONTENT_LENGTH") { takeLength(value) }
+            if name.equals("REQUEST_METHOD") { takeMethod(value) }
+        case 15:
+            if name.equals("HTTP_WEBHOOK_ID") && !value.isEmpty { takeDeliveryID(value) }
+        case 20:
+            if name.equals("HTTP_IDEMPOTENCY_KEY") && !value.isEmpty && deliveryID.isEmpty { takeDeliveryID(value) }
+        case 28:
+            if name.equals("HTTP_X_SERVICEDESK_SIGNATURE") { signature = SignatureHeader(value) }
+        default:
+            break
+        }
+    }
+
+    /// Ends the request's variables: a request without a usable id gets one.
+    package mutating func complete(bodyLength: Int, random: inout RandomSource) {
+        self.bodyLength = bodyLength
+        guard requestID.isEmpty else { return }
+        for _ in 0..<16 { requestID.append(hex: random.next()) }
+    }
+
+    private mutating func takeMethod(_ value: Span<UInt8>) {
+        if value.equals("POST") {
+            method = .post
+        } else if value.equals("GET") {
+            method = .get
+        } else if value.equals("HEAD") {
+            method = .head
+        }
+    }
+
+    private mutating func takeLength(_ value: Span<UInt8>) {
+        if value.isEmpty {
+            declaredLength = .absent
+        } else {
+            declaredLength = value.decimal.map { .bytes($0) } ?? .malformed
+        }
+    }
+
+    private mutating func takeRequestID(_ value: Span<UInt8>) {
+        guard value.count <= Exchange.requestIDLimit, value.isVisibleASCII else { return }
+        requestID.replace(with: value, limit: Exchange.requestIDLimit)
+    }
+
+    private mutating func takeDeliveryID(_ value: Span<UInt8>) {
+        hasInvalidDeliveryID = value.count > Exchange.deliveryIDLimit || !value.isVisibleASCII
+        deliveryID.replace(with: value, limit: Exchange.deliveryIDLimit)
+    }
+
+    /// The path is SCRIPT_NAME followed by PATH_INFO.
+    package var route: Route {
+        if pathInfo.isEmpty { return Route(scriptName.span) }
+        return Route((scriptName + pathInfo).span)
+    }
+}
+
+extension Route {
+    init(_ path: Span<UInt8>) {
+        if path.equals("/webhook/servicedesk") {
+            self = .webhook
+        } else if path.equals("/metrics") {
+            self = .metrics
+        } else if path.equals("/health/live") {
+            self = .live
+        } else if path.equals("/health/ready") {
+            self = .ready
+        } else {
+            self = .unknown
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Takes over a value's first bytes.
+    fileprivate mutating func replace(with value: Span<UInt8>, limit: Int) {
+        removeAll(keepingCapacity: true)
+        append(value.extracting(first: limit))
+    }
+}
+
+extension Span<UInt8> {
+    fileprivate var isVisibleASCII: Bool {
+        for index in indices where !self[index].isVisibleASCII { return false }
+        return true
+    }
+}

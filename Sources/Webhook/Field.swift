@@ -1,0 +1,113 @@
+import Bytes
+
+/// A field of the payload, in the order in which faults are told.
+package enum Field: Int, CaseIterable {
+    case event, ticketID, tenantID, description, priority, createdAt, correlationID
+
+    package var name: StaticString {
+        switch self {
+        case .event: "event"
+        case .ticketID: "ticket_id"
+        case .tenantID: "tenant_id"
+        case .description: "description"
+        case .priority: "priority"
+        case .createdAt: "created_at"
+        case .correlationID: "correlation_id"
+        }
+    }
+
+    /// Unicode scalar values, at most; at least one.
+    package var limit: Int {
+        switch self {
+        case .event, .ticketID, .tenantID: 100
+        case .description: 10_000
+        case .priority: 8
+        case .createdAt: Timestamp.limit
+        case .correlationID: 36
+        }
+    }
+
+    package var isRequired: Bool { self != .correlationID }
+
+    /// The rule, as a sender who broke it reads it.
+    package var rule: StaticString {
+        switch self {
+        case .event: "must be a string of 1 to 100 characters"
+        case .ticketID: "must be a string of 1 to 100 of A-Z, 0-9 and -"
+        case .tenantID: "must be a string of 1 to 100 of a-z, 0-9 and -"
+        case .description: "must be a string of 1 to 10,000 characters without U+0000"
+        case .priority: "must be one of low, medium, high, critical"
+        case .createdAt: "must be an RFC 3339 date-time with an offset"
+        case .correlationID: "must be a UUID of version 4, or null"
+        }
+    }
+
+    init?(_ name: Span<UInt8>) {
+        for field in Field.allCases where name.equals(field.name) {
+            self = field
+            return
+        }
+        return nil
+    }
+}
+
+/// What is wrong with a payload: a row for each field.
+package struct PayloadFaults: Equatable {
+    /// Rows for keys that the contract does not know, at most; the rest are counted.
+    package static let unknownLimit = 16
+    /// Bytes of such a key that are repeated to the sender, at most.
+    package static let keyLimit = 64
+
+    package struct Row: Equatable {
+        package let field: [UInt8]
+        package let message: String
+    }
+
+    /// What is known about one field after the payload was read.
+    enum Finding { case absent, valid, invalid, repeated }
+
+    var findings = InlineArray<7, Finding>(repeating: .absent)
+    private(set) var unknown: [[UInt8]] = []
+    private(set) var unknownCount = 0
+
+    mutating func addUnknown(_ key: [UInt8]) {
+        unknownCount += 1
+        guard unknown.count < PayloadFaults.unknownLimit else { return }
+        // A longer key is not cut, which could split a character, but told by its length.
+        unknown.append(key.count <= PayloadFaults.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
+    }
+
+    var isEmpty: Bool {
+        guard unknownCount == 0 else { return false }
+        for field in Field.allCases {
+            switch findings[field.rawValue] {
+            case .valid: continue
+            case .absent: if field.isRequired { return false }
+            case .invalid, .repeated: return false
+            }
+        }
+        return true
+    }
+
+    package var rows: [Row] {
+        var rows: [Row] = []
+        for field in Field.allCases {
+            let message: String
+            switch findings[field.rawValue] {
+            case .valid: continue
+            case .absent where !field.isRequired: continue
+            case .absent: message = "is required"
+            case .invalid: message = "\(field.rule)"
+            case .repeated: message = "occurs more than once"
+            }
+            rows.append(Row(field: Array("\(field.name)".utf8), message: message))
+        }
+        rows += unknown.map { Row(field: $0, message: "is not a known field") }
+        if unknownCount > unknown.count {
+            rows.append(Row(field: Array("…".utf8), message: "\(unknownCount - unknown.count) more are not known fields"))
+        }
+        return rows
+    }
+
+    package static func == (a: PayloadFaults, b: PayloadFaults) -> Bool { a.rows == b.rows }
+}

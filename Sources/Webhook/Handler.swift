@@ -1,0 +1,107 @@
+import Bytes
+import JSON
+
+/// What a request comes to.
+package enum Disposition: Equatable {
+    case answer(Reason)
+    /// A job was made and given to the queue, whose result decides the answer.
+    case queued
+    /// The body is not as long as was declared: there is no telling what the sender meant.
+    case drop
+    case metrics, live, ready
+}
+
+/// The contract, from a request to its answer or to a job.
+///
+/// The checks stand in the order in which the contract names them.
+package struct Handler {
+    private let secrets: Secrets
+    private let bodyLimit: Int
+    private var reader: TicketReader
+    private var tenant: [UInt8] = []
+    private var job: [UInt8] = []
+    package var random = RandomSource()
+
+    package init(secrets: Secrets, bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject) {
+        self.secrets = secrets
+        self.bodyLimit = bodyLimit
+        reader = TicketReader(unknownFields: unknownFields)
+    }
+
+    /// Handles a request whose variables the exchange holds.
+    ///
+    /// - Parameters:
+    ///   - body: the whole body; of one that is over the limit, nothing.
+    ///   - time: when the job is queued, RFC 3339.
+    package mutating func handle(
+        _ exchange: inout Exchange, body: Span<UInt8>, time: [UInt8], waiter: UInt64, queue: inout some JobQueue
+    ) -> Disposition {
+        switch exchange.route {
+        case .unknown: return .answer(.unknownPath)
+        case .webhook: break
+        case let route:
+            guard exchange.method == .get || exchange.method == .head else { return .answer(.methodNotAllowed) }
+            return route == .metrics ? .metrics : route == .live ? .live : .ready
+        }
+        guard exchange.method == .post else { return .answer(.methodNotAllowed) }
+        guard exchange.bodyLength <= bodyLimit else { return .answer(.tooLarge) }
+        switch exchange.declaredLength {
+        case .bytes(let declared) where declared > bodyLimit: return .answer(.tooLarge)
+        case .bytes(exchange.bodyLength): break
+        case .absent where exchange.bodyLength == 0: break
+        default: return .drop
+        }
+        if let refusal = authenticate(exchange, body) { return .answer(refusal) }
+        guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
+        if let refusal = readTicket(&exchange, body) { return .answer(refusal) }
+        return push(&exchange, body, time: time, waiter: waiter, queue: &queue)
+    }
+
+    private mutating func authenticate(_ exchange: borrowing Exchange, _ body: Span<UInt8>) -> Reason? {
+        switch exchange.signature {
+        case .missing: return .missingSignature
+        case .malformed: return .invalidSignature
+        case .tag(let tag):
+            if secrets.arePerTenant { reader.tenant(of: body, into: &tenant) }
+            return secrets.accept(tag, of: body, tenant: tenant) ? nil : .invalidSignature
+        }
+    }
+
+    private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>) -> Reason? {
+        do throws(PayloadError) {
+            try reader.read(body, into: &exchange.ticket)
+        } catch {
+            switch error {
+            case .json(let fault):
+                let message = "\(fault.kind.rawValue), at byte \(fault.offset)"
+                exchange.faults = [PayloadFaults.Row(field: Array("(body)".utf8), message: message)]
+                return .invalidJSON
+            case .fields(let faults):
+                exchange.faults = faults.rows
+                return .invalidFields
+            }
+        }
+        if exchange.hasInvalidDeliveryID {
+            let message = "must be 1 to \(Exchange.deliveryIDLimit) visible ASCII characters"
+            exchange.faults = [PayloadFaults.Row(field: Array("webhook-id".utf8), message: message)]
+            return .invalidDeliveryID
+        }
+        return nil
+    }
+
+    private mutating func push(
+        _ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8], waiter: UInt64, queue: inout some JobQueue
+    ) -> Disposition {
+        UUID(from: &random).append(to: &exchange.jobID)
+        if exchange.ticket.correlationID.isEmpty { exchange.ticket.correlate(with: UUID(from: &random)) }
+        job.removeAll(keepingCapacity: true)
+        Job.append(of: exchange, description: body.extracting(exchange.ticket.description), createdAt: time, to: &job)
+        var delivery: Delivery?
+        if !exchange.deliveryID.isEmpty {
+            delivery = Delivery(
+                tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, digest: digest(of: body))
+        }
+        let refusal = queue.push(job.span, id: exchange.jobID, delivery: delivery, waiter: waiter)
+        return refusal.map { .answer($0) } ?? .queued
+    }
+}

@@ -1,0 +1,118 @@
+/// How an exchange ended, and so what its answer is. Each has one status, and is a label in the metrics and the log.
+package enum Reason: UInt8, CaseIterable {
+    case accepted
+    /// A named delivery came again: the first job's id is the answer.
+    case repeated
+
+    case unknownPath, methodNotAllowed, tooLarge
+    case missingSignature, invalidSignature, unsupportedMediaType
+    case invalidJSON, invalidFields, invalidDeliveryID, deliveryConflict
+
+    /// As many requests wait for Redis as are allowed to.
+    case overloaded
+    /// Redis has failed repeatedly, and is not asked.
+    case breakerOpen
+    /// The queue is as long as it may be.
+    case queueFull
+    /// No connection to Redis could be had.
+    case notConnected
+    /// The deadline passed before the push was written.
+    case pushTimedOut
+    /// The push was written and not answered: it may have happened.
+    case ambiguous
+    /// Redis answered that it will not, for now.
+    case queueRefused
+    /// Redis answered that it will not until an operator changes something.
+    case queueMisconfigured
+    /// Queued, and on fewer replicas than were asked for.
+    case notReplicated
+
+    /// Health or metrics, answered.
+    case ok
+    case notReady
+
+    /// The HTTP status code.
+    package var status: Int {
+        switch self {
+        case .accepted, .repeated: 202
+        case .unknownPath: 404
+        case .methodNotAllowed: 405
+        case .tooLarge: 413
+        case .missingSignature, .invalidSignature: 401
+        case .unsupportedMediaType: 415
+        case .invalidJSON, .invalidFields, .invalidDeliveryID: 400
+        case .deliveryConflict: 422
+        case .overloaded, .breakerOpen, .queueFull, .notConnected, .pushTimedOut, .ambiguous, .queueRefused,
+            .queueMisconfigured, .notReplicated, .notReady:
+            503
+        case .ok: 200
+        }
+    }
+
+    /// The reason's name in logs and metrics.
+    package var label: StaticString {
+        switch self {
+        case .accepted: "accepted"
+        case .repeated: "repeated"
+        case .unknownPath: "unknown_path"
+        case .methodNotAllowed: "method_not_allowed"
+        case .tooLarge: "too_large"
+        case .missingSignature: "missing_signature"
+        case .invalidSignature: "invalid_signature"
+        case .unsupportedMediaType: "unsupported_media_type"
+        case .invalidJSON: "invalid_json"
+        case .invalidFields: "invalid_fields"
+        case .invalidDeliveryID: "invalid_delivery_id"
+        case .deliveryConflict: "delivery_conflict"
+        case .overloaded: "overloaded"
+        case .breakerOpen: "breaker_open"
+        case .queueFull: "queue_full"
+        case .notConnected: "not_connected"
+        case .pushTimedOut: "push_timed_out"
+        case .ambiguous: "ambiguous"
+        case .queueRefused: "queue_refused"
+        case .queueMisconfigured: "queue_misconfigured"
+        case .notReplicated: "not_replicated"
+        case .ok: "ok"
+        case .notReady: "not_ready"
+        }
+    }
+
+    /// What the sender is told beside the status.
+    package var detail: StaticString {
+        switch self {
+        case .accepted, .repeated, .ok: ""
+        case .unknownPath: "No such resource"
+        case .methodNotAllowed: "Method not allowed"
+        case .tooLarge: "Webhook payload too large"
+        case .missingSignature: "Missing signature header"
+        case .invalidSignature: "Invalid webhook signature"
+        case .unsupportedMediaType: "Content type must be application/json in UTF-8"
+        case .invalidJSON, .invalidFields, .invalidDeliveryID: "Invalid webhook payload"
+        case .deliveryConflict: "Delivery id was used for another payload"
+        case .overloaded, .breakerOpen, .queueFull, .notConnected, .pushTimedOut, .ambiguous, .queueRefused,
+            .queueMisconfigured, .notReplicated:
+            "Queue unavailable, please retry"
+        case .notReady: "Queue not usable"
+        }
+    }
+
+    /// The status line's words (RFC 9110, section 15).
+    package var title: StaticString {
+        switch status {
+        case 200: "OK"
+        case 202: "Accepted"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 413: "Content Too Large"
+        case 415: "Unsupported Media Type"
+        case 422: "Unprocessable Content"
+        default: "Service Unavailable"
+        }
+    }
+
+    /// Whether the queue, not the sender, is at fault.
+    package var isQueueFailure: Bool { status == 503 && self != .notReady }
+}

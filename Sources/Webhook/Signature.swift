@@ -1,0 +1,94 @@
+import Bytes
+import COpenSSL
+
+/// The tag of an HMAC-SHA256 (RFC 2104): 32 bytes.
+package typealias Tag = InlineArray<32, UInt8>
+
+/// What the signature header held.
+package enum SignatureHeader: Sendable {
+    case missing
+    /// Not 64 hexadecimal digits, with or without `sha256=` before them.
+    case malformed
+    case tag(Tag)
+
+    package init(_ value: Span<UInt8>) {
+        guard !value.isEmpty else {
+            self = .missing
+            return
+        }
+        let digits = value.hasPrefix("sha256=") ? value.extracting(droppingFirst: 7) : value
+        guard digits.count == 64 else {
+            self = .malformed
+            return
+        }
+        var tag = Tag(repeating: 0)
+        for index in 0..<32 {
+            guard let high = digits[2 * index].hexValue, let low = digits[2 * index + 1].hexValue else {
+                self = .malformed
+                return
+            }
+            tag[index] = high << 4 | low
+        }
+        self = .tag(tag)
+    }
+}
+
+/// Computes HMAC-SHA256 tags. The context is kept, and so is its key until another is set.
+@safe package final class Authenticator {
+    private let context: OpaquePointer
+
+    package init() {
+        guard let context = unsafe HMAC_CTX_new() else { preconditionFailure("libcrypto has no memory") }
+        unsafe self.context = context
+    }
+
+    package convenience init(key: Span<UInt8>) {
+        self.init()
+        setKey(key)
+    }
+
+    deinit { unsafe HMAC_CTX_free(context) }
+
+    package func setKey(_ key: Span<UInt8>) {
+        let isSet = unsafe key.withUnsafeBufferPointer { key in
+            unsafe HMAC_Init_ex(context, key.baseAddress, Int32(key.count), EVP_sha256(), nil)
+        }
+        precondition(isSet == 1, "libcrypto has no HMAC-SHA256")
+    }
+
+    /// The tag of some bytes under the key that was set last.
+    package func tag(of bytes: Span<UInt8>) -> Tag {
+        var tag = Tag(repeating: 0)
+        var length: UInt32 = 0
+        var span = tag.mutableSpan
+        let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe span.withUnsafeMutableBufferPointer { tag in
+                // Without a key: the one that is set, from its beginning.
+                unsafe HMAC_Init_ex(context, nil, 0, nil, nil) == 1
+                    && HMAC_Update(context, bytes.baseAddress, bytes.count) == 1
+                    && HMAC_Final(context, tag.baseAddress, &length) == 1
+            }
+        }
+        precondition(isDone && length == 32, "libcrypto could not compute an HMAC")
+        return tag
+    }
+}
+
+/// Whether two tags are the same, in a time that does not tell where they differ.
+package func areEqual(_ a: Tag, _ b: Tag) -> Bool {
+    unsafe a.span.withUnsafeBytes { a in
+        unsafe b.span.withUnsafeBytes { b in unsafe CRYPTO_memcmp(a.baseAddress, b.baseAddress, 32) == 0 }
+    }
+}
+
+/// The SHA-256 digest of some bytes, to tell two bodies apart.
+package func digest(of bytes: Span<UInt8>) -> Tag {
+    var digest = Tag(repeating: 0)
+    var span = digest.mutableSpan
+    _ = unsafe bytes.withUnsafeBufferPointer { bytes in
+        unsafe span.withUnsafeMutableBufferPointer { digest in
+            unsafe SHA256(bytes.baseAddress, bytes.count, digest.baseAddress)
+        }
+    }
+    return digest
+}

@@ -1,0 +1,94 @@
+import Bytes
+import JSON
+
+package enum Priority: UInt8, CaseIterable {
+    case low, medium, high, critical
+
+    package var name: StaticString {
+        switch self {
+        case .low: "low"
+        case .medium: "medium"
+        case .high: "high"
+        case .critical: "critical"
+        }
+    }
+}
+
+/// A ticket as its webhook told it, every field valid. Its buffers are used again for the next one.
+package struct Ticket {
+    package private(set) var ticketID: [UInt8] = []
+    package private(set) var tenantID: [UInt8] = []
+    package private(set) var priority = Priority.low
+    package private(set) var createdAt: [UInt8] = []
+    /// Empty where the payload has none.
+    package private(set) var correlationID: [UInt8] = []
+    /// Where in the body the description is. It is passed on as it was written, escapes and all.
+    package private(set) var description = 0..<0
+
+    package init() {}
+
+    package mutating func reset() {
+        ticketID.removeAll(keepingCapacity: true)
+        tenantID.removeAll(keepingCapacity: true)
+        createdAt.removeAll(keepingCapacity: true)
+        correlationID.removeAll(keepingCapacity: true)
+        description = 0..<0
+    }
+
+    /// Gives a ticket without a correlation id a new one.
+    package mutating func correlate(with id: UUID) { id.append(to: &correlationID) }
+
+    /// Takes a value that was found to be a JSON string; returns whether the field's rule accepts it.
+    mutating func take(_ string: JSONString, as field: Field, from body: Span<UInt8>, scratch: inout [UInt8]) -> Bool {
+        guard (1...field.limit).contains(string.scalars) else { return false }
+        if field == .description {
+            description = string.range
+            return !string.hasNull
+        }
+        if string.hasEscapes {
+            scratch.removeAll(keepingCapacity: true)
+            string.unescape(from: body, into: &scratch)
+            return store(scratch.span, as: field)
+        }
+        return store(body.extracting(string.range), as: field)
+    }
+
+    private mutating func store(_ value: Span<UInt8>, as field: Field) -> Bool {
+        switch field {
+        case .event, .description:
+            return true
+        case .ticketID:
+            guard Ticket.isTicketID(value) else { return false }
+            ticketID.append(value)
+        case .tenantID:
+            guard Ticket.isTenantID(value) else { return false }
+            tenantID.append(value)
+        case .priority:
+            guard let priority = Priority.allCases.first(where: { value.equals($0.name) }) else { return false }
+            self.priority = priority
+        case .createdAt:
+            guard Timestamp.isDateTime(value) else { return false }
+            createdAt.append(value)
+        case .correlationID:
+            guard UUID.isVersion4(value) else { return false }
+            correlationID.append(value)
+        }
+        return true
+    }
+
+    private static func isTicketID(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices {
+            let byte = text[index]
+            guard byte &- 0x41 < 26 || byte.isDigit || byte == 0x2D else { return false }
+        }
+        return true
+    }
+
+    package static func isTenantID(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices {
+            let byte = text[index]
+            guard byte &- 0x61 < 26 || byte.isDigit || byte == 0x2D else { return false }
+        }
+        return (1...100).contains(text.count)
+    }
+}

@@ -1,0 +1,100 @@
+import Bytes
+package import JSON
+
+/// What to do with a key that the contract does not know.
+package enum UnknownFields: String, CaseIterable, Sendable {
+    case reject, ignore
+}
+
+/// Why a body is no ticket.
+package enum PayloadError: Error, Equatable {
+    case json(JSONFault)
+    case fields(PayloadFaults)
+}
+
+/// Reads tickets out of bodies.
+package struct TicketReader {
+    private let unknownFields: UnknownFields
+    private var scratch: [UInt8] = []
+
+    package init(unknownFields: UnknownFields = .reject) { self.unknownFields = unknownFields }
+
+    /// Reads a whole body. All that is wrong with its fields is told at once.
+    package mutating func read(_ body: Span<UInt8>, into ticket: inout Ticket) throws(PayloadError) {
+        ticket.reset()
+        let faults: PayloadFaults
+        do throws(JSONFault) {
+            faults = try readFields(body, into: &ticket)
+        } catch {
+            ticket.reset()
+            throw .json(error)
+        }
+        guard faults.isEmpty else { throw .fields(faults) }
+    }
+
+    private mutating func readFields(
+        _ body: Span<UInt8>, into ticket: inout Ticket
+    ) throws(JSONFault) -> PayloadFaults {
+        var faults = PayloadFaults()
+        var unknownKeys: Set<[UInt8]> = []
+        var reader = JSONReader()
+        try reader.beginObject(in: body)
+        while let key = try reader.nextKey(in: body) {
+            guard let field = field(key, in: body) else {
+                let name = key.text(from: body)
+                let isFirst = unknownKeys.insert(name).inserted
+                if unknownFields == .reject {
+                    faults.addUnknown(name)
+                } else if !isFirst {
+                    throw JSONFault(.duplicateKey, at: key.range.lowerBound)
+                }
+                try reader.skipValue(in: body)
+                continue
+            }
+            if faults.findings[field.rawValue] != .absent {
+                faults.findings[field.rawValue] = .repeated
+                try reader.skipValue(in: body)
+                continue
+            }
+            let type = try reader.type(in: body)
+            var isValid = false
+            if type == .string {
+                let string = try reader.string(in: body)
+                isValid = ticket.take(string, as: field, from: body, scratch: &scratch)
+            } else {
+                isValid = type == .null && !field.isRequired
+                try reader.skipValue(in: body)
+            }
+            faults.findings[field.rawValue] = isValid ? .valid : .invalid
+        }
+        try reader.end(in: body)
+        return faults
+    }
+
+    private mutating func field(_ key: JSONString, in body: Span<UInt8>) -> Field? {
+        guard key.hasEscapes else { return Field(body.extracting(key.range)) }
+        return Field(key.text(from: body).span)
+    }
+
+    /// The tenant that a body names, before anything else about it is known; empty where it names none.
+    ///
+    /// Only to look up the secret that its signature is checked with.
+    package mutating func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
+        tenant.removeAll(keepingCapacity: true)
+        var reader = JSONReader()
+        do throws(JSONFault) {
+            try reader.beginObject(in: body)
+            while let key = try reader.nextKey(in: body) {
+                guard field(key, in: body) == .tenantID, try reader.type(in: body) == .string else {
+                    try reader.skipValue(in: body)
+                    continue
+                }
+                let string = try reader.string(in: body)
+                if string.scalars <= Field.tenantID.limit { string.unescape(from: body, into: &tenant) }
+                return
+            }
+        } catch {
+            // No JSON: no tenant, and so no secret that it could have been signed with.
+        }
+    }
+}

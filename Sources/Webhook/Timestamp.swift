@@ -1,0 +1,95 @@
+import Bytes
+
+/// Dates and times of RFC 3339.
+package enum Timestamp {
+    /// Bytes of a date-time, at most: 40 digits behind the second are more than any clock has.
+    package static let limit = 66
+
+    /// Whether text is a `date-time` of RFC 3339, section 5.6, with a real calendar date.
+    ///
+    /// The year 0000 and a 60th second are not accepted: the readers of the queue cannot represent them.
+    package static func isDateTime(_ text: Span<UInt8>) -> Bool {
+        guard (20...limit).contains(text.count), isDate(text), text[10].lowercased == 0x74, isTime(text) else {
+            return false
+        }
+        var index = 19
+        if text[index] == 0x2E {
+            index += 1
+            let first = index
+            while index < text.count && text[index].isDigit { index += 1 }
+            guard index > first && index < text.count else { return false }
+        }
+        if text[index].lowercased == 0x7A { return index + 1 == text.count }
+        guard index + 6 == text.count, text[index] == 0x2B || text[index] == 0x2D, text[index + 3] == 0x3A,
+            let hours = number(text, index + 1, 2), let minutes = number(text, index + 4, 2)
+        else { return false }
+        return hours < 24 && minutes < 60
+    }
+
+    private static func isDate(_ text: Span<UInt8>) -> Bool {
+        guard let year = number(text, 0, 4), text[4] == 0x2D, let month = number(text, 5, 2), text[7] == 0x2D,
+            let day = number(text, 8, 2), year >= 1, (1...12).contains(month)
+        else { return false }
+        return day >= 1 && day <= days(in: month, of: year)
+    }
+
+    private static func isTime(_ text: Span<UInt8>) -> Bool {
+        guard let hour = number(text, 11, 2), text[13] == 0x3A, let minute = number(text, 14, 2), text[16] == 0x3A,
+            let second = number(text, 17, 2)
+        else { return false }
+        return hour < 24 && minute < 60 && second < 60
+    }
+
+    private static func days(in month: Int, of year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+
+    private static func number(_ text: Span<UInt8>, _ start: Int, _ digits: Int) -> Int? {
+        text.extracting(start..<start + digits).decimal
+    }
+
+    /// The 27 characters of a moment in UTC with microseconds, e.g. `2026-11-24T10:29:24.123456Z`.
+    ///
+    /// From -62,135,596,800,000,000 (the year 1) to 253,402,300,799,999,999 (the year 9999) microseconds since 1970.
+    package static func format(_ microseconds: Int64) -> [UInt8] {
+        let (second, fraction) = floorDivide(Int(microseconds), 1_000_000)
+        let (day, time) = floorDivide(second, 86_400)
+        let date = civil(day)
+        var text: [UInt8] = []
+        text.reserveCapacity(27)
+        text.append(decimal: date.year, width: 4)
+        text.append(0x2D)
+        text.append(decimal: date.month, width: 2)
+        text.append(0x2D)
+        text.append(decimal: date.day, width: 2)
+        text.append(0x54)
+        text.append(decimal: time / 3600, width: 2)
+        text.append(0x3A)
+        text.append(decimal: time / 60 % 60, width: 2)
+        text.append(0x3A)
+        text.append(decimal: time % 60, width: 2)
+        text.append(0x2E)
+        text.append(decimal: fraction, width: 6)
+        text.append(0x5A)
+        return text
+    }
+
+    private static func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
+        let remainder = (a % b + b) % b
+        return ((a - remainder) / b, remainder)
+    }
+
+    /// The Gregorian date of a day counted from 1970-01-01, by way of years that begin in March.
+    private static func civil(_ day: Int) -> (year: Int, month: Int, day: Int) {
+        let (era, dayOfEra) = floorDivide(day + 719_468, 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+    }
+}
