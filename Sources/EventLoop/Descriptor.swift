@@ -64,6 +64,14 @@ extension Descriptor {
         return Transfer(result)
     }
 
+    /// Writes as much of `bytes` as is taken now.
+    package func write(_ bytes: Span<UInt8>) -> Transfer {
+        let result = unsafe bytes.withUnsafeBytes { bytes in
+            retryingInterrupts { unsafe Glibc.write(number, bytes.baseAddress, bytes.count) }
+        }
+        return Transfer(result)
+    }
+
     /// How many bytes wait in the socket to be read.
     package var unread: Int {
         var count: Int32 = 0
@@ -89,4 +97,60 @@ package func makeSocketPair() throws(SystemError) -> (Int32, Int32) {
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     guard unsafe socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemError("socketpair") }
     return (pair[0], pair[1])
+}
+
+extension Descriptor {
+    /// What a descriptor leads to, as far as writing to it without waiting depends on that.
+    package enum Kind { case file, pipe, socket, other }
+
+    package var kind: Kind {
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { return .other }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFIFO: return .pipe
+        case S_IFSOCK: return .socket
+        default: return .other
+        }
+    }
+
+    /// Opens a file to append to, and creates it where there is none. A pipe or terminal that cannot be written to does not
+    /// block.
+    package static func append(to path: String, creating: Bool = true) throws(SystemError) -> Descriptor {
+        let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (creating ? O_CREAT : 0)
+        let number = retryingInterrupts { unsafe open(path, flags, 0o640) }
+        guard number >= 0 else { throw SystemError("open") }
+        return Descriptor(owning: number)
+    }
+
+    /// Whether a write would find room now.
+    package var isWritable: Bool {
+        var entry = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+        return unsafe poll(&entry, 1, 0) == 1 && Int32(entry.revents) & POLLOUT != 0
+    }
+
+    /// Another descriptor for the same open file.
+    package func duplicate() throws(SystemError) -> Descriptor {
+        let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw SystemError("fcntl") }
+        return Descriptor(owning: copy)
+    }
+}
+
+/// The whole of a file of at most `limit` bytes.
+package func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    let number = retryingInterrupts { unsafe open(path, O_RDONLY | O_CLOEXEC) }
+    guard number >= 0 else { throw SystemError("open") }
+    let file = Descriptor(owning: number)
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+            retryingInterrupts { unsafe read(file.number, bytes.baseAddress, bytes.count) }
+        }
+        guard count >= 0 else { throw SystemError("read") }
+        if count == 0 { return content }
+        content += buffer[..<count]
+        guard content.count <= limit else { throw SystemError("read", EFBIG) }
+    }
 }

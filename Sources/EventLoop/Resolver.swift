@@ -35,22 +35,24 @@ package struct Resolver: ~Copyable {
         // The answer's descriptor is the thread's own, so that it may outlive the resolver.
         let lookup = Lookup(host: host, port: port, answer: fcntl(writing.number, F_DUPFD_CLOEXEC, 0))
         let argument = unsafe Unmanaged.passRetained(lookup).toOpaque()
-        var thread = unsafe pthread_t()
+        var thread = pthread_t()
         let result = unsafe pthread_create(
             &thread, nil,
             { argument in
                 let lookup = unsafe Unmanaged<Lookup>.fromOpaque(argument!).takeUnretainedValue()
                 lookup.addresses = SocketAddress.resolve(host: lookup.host, port: lookup.port, isNumeric: false)
                 var pointer = unsafe argument
-                _ = unsafe write(lookup.answer, &pointer, MemoryLayout<UnsafeMutableRawPointer?>.size)
-                close(lookup.answer)
+                let answer = lookup.answer
+                // From here on the look-up belongs to whoever reads its address.
+                _ = unsafe write(answer, &pointer, MemoryLayout<UInt>.size)
+                close(answer)
                 return nil
             }, argument)
         guard result == 0 else {
             unsafe Unmanaged<Lookup>.fromOpaque(argument).release()
             return false
         }
-        unsafe pthread_detach(thread)
+        pthread_detach(thread)
         isBusy = true
         return true
     }
@@ -58,7 +60,7 @@ package struct Resolver: ~Copyable {
     /// The addresses that a look-up ended with, empty where it failed; nil where it has not ended.
     package mutating func finish() -> [SocketAddress]? {
         var pointer: UnsafeMutableRawPointer?
-        let size = MemoryLayout<UnsafeMutableRawPointer?>.size
+        let size = MemoryLayout<UInt>.size
         guard unsafe read(reading.number, &pointer, size) == size, let pointer = unsafe pointer else { return nil }
         isBusy = false
         return unsafe Unmanaged<Lookup>.fromOpaque(pointer).takeRetainedValue().addresses

@@ -1,0 +1,123 @@
+import EventLoop
+
+/// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db` or `unix:///path?db=0`.
+package struct Address: Equatable, Sendable {
+    package enum Endpoint: Equatable, Sendable {
+        case tcp(host: String, port: UInt16)
+        case unix(path: String)
+    }
+
+    package let endpoint: Endpoint
+    package let database: Int
+    package let user: String?
+    package let password: String?
+
+    /// What is wrong with a URL. It never repeats the URL, which may hold a password.
+    package struct Fault: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Parses a URL.
+    package init(_ url: String) throws(Fault) {
+        let scheme: String
+        var rest: Substring
+        guard let colon = url.firstRange(of: "://") else {
+            throw Fault(description: "is no URL; redis://host:port/db and unix:///path?db=0 are accepted")
+        }
+        scheme = url[..<colon.lowerBound].lowercased()
+        rest = url[colon.upperBound...]
+        guard scheme == "redis" || scheme == "unix" else {
+            throw Fault(description: "has an unknown scheme; redis:// and unix:// are accepted")
+        }
+        let credentials = try Address.takeCredentials(from: &rest)
+        (user, password) = (credentials.user, credentials.password)
+        if scheme == "unix" {
+            (endpoint, database) = try Address.parseUnix(rest)
+        } else {
+            (endpoint, database) = try Address.parseTCP(rest)
+        }
+    }
+
+    /// Takes `user:password@` from before the host. A password without a user is that of the default user.
+    private static func takeCredentials(
+        from rest: inout Substring
+    ) throws(Fault) -> (user: String?, password: String?) {
+        let authority = rest.prefix { $0 != "/" }
+        guard let at = authority.lastIndex(of: "@") else { return (nil, nil) }
+        let parts = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        rest = rest[rest.index(after: at)...]
+        guard parts.count == 2, !parts[1].isEmpty else { throw Fault(description: "names a user without a password") }
+        let user = try decode(parts[0])
+        return (user.isEmpty ? nil : user, try decode(parts[1]))
+    }
+
+    private static func parseUnix(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
+        let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = try decode(parts[0])
+        guard path.hasPrefix("/"), SocketAddress(unixPath: path) != nil else {
+            throw Fault(description: "needs the absolute path of a socket, of at most 107 bytes: unix:///path?db=0")
+        }
+        guard parts.count == 2 else { return (.unix(path: path), 0) }
+        guard parts[1].hasPrefix("db=") else { throw Fault(description: "has a query other than ?db=") }
+        return (.unix(path: path), try database(parts[1].dropFirst(3)))
+    }
+
+    private static func parseTCP(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
+        let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        let (host, port) = try hostAndPort(parts[0])
+        let number = parts.count == 2 && !parts[1].isEmpty ? try database(parts[1]) : 0
+        return (.tcp(host: host, port: port), number)
+    }
+
+    private static func hostAndPort(_ text: Substring) throws(Fault) -> (String, UInt16) {
+        var host = text
+        var port = Substring("6379")
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { throw Fault(description: "has an IPv6 address without ]") }
+            host = text[text.index(after: text.startIndex)..<end]
+            let tail = text[text.index(after: end)...]
+            guard tail.isEmpty || tail.hasPrefix(":") else { throw Fault(description: "has something between ] and :") }
+            if !tail.isEmpty { port = tail.dropFirst() }
+        } else if let colon = text.firstIndex(of: ":") {
+            host = text[..<colon]
+            port = text[text.index(after: colon)...]
+        }
+        guard !host.isEmpty, host.utf8.count <= 253 else { throw Fault(description: "needs a host") }
+        guard let number = UInt16(port), number > 0 else { throw Fault(description: "has a port outside 1 to 65535") }
+        return (String(host), number)
+    }
+
+    private static func database(_ text: Substring) throws(Fault) -> Int {
+        guard let number = UInt16(text) else { throw Fault(description: "has a database that is no number of 0 to 65535") }
+        return Int(number)
+    }
+
+    /// Replaces `%` and two hexadecimal digits (RFC 3986, section 2.1).
+    private static func decode(_ text: some StringProtocol) throws(Fault) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == 0x25 else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+                throw Fault(description: "has a % without two hexadecimal digits behind it")
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        guard let decoded = String(validating: bytes, as: UTF8.self) else { throw Fault(description: "is not UTF-8") }
+        return decoded
+    }
+}
+
+extension Address: CustomStringConvertible {
+    /// The place alone: no user, no password.
+    package var description: String {
+        switch endpoint {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): path
+        }
+    }
+}

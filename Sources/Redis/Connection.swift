@@ -1,0 +1,170 @@
+import Bytes
+import EventLoop
+import RESP
+
+/// A command that was appended to a connection's output, and waits for its reply.
+struct Pending {
+    enum Kind: Equatable {
+        case push
+        /// A push with a mark, by the script's digest.
+        case marked
+        /// The same by the script itself.
+        case scripted
+        /// WAIT for the pushes before it, so many.
+        case wait(covering: Int)
+        /// LLEN
+        case length
+    }
+
+    var kind: Kind
+    /// Who gets the result; nil once the result was given without waiting longer.
+    var waiter: UInt64?
+    /// Where the command begins, counted in bytes since the connection was made, and how long it is.
+    var start: UInt64 = 0
+    var length: Int
+    /// When it was appended, which is the turn in which it was sent.
+    var sentAt = Instant.never
+    /// When its sender is answered at the latest.
+    var deadline: Instant
+    /// Connections that failed under it or before it.
+    var attempts = 0
+    /// Replies that asked for another try.
+    var retries = 0
+
+    var end: UInt64 { start + UInt64(length) }
+    var isPush: Bool { kind == .push || kind == .marked || kind == .scripted }
+    /// Whether it may be sent again though it may have happened.
+    var isRepeatable: Bool { kind == .marked || kind == .scripted }
+}
+
+/// A connection to Redis: its state, what was written and not answered, and what was read and not understood yet.
+final class Connection {
+    enum State { case connecting, greeting, ready }
+
+    /// Bytes that are read at once, and more than any reply that a push can get.
+    private static let inputSize = 65_536
+    /// A buffer that has grown beyond this is given back once it is empty.
+    private static let keptOutput = 1_048_576
+
+    let token: Token
+    let descriptor: Descriptor
+    var state = State.connecting
+    var deadline = Deadline()
+    /// Replies that the greeting still waits for.
+    var greeting: [Greeting] = []
+    var pending = Fifo<Pending>()
+    /// Results of pushes whose WAIT has not been answered.
+    var unreplicated = Fifo<(waiter: UInt64?, result: PushResult)>()
+    /// Pushes since the last WAIT.
+    var uncovered = 0
+    /// WAITs without their reply.
+    var waits = 0
+    /// The kernel takes no more for now.
+    private(set) var isBlocked = false
+    var lastUsed: Instant
+
+    /// Every command since the oldest that was not answered, so that it can be sent again elsewhere.
+    private var output: [UInt8] = []
+    /// How many bytes there were before `output`.
+    private var base: UInt64 = 0
+    /// How many of `output` the kernel has.
+    private var sent = 0
+    private var input = [UInt8](repeating: 0, count: Connection.inputSize)
+    private var filled = 0
+    private var parser = ReplyParser(replyLimit: Connection.inputSize / 2)
+
+    init(_ descriptor: consuming Descriptor, token: Token, now: Instant) {
+        self.descriptor = descriptor
+        self.token = token
+        lastUsed = now
+    }
+
+    var isLoaded: Bool { isBlocked || waits > 0 }
+    var hasUnsent: Bool { sent < output.count }
+    var unsent: Int { output.count - sent }
+    /// All before this offset the kernel has.
+    var written: UInt64 { base + UInt64(sent) }
+
+    /// Appends bytes that no `Pending` describes.
+    func append(greeting bytes: [UInt8]) {
+        output.append(bytes.span)
+    }
+
+    /// Appends a command: `write` writes it.
+    func append(_ pending: Pending, now: Instant, _ write: (inout [UInt8]) -> Void) {
+        var pending = pending
+        let before = output.count
+        pending.start = base + UInt64(before)
+        write(&output)
+        pending.length = output.count - before
+        pending.sentAt = now
+        lastUsed = now
+        self.pending.append(pending)
+    }
+
+    /// The bytes of a command that was not answered.
+    func command(_ pending: Pending) -> [UInt8] {
+        let start = Int(pending.start - base)
+        return Array(output[start..<start + pending.length])
+    }
+
+    /// Hands the kernel what it takes. Returns false where the connection has failed.
+    func flush() -> Bool {
+        guard hasUnsent else { return true }
+        switch sendUnsent() {
+        case .bytes(let count): sent += count
+        case .wouldBlock: break
+        case .closed, .failed: return false
+        }
+        isBlocked = hasUnsent
+        return true
+    }
+
+    private func sendUnsent() -> Transfer {
+        let output = output
+        return descriptor.send(output.span.extracting(droppingFirst: sent))
+    }
+
+    /// Forgets the output that was answered.
+    func trim() {
+        guard let first = pending.first else {
+            guard !hasUnsent else { return }
+            base += UInt64(output.count)
+            sent = 0
+            output.removeAll(keepingCapacity: output.capacity <= Connection.keptOutput)
+            return
+        }
+        let answered = Int(first.start - base)
+        guard answered > 65_536 && answered * 2 > output.count else { return }
+        output.removeFirst(answered)
+        base += UInt64(answered)
+        sent -= answered
+    }
+
+    /// Reads once.
+    func receive() -> Transfer {
+        let transfer = descriptor.receive(into: &input, after: filled)
+        if case .bytes(let count) = transfer { filled += count }
+        return transfer
+    }
+
+    /// The next reply among what was read, or nil.
+    func nextReply() throws(ReplyFault) -> Reply? {
+        let input = input
+        return try parser.next(in: input.span.extracting(first: filled))
+    }
+
+    /// Moves what was read and is no whole reply to the beginning.
+    func discardReplies() {
+        let consumed = parser.consumed
+        guard consumed > 0 else { return }
+        if consumed < filled {
+            for index in consumed..<filled { input[index - consumed] = input[index] }
+        }
+        filled -= consumed
+        parser.discardConsumed()
+    }
+
+    /// Whether the read buffer is full of what is no reply.
+    var isClogged: Bool { filled == input.count }
+}

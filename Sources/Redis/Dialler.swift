@@ -1,0 +1,60 @@
+import EventLoop
+
+/// Whom to connect to next, and when: one attempt at a time.
+struct Dialler: ~Copyable {
+    let address: Address
+    var resolver: Resolver
+    private var addresses: [SocketAddress] = []
+    private var nextAddress = 0
+
+    /// Failures in a row while no connection was ready.
+    var failures = 0
+    /// No attempt before this.
+    var notBefore = Instant(nanoseconds: 0)
+    /// The slot whose connection is not ready yet.
+    var dialling: Int?
+    /// Those that are ready cannot take more.
+    var wantsAnother = false
+    var lastFailure = ""
+
+    init(address: Address) throws(SystemError) {
+        self.address = address
+        resolver = try Resolver()
+    }
+
+    var isBusy: Bool { dialling != nil || resolver.isBusy }
+
+    enum Target {
+        case address(SocketAddress)
+        /// The name is being looked up; the resolver's descriptor tells.
+        case pending
+        case failed(String)
+    }
+
+    /// The next address to try.
+    mutating func target() -> Target {
+        switch address.endpoint {
+        case .unix(let path):
+            guard let address = SocketAddress(unixPath: path) else { return .failed("\(path) is no path of a socket") }
+            return .address(address)
+        case .tcp(let host, let port):
+            if nextAddress < addresses.count {
+                nextAddress += 1
+                return .address(addresses[nextAddress - 1])
+            }
+            let numeric = SocketAddress.resolve(host: host, port: port, isNumeric: true)
+            if let first = numeric.first { return .address(first) }
+            return resolver.start(host: host, port: port) ? .pending : .failed("no thread to look \(host) up")
+        }
+    }
+
+    /// Takes what a look-up found. Returns whether there is anything to try.
+    mutating func resolved(_ found: [SocketAddress]) -> Bool {
+        addresses = found
+        nextAddress = 0
+        return !found.isEmpty
+    }
+
+    /// Forgets addresses, so that the name is looked up again.
+    mutating func forgetAddresses() { nextAddress = addresses.count }
+}

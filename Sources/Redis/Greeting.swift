@@ -1,0 +1,40 @@
+import Bytes
+import RESP
+
+/// What a new connection says before it carries jobs. Each is answered first.
+enum Greeting: Equatable {
+    case authenticate, select, setName, ping
+
+    /// Appends the commands for an address, and returns what they are.
+    static func append(for address: Address, to output: inout [UInt8]) -> [Greeting] {
+        var steps: [Greeting] = []
+        if let password = address.password {
+            if let user = address.user {
+                output.append(command: "AUTH", user, password)
+            } else {
+                output.append(command: "AUTH", password)
+            }
+            steps.append(.authenticate)
+        }
+        if address.database != 0 {
+            output.append(command: "SELECT", String(address.database))
+            steps.append(.select)
+        }
+        output.append(command: "CLIENT", "SETNAME", "servicedesk-responder")
+        output.append(command: "PING")
+        return steps + [.setName, .ping]
+    }
+
+    /// Why a reply to this command means that the connection cannot carry jobs; nil where it can.
+    func objection(to reply: Reply) -> String? {
+        guard case .error(let text) = reply else { return nil }
+        let error = ErrorReply(text.span)
+        let word = ErrorReply.word(of: text.span)
+        switch self {
+        case .authenticate, .select: return "Redis answered \(word): \(error.advice)"
+        case .setName, .ping:
+            // A user without the right to CLIENT or PING may still push.
+            return error == .misconfigured && word == "NOPERM" ? nil : "Redis answered \(word): \(error.advice)"
+        }
+    }
+}

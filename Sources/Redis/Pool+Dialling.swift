@@ -1,0 +1,175 @@
+import EventLoop
+import RESP
+
+/// Making connections and losing them.
+extension Pool {
+    /// The least time between two attempts once the breaker is open, at most; Redis is found again within it.
+    private static let probeLimit = Nanoseconds.milliseconds(800)
+    private static let probeBase = Nanoseconds.milliseconds(100)
+
+    /// Begins an attempt to connect where one is wanted, allowed, and due.
+    func dial() {
+        guard !dialler.isBusy, loop.now >= dialler.notBefore, let slot = connections.firstIndex(where: { $0 == nil })
+        else { return }
+        guard readyConnection() == nil || dialler.wantsAnother else { return }
+        dialler.wantsAnother = false
+        switch dialler.target() {
+        case .pending: return
+        case .failed(let reason): dialFailed(reason)
+        case .address(let address): connect(to: address, slot: slot)
+        }
+    }
+
+    private func connect(to address: SocketAddress, slot: Int) {
+        do throws(SystemError) {
+            let descriptor = try address.connect()
+            let token = Token(kind: kinds.connection, slot: slot, generation: generations[slot])
+            try loop.watch(descriptor.number, for: [.readable, .writable], as: token)
+            let connection = Connection(descriptor, token: token, now: loop.now)
+            connections[slot] = connection
+            dialler.dialling = slot
+            connection.deadline.set(loop.now + settings.connectTimeout, in: loop, for: token)
+        } catch {
+            dialFailed("\(error)")
+        }
+    }
+
+    /// The name's addresses have been found, or not.
+    package func resolverEvent() {
+        guard let found = dialler.resolver.finish() else { return }
+        if dialler.resolved(found) {
+            dial()
+        } else {
+            dialFailed("the name of \(dialler.address) cannot be resolved")
+        }
+    }
+
+    /// connect(2) has ended: says hello.
+    func greet(_ connection: Connection) {
+        let error = connection.descriptor.pendingError
+        guard error == 0 else { return lose(connection, "connect: \(SystemError.text(error))") }
+        var greeting: [UInt8] = []
+        connection.greeting = Greeting.append(for: settings.address, to: &greeting)
+        connection.append(greeting: greeting)
+        connection.state = .greeting
+        guard connection.flush() else { return lose(connection, "the connection broke while greeting") }
+        let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
+        try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
+    }
+
+    /// Takes the reply to the greeting's oldest command. Returns false where the connection is lost over it.
+    func takeGreeting(_ reply: Reply, on connection: Connection) -> Bool {
+        if let objection = connection.greeting[0].objection(to: reply) {
+            lose(connection, objection)
+            return false
+        }
+        connection.greeting.removeFirst()
+        if connection.greeting.isEmpty { becameReady(connection) }
+        return true
+    }
+
+    private func becameReady(_ connection: Connection) {
+        connection.state = .ready
+        connection.deadline.clear()
+        dialler.dialling = nil
+        dialler.failures = 0
+        if hasConnected { reconnects += 1 }
+        hasConnected = true
+        connection.trim()
+        breaker.connected()
+        events.append(.connected)
+        release()
+    }
+
+    func dialFailed(_ reason: String) {
+        dialler.dialling = nil
+        dialler.lastFailure = reason
+        guard readyConnection() == nil else {
+            // One more would have helped, but is not needed.
+            dialler.notBefore = loop.now + settings.retryDelay
+            return
+        }
+        dialler.failures += 1
+        if dialler.failures == 1 { events.append(.dialFailed(reason: reason)) }
+        failWaiting()
+        let delay: Nanoseconds
+        if dialler.failures >= settings.attempts {
+            breaker.becameUnreachable()
+            delay = backoff.full(
+                attempt: dialler.failures - settings.attempts, base: Pool.probeBase, cap: Pool.probeLimit)
+        } else {
+            delay = backoff.jittered(settings.retryDelay)
+        }
+        dialler.notBefore = loop.now + delay
+    }
+
+    /// An attempt has failed for all who wait.
+    private func failWaiting() {
+        var kept: [Waiting] = []
+        for var item in waiting {
+            item.pending.attempts += 1
+            if mayRetry(item.pending) {
+                kept.append(item)
+            } else {
+                pendingBytes -= item.bytes.count
+                complete(&item.pending, .failed(.notConnected))
+            }
+        }
+        waiting = kept
+    }
+
+    /// Closes a connection. What was not handed to the kernel whole did not happen, and waits for another connection; what
+    /// was may have happened, and is repeated only where a mark makes that harmless.
+    func lose(_ connection: Connection, _ reason: String) {
+        let slot = Int(connection.token.slot)
+        guard connections[slot] === connection else { return }
+        let wasReady = connection.state == .ready
+        var retried: [Waiting] = []
+        var ambiguous = 0
+        for var pending in connection.pending.removeAll() {
+            pendingBytes -= pending.length
+            guard pending.isPush, pending.waiter != nil else { continue }
+            let isWritten = pending.end <= connection.written
+            pending.attempts += 1
+            if isWritten && !(pending.isRepeatable && mayRetry(pending)) {
+                ambiguous += 1
+                complete(&pending, .failed(.ambiguous))
+            } else if !mayRetry(pending) {
+                complete(&pending, .failed(pending.deadline <= loop.now ? .timedOut : .notConnected))
+            } else {
+                // At once the first time; a connection that breaks again and again must not be tried in a circle.
+                let delay = pending.attempts == 1 ? Nanoseconds(0) : backoff.jittered(settings.retryDelay)
+                let bytes = connection.command(pending)
+                retried.append(Waiting(pending: pending, bytes: bytes, notBefore: loop.now + delay))
+            }
+        }
+        while var held = connection.unreplicated.popFirst() {
+            ambiguous += held.waiter == nil ? 0 : 1
+            completeHeld(&held, .failed(.ambiguous))
+        }
+        connections[slot] = nil
+        generations[slot] &+= 1
+        for item in retried { pendingBytes += item.bytes.count }
+        waiting = retried + waiting
+        if wasReady {
+            events.append(.lost(reason: reason, ambiguous: ambiguous, retried: retried.count))
+            dialler.lastFailure = reason
+            // A probe that was on it has had its answer.
+            if breaker.state == .probing { breaker.connected() }
+            dial()
+        } else {
+            dialFailed(reason)
+        }
+    }
+
+    private func mayRetry(_ pending: Pending) -> Bool {
+        pending.attempts < settings.attempts && pending.deadline > loop.now
+    }
+
+    func completeHeld(_ held: inout (waiter: UInt64?, result: PushResult), _ result: PushResult) {
+        guard let waiter = held.waiter else { return }
+        held.waiter = nil
+        pendingCount -= 1
+        completed.append(Completion(waiter: waiter, result: result))
+    }
+}
