@@ -123,14 +123,26 @@ extension Descriptor {
         return Descriptor(owning: number)
     }
 
-    /// Whether a write would find room now.
-    package var isWritable: Bool {
-        var entry = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&entry, 1, 0) == 1 && Int32(entry.revents) & POLLOUT != 0
+    /// Waits until the descriptor is readable or writable, or the peer has gone. Returns false at the deadline.
+    package func wait(for readiness: Readiness, until deadline: Instant) -> Bool {
+        let events = Int16(readiness.contains(.writable) ? POLLOUT : POLLIN)
+        var entry = pollfd(fd: number, events: events, revents: 0)
+        let milliseconds = (deadline.since(.now) + 999_999) / 1_000_000
+        return retryingInterrupts { unsafe poll(&entry, 1, Int32(min(milliseconds, 600_000))) } > 0
     }
 
-    /// Another descriptor for the same open file.
-    package func duplicate() throws(SystemError) -> Descriptor {
+    /// How many descriptors this process has open.
+    package static var openCount: Int {
+        guard let directory = unsafe opendir("/proc/self/fd") else { return 0 }
+        defer { unsafe closedir(directory) }
+        var count = 0
+        while unsafe readdir(directory) != nil { count += 1 }
+        // Without `.`, `..` and the directory itself.
+        return max(0, count - 3)
+    }
+
+    /// Another descriptor for the same open file as `number`.
+    package static func duplicate(_ number: Int32) throws(SystemError) -> Descriptor {
         let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
         guard copy >= 0 else { throw SystemError("fcntl") }
         return Descriptor(owning: copy)

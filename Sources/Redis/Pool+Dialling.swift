@@ -73,11 +73,10 @@ extension Pool {
         connection.deadline.clear()
         dialler.dialling = nil
         dialler.failures = 0
-        if hasConnected { reconnects += 1 }
-        hasConnected = true
         connection.trim()
         breaker.connected()
-        events.append(.connected)
+        events.append(.connected(isFirst: !hasConnected))
+        hasConnected = true
         release()
     }
 

@@ -63,8 +63,6 @@ package final class Pool {
     package var events: [PoolEvent] = []
     /// Pushes that were taken and have no result yet.
     package internal(set) var pendingCount = 0
-    /// Connections made after the first.
-    package internal(set) var reconnects = 0
 
     package struct Completion {
         package let waiter: UInt64

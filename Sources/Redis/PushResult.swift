@@ -44,7 +44,7 @@ package enum PushRefusal: Equatable {
 
 /// Something that whoever keeps the log wants to know: changes, not every attempt.
 package enum PoolEvent: Equatable {
-    case connected
+    case connected(isFirst: Bool)
     /// A connection was lost, with so many pushes on it that may have happened, and so many that are tried again.
     case lost(reason: String, ambiguous: Int, retried: Int)
     /// The first of a row of failures to connect.

@@ -32,6 +32,8 @@ package struct Exchange {
     package internal(set) var ticket = Ticket()
     /// The job's id once there is a job: new, or that of the first delivery.
     package internal(set) var jobID: [UInt8] = []
+    /// SHA-256 of the body, where the delivery is named.
+    package internal(set) var digest = Tag(repeating: 0)
     package internal(set) var faults: [PayloadFaults.Row] = []
 
     package init() {}

@@ -15,7 +15,7 @@ package enum Disposition: Equatable {
 ///
 /// The checks stand in the order in which the contract names them.
 package struct Handler {
-    private let secrets: Secrets
+    package var secrets: Secrets
     private let bodyLimit: Int
     private var reader: TicketReader
     private var tenant: [UInt8] = []
@@ -98,8 +98,9 @@ package struct Handler {
         Job.append(of: exchange, description: body.extracting(exchange.ticket.description), createdAt: time, to: &job)
         var delivery: Delivery?
         if !exchange.deliveryID.isEmpty {
+            exchange.digest = digest(of: body)
             delivery = Delivery(
-                tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, digest: digest(of: body))
+                tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, digest: exchange.digest)
         }
         let refusal = queue.push(job.span, id: exchange.jobID, delivery: delivery, waiter: waiter)
         return refusal.map { .answer($0) } ?? .queued

@@ -1,1 +1,11 @@
-print("x")
+import ArgumentParser
+
+struct ServiceDeskCtl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "servicedeskctl",
+        abstract: "Looks at the queue, and signs and checks tickets, as servicedesk-responder does.",
+        version: "1.0.0",
+        subcommands: [Sign.self, Check.self, Depth.self, Peek.self, Pop.self, Push.self])
+}
+
+ServiceDeskCtl.main()

@@ -1,0 +1,9 @@
+import CFastCGI
+import Glibc
+
+/// Readies libfcgi. Once, before any thread, and before signals are arranged: it installs handlers of its own.
+package func initializeLibrary() {
+    _ = FCGX_Init()
+    for signal in [SIGPIPE, SIGUSR1, SIGTERM] { _ = Glibc.signal(signal, SIG_DFL) }
+    _ = Glibc.signal(SIGPIPE, SIG_IGN)
+}

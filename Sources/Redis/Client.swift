@@ -1,0 +1,148 @@
+import Bytes
+package import EventLoop
+package import RESP
+
+/// One connection to Redis that waits for each reply: for tools, where nothing else is to be done meanwhile.
+package final class Client {
+    package enum Fault: Error, CustomStringConvertible {
+        case notConnected(String)
+        case timedOut
+        /// An error reply: its first word.
+        case refused(String)
+        case unexpected(String)
+
+        package var description: String {
+            switch self {
+            case .notConnected(let reason): "Redis cannot be reached: \(reason)"
+            case .timedOut: "Redis did not answer in time"
+            case .refused(let word): "Redis answered \(word)"
+            case .unexpected(let what): "Redis answered something unexpected: \(what)"
+            }
+        }
+    }
+
+    private let descriptor: Descriptor
+    private let timeout: Nanoseconds
+    private var input: [UInt8] = []
+    private var parser = ReplyParser()
+
+    /// Connects and greets, within the timeout.
+    package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(Fault) {
+        self.timeout = timeout
+        descriptor = try Client.connect(to: address, timeout: timeout)
+        var greeting: [UInt8] = []
+        let steps = Greeting.append(for: address, to: &greeting)
+        try send(greeting)
+        for step in steps {
+            if let objection = step.objection(to: try reply()) { throw .notConnected(objection) }
+        }
+    }
+
+    private static func connect(to address: Address, timeout: Nanoseconds) throws(Fault) -> Descriptor {
+        let candidates: [SocketAddress]
+        switch address.endpoint {
+        case .unix(let path): candidates = [SocketAddress(unixPath: path)].compactMap { $0 }
+        case .tcp(let host, let port): candidates = SocketAddress.resolve(host: host, port: port, isNumeric: false)
+        }
+        var reason = "\(address) has no address"
+        for candidate in candidates {
+            do throws(SystemError) {
+                let descriptor = try candidate.connect()
+                guard descriptor.wait(for: .writable, until: .now + timeout) else { throw SystemError("connect", 110) }
+                guard descriptor.pendingError == 0 else { throw SystemError("connect", descriptor.pendingError) }
+                return descriptor
+            } catch {
+                reason = "\(error)"
+            }
+        }
+        throw .notConnected(reason)
+    }
+
+    /// Sends a command and waits for its reply.
+    package func call(_ arguments: [[UInt8]]) throws(Fault) -> Reply {
+        var command: [UInt8] = []
+        command.append(commandOf: arguments.count)
+        for argument in arguments { command.append(argument: argument.span) }
+        try send(command)
+        let reply = try reply()
+        if case .error(let text) = reply { throw .refused(ErrorReply.word(of: text.span)) }
+        return reply
+    }
+
+    private func send(_ bytes: [UInt8]) throws(Fault) {
+        let deadline = Instant.now + timeout
+        var sent = 0
+        while sent < bytes.count {
+            switch descriptor.send(bytes.span.extracting(droppingFirst: sent)) {
+            case .bytes(let count): sent += count
+            case .wouldBlock: guard descriptor.wait(for: .writable, until: deadline) else { throw .timedOut }
+            case .closed, .failed: throw .notConnected("the connection broke")
+            }
+        }
+    }
+
+    private func reply() throws(Fault) -> Reply {
+        let deadline = Instant.now + timeout
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            do throws(ReplyFault) {
+                let received = input
+                if let reply = try parser.next(in: received.span) {
+                    input.removeFirst(parser.consumed)
+                    parser.discardConsumed()
+                    return reply
+                }
+            } catch {
+                throw .unexpected(error.rawValue)
+            }
+            switch descriptor.receive(into: &chunk) {
+            case .bytes(let count): input += chunk[..<count]
+            case .wouldBlock: guard descriptor.wait(for: .readable, until: deadline) else { throw .timedOut }
+            case .closed, .failed: throw .notConnected("the connection broke")
+            }
+        }
+    }
+}
+
+/// The queue, for tools: what workers and operators do with it.
+package struct QueueService {
+    private let client: Client
+    private let key: [UInt8]
+
+    package init(_ client: Client, key: String) {
+        self.client = client
+        self.key = Array(key.utf8)
+    }
+
+    /// Puts a job in, and returns how long the queue is then.
+    package func push(_ job: [UInt8]) throws(Client.Fault) -> Int {
+        try integer(try client.call([Array("LPUSH".utf8), key, job]))
+    }
+
+    /// Takes the oldest job out; nil where there is none.
+    package func pop() throws(Client.Fault) -> [UInt8]? {
+        switch try client.call([Array("RPOP".utf8), key]) {
+        case .bulk(let job): return job
+        case let reply: throw .unexpected("\(reply)")
+        }
+    }
+
+    /// The oldest jobs, at most 1,000, oldest first; they stay where they are.
+    package func peek(_ count: Int) throws(Client.Fault) -> [[UInt8]] {
+        let range = [Array(String(-min(max(count, 1), 1000)).utf8), Array("-1".utf8)]
+        guard case .array(let jobs?) = try client.call([Array("LRANGE".utf8), key] + range) else {
+            throw .unexpected("no array")
+        }
+        return jobs.reversed().compactMap { job in if case .bulk(let bytes) = job { bytes } else { nil } }
+    }
+
+    /// How many jobs there are.
+    package func depth() throws(Client.Fault) -> Int {
+        try integer(try client.call([Array("LLEN".utf8), key]))
+    }
+
+    private func integer(_ reply: Reply) throws(Client.Fault) -> Int {
+        guard case .integer(let number) = reply else { throw .unexpected("no integer") }
+        return Int(number)
+    }
+}

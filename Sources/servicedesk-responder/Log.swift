@@ -1,0 +1,164 @@
+import Bytes
+import EventLoop
+import JSON
+
+enum LogLevel: String, CaseIterable, Comparable {
+    case debug, info, warning, error
+
+    static func < (a: LogLevel, b: LogLevel) -> Bool { a.rank < b.rank }
+
+    private var rank: Int {
+        switch self {
+        case .debug: 0
+        case .info: 1
+        case .warning: 2
+        case .error: 3
+        }
+    }
+}
+
+enum LogFormat: String, CaseIterable { case json, text }
+
+/// Writes one line for each thing that happens, one write for each turn, and never waits for whoever reads it.
+///
+/// Lines that find no room are dropped and counted; the count is logged when there is room again.
+struct Log: ~Copyable {
+    /// Bytes that wait to be written, at most.
+    static let backlogLimit = 1_048_576
+
+    let level: LogLevel
+    let format: LogFormat
+    private var sink: LogSink
+    private var buffer: [UInt8] = []
+    private var written = 0
+    private var dropped = 0
+    private var droppedUntold = 0
+    private var lineStart = 0
+    /// When this turn is, RFC 3339.
+    var time: [UInt8] = []
+
+    init(level: LogLevel, format: LogFormat, sink: consuming LogSink) {
+        self.level = level
+        self.format = format
+        self.sink = sink
+    }
+
+    /// Whether something is still to be written.
+    var hasBacklog: Bool { written < buffer.count }
+
+    // MARK: Lines
+
+    /// Begins a line. Returns false where the level is not logged: then nothing may be added.
+    mutating func begin(_ level: LogLevel, _ message: String? = nil) -> Bool {
+        guard level >= self.level else { return false }
+        lineStart = buffer.count
+        let time = time
+        switch format {
+        case .json:
+            buffer.append(#"{"time":""#)
+            buffer.append(time.span)
+            buffer.append(#"","level":""#)
+            buffer.append(text: level.rawValue)
+            buffer.append(0x22)
+            if let message {
+                buffer.append(#","message":"#)
+                buffer.append(jsonString: message)
+            }
+        case .text:
+            buffer.append(time.span)
+            buffer.append(0x20)
+            buffer.append(text: level.rawValue.uppercased())
+            if let message {
+                buffer.append(0x20)
+                buffer.append(text: message)
+            }
+        }
+        return true
+    }
+
+    private mutating func appendName(_ name: StaticString) {
+        switch format {
+        case .json:
+            buffer.append(#",""#)
+            buffer.append(name)
+            buffer.append(#"":"#)
+        case .text:
+            buffer.append(0x20)
+            buffer.append(name)
+            buffer.append(0x3D)
+        }
+    }
+
+    /// Adds a text; an empty one is left out.
+    mutating func add(_ name: StaticString, _ value: [UInt8]) {
+        guard !value.isEmpty else { return }
+        appendName(name)
+        if format == .json { buffer.append(jsonString: value.span) } else { buffer.append(value.span) }
+    }
+
+    mutating func add(_ name: StaticString, _ value: StaticString) {
+        appendName(name)
+        if format == .json { buffer.append(0x22) }
+        buffer.append(value)
+        if format == .json { buffer.append(0x22) }
+    }
+
+    mutating func add(_ name: StaticString, text value: String) {
+        appendName(name)
+        // Quoted in either format: it may have spaces.
+        buffer.append(jsonString: value)
+    }
+
+    mutating func add(_ name: StaticString, number: Int) {
+        appendName(name)
+        buffer.append(decimal: number)
+    }
+
+    /// Adds a length of time in milliseconds, to the microsecond.
+    mutating func add(_ name: StaticString, milliseconds nanoseconds: UInt64) {
+        appendName(name)
+        buffer.append(decimal: nanoseconds / 1_000_000)
+        buffer.append(0x2E)
+        buffer.append(decimal: Int(nanoseconds / 1000 % 1000), width: 3)
+    }
+
+    mutating func end() {
+        if format == .json { buffer.append(0x7D) }
+        buffer.append(0x0A)
+        guard buffer.count - written > Log.backlogLimit else { return }
+        buffer.removeLast(buffer.count - lineStart)
+        dropped += 1
+        droppedUntold += 1
+    }
+
+    /// A whole line that is nothing but a message.
+    mutating func line(_ level: LogLevel, _ message: String) {
+        guard begin(level, message) else { return }
+        end()
+    }
+
+    /// Lines that were dropped since the last call.
+    mutating func takeDropped() -> Int {
+        defer { dropped = 0 }
+        return dropped
+    }
+
+    // MARK: Writing
+
+    /// Hands on what has gathered, as far as it is taken.
+    mutating func flush() {
+        guard hasBacklog else { return }
+        sink.write(buffer, from: &written)
+        guard !hasBacklog else { return }
+        buffer.removeAll(keepingCapacity: buffer.capacity <= Log.backlogLimit)
+        written = 0
+        guard droppedUntold > 0 else { return }
+        let count = droppedUntold
+        droppedUntold = 0
+        line(.warning, "\(count) log lines were dropped: whoever reads the log is too slow, or its disk is full")
+    }
+
+    /// Opens the log file anew, so that one that was renamed can be taken away. Returns the fault where that failed; then
+    /// the old one is kept.
+    mutating func reopen() -> SystemError? { sink.reopen() }
+}

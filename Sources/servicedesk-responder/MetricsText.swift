@@ -1,0 +1,119 @@
+import EventLoop
+import Webhook
+
+/// The metrics of all processes of a socket, as Prometheus reads them (text exposition format 0.0.4).
+struct MetricsText {
+    private let metrics: Metrics
+    private var text = ""
+
+    static func render(_ metrics: Metrics) -> [UInt8] {
+        var renderer = MetricsText(metrics: metrics)
+        renderer.renderRequests()
+        renderer.renderQueue()
+        renderer.renderHistogram(.request, "servicedesk_request_duration_seconds", "From a whole request to its answer.")
+        renderer.renderHistogram(.push, "servicedesk_push_duration_seconds", "From a job to the queue's confirmation.")
+        renderer.renderProcesses()
+        return Array(renderer.text.utf8)
+    }
+
+    private init(metrics: Metrics) { self.metrics = metrics }
+
+    private mutating func family(_ name: String, _ type: String, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    }
+
+    private mutating func sample(_ name: String, _ value: some CustomStringConvertible) { sample(name, [], value) }
+
+    private mutating func sample(_ name: String, _ labels: [(String, String)], _ value: some CustomStringConvertible) {
+        let list = labels.map { "\($0.0)=\"\($0.1)\"" }.joined(separator: ",")
+        text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
+    }
+
+    private func sum(_ counter: Metrics.Counter) -> UInt64 { metrics.pages.sum(counter.rawValue) }
+
+    private func sum(_ reason: Reason) -> UInt64 { metrics.pages.sum(Metrics.firstReason + Int(reason.rawValue)) }
+
+    private func total(_ gauge: Metrics.Gauge) -> UInt64 { metrics.pages.values(gauge.rawValue).reduce(0, &+) }
+
+    private mutating func renderRequests() {
+        family("servicedesk_requests_total", "counter", "Requests that were answered, by status and reason.")
+        for reason in Reason.allCases {
+            let labels = [("status", "\(reason.status)"), ("reason", "\(reason.label)")]
+            sample("servicedesk_requests_total", labels, sum(reason))
+        }
+        family("servicedesk_dropped_requests_total", "counter", "Requests that got no answer, by reason.")
+        for (index, label) in Drop.labels.enumerated() {
+            let count = metrics.pages.sum(Metrics.firstDrop + index)
+            sample("servicedesk_dropped_requests_total", [("reason", label)], count)
+        }
+        family("servicedesk_undelivered_answers_total", "counter", "Answers that the web server did not take.")
+        sample("servicedesk_undelivered_answers_total", sum(.undeliveredAnswers))
+        family("servicedesk_queued_unanswered_total", "counter", "Jobs queued whose sender did not get the answer.")
+        sample("servicedesk_queued_unanswered_total", sum(.queuedUnanswered))
+    }
+
+    private mutating func renderQueue() {
+        family("servicedesk_push_failures_total", "counter", "Jobs that were not confirmed as queued, by reason.")
+        for reason in Reason.allCases where reason.isQueueFailure {
+            sample("servicedesk_push_failures_total", [("reason", "\(reason.label)")], sum(reason))
+        }
+        family("servicedesk_ambiguous_pushes_total", "counter", "Jobs that may be queued though the answer was 503.")
+        sample("servicedesk_ambiguous_pushes_total", sum(.ambiguous) + sum(.notReplicated))
+        family("servicedesk_pending_pushes", "gauge", "Jobs that wait for Redis.")
+        sample("servicedesk_pending_pushes", total(.pendingPushes))
+        family("servicedesk_redis_connections", "gauge", "Connections to Redis, by state.")
+        sample("servicedesk_redis_connections", [("state", "idle")], total(.readyConnections))
+        sample("servicedesk_redis_connections", [("state", "busy")], total(.busyConnections))
+        sample("servicedesk_redis_connections", [("state", "connecting")], total(.connectingConnections))
+        family("servicedesk_redis_reconnects_total", "counter", "Connections to Redis made after a process' first.")
+        sample("servicedesk_redis_reconnects_total", sum(.reconnects))
+        family("servicedesk_redis_connections_lost_total", "counter", "Connections to Redis that broke.")
+        sample("servicedesk_redis_connections_lost_total", sum(.connectionsLost))
+        family("servicedesk_breaker_open", "gauge", "Processes that refuse jobs at once because Redis failed.")
+        sample("servicedesk_breaker_open", total(.breakerOpen))
+        family("servicedesk_queue_depth", "gauge", "Length of the queue, as the last push to any process was told.")
+        sample("servicedesk_queue_depth", newestDepth())
+    }
+
+    private func newestDepth() -> UInt64 {
+        let depths = metrics.pages.values(Metrics.Gauge.queueDepth.rawValue)
+        let times = metrics.pages.values(Metrics.Gauge.queueDepthTime.rawValue)
+        return zip(times, depths).max { $0.0 < $1.0 }?.1 ?? 0
+    }
+
+    private mutating func renderHistogram(_ histogram: Metrics.Histogram, _ name: String, _ help: String) {
+        family(name, "histogram", help)
+        var count: UInt64 = 0
+        for (index, bound) in Metrics.bounds.enumerated() {
+            count += metrics.pages.sum(histogram.rawValue + index)
+            sample("\(name)_bucket", [("le", "\(bound)")], count)
+        }
+        count += metrics.pages.sum(histogram.rawValue + Metrics.bounds.count)
+        sample("\(name)_bucket", [("le", "+Inf")], count)
+        let nanoseconds = metrics.pages.sum(histogram.rawValue + Metrics.bounds.count + 1)
+        sample("\(name)_sum", [], Double(nanoseconds) / 1e9)
+        sample("\(name)_count", [], count)
+    }
+
+    private mutating func renderProcesses() {
+        let processes = metrics.pages.values(Metrics.Gauge.processID.rawValue).filter { $0 > 0 }
+        family("servicedesk_processes", "gauge", "Processes that count here.")
+        sample("servicedesk_processes", processes.count)
+        family("servicedesk_web_connections", "gauge", "FastCGI connections of the web server.")
+        sample("servicedesk_web_connections", total(.webConnections))
+        family("servicedesk_accept_failures_total", "counter", "Times that descriptors or memory ran out in accept.")
+        sample("servicedesk_accept_failures_total", sum(.acceptFailures))
+        family("servicedesk_dropped_log_lines_total", "counter", "Log lines that found no room.")
+        sample("servicedesk_dropped_log_lines_total", sum(.droppedLogLines))
+        var usage = ProcessUsage()
+        for process in processes { usage.add(ProcessUsage(of: Int32(truncatingIfNeeded: process))) }
+        family("process_cpu_seconds_total", "counter", "Processor time of the living processes.")
+        sample("process_cpu_seconds_total", usage.cpuSeconds)
+        family("process_resident_memory_bytes", "gauge", "Resident memory of the living processes.")
+        sample("process_resident_memory_bytes", usage.residentBytes)
+        family("process_open_fds", "gauge", "Open descriptors of this process.")
+        sample("process_open_fds", Descriptor.openCount)
+        family("process_start_time_seconds", "gauge", "When the oldest living process started, since 1970.")
+        sample("process_start_time_seconds", metrics.pages.values(Metrics.Gauge.startTime.rawValue).min() ?? 0)
+    }
+}

@@ -1,0 +1,72 @@
+import EventLoop
+import FastCGI
+import Redis
+import Webhook
+
+/// What the log says.
+extension Responder {
+    /// One line for each request.
+    func logRequest(_ slot: Int, _ reason: Reason, nanoseconds: UInt64, isDelivered: Bool, error: PushFailure?) {
+        guard log.begin(level(of: reason)) else { return }
+        log.add("request_id", exchanges[slot].requestID)
+        log.add("correlation_id", exchanges[slot].ticket.correlationID)
+        log.add("tenant_id", exchanges[slot].ticket.tenantID)
+        log.add("ticket_id", exchanges[slot].ticket.ticketID)
+        log.add("job_id", exchanges[slot].jobID)
+        log.add("status", number: reason.status)
+        log.add("reason", reason.label)
+        if let error { log.add("error", text: error.description) }
+        if !isDelivered { log.add("delivered", "no") }
+        if reason.status >= 400 { log.add("remote_addr", exchanges[slot].remoteAddress) }
+        log.add("body_bytes", number: exchanges[slot].bodyLength)
+        log.add("milliseconds", milliseconds: nanoseconds)
+        log.add("queue_depth", number: pool.depth)
+        log.end()
+    }
+
+    private func level(of reason: Reason) -> LogLevel {
+        switch reason {
+        case .accepted, .repeated: .info
+        case .ok: .debug
+        case _ where reason.isQueueFailure: .error
+        default: .warning
+        }
+    }
+
+    func logDrop(_ reason: DropReason) {
+        metrics.count(reason)
+        guard log.begin(.warning, "a request was dropped unanswered") else { return }
+        switch reason {
+        case .incomplete: log.add("reason", "the web server closed the connection before the request was whole")
+        case .timedOut: log.add("reason", "the request was not whole in time")
+        case .fault(let fault): log.add("reason", text: "no FastCGI that a web server sends: \(fault.rawValue)")
+        }
+        log.end()
+    }
+
+    /// One line for each change.
+    func logPoolEvents() {
+        guard !pool.events.isEmpty else { return }
+        for event in pool.events {
+            switch event {
+            case .connected(let isFirst):
+                if !isFirst { metrics.add(.reconnects) }
+                log.line(.info, "connected to Redis at \(settings.pool.address)")
+            case .dialFailed(let reason):
+                log.line(.warning, "Redis at \(settings.pool.address) cannot be reached: \(reason); trying again")
+            case .breakerOpened(let reason):
+                log.line(
+                    .error, "answering 503 at once until Redis at \(settings.pool.address) takes jobs again: \(reason)")
+            case .breakerClosed: log.line(.info, "Redis takes jobs again")
+            case .lost(let reason, let ambiguous, let retried):
+                metrics.add(.connectionsLost)
+                guard log.begin(.warning, "lost a connection to Redis at \(settings.pool.address)") else { continue }
+                log.add("reason", text: reason)
+                log.add("ambiguous", number: ambiguous)
+                log.add("retried", number: retried)
+                log.end()
+            }
+        }
+        pool.events.removeAll(keepingCapacity: true)
+    }
+}

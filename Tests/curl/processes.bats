@@ -1,0 +1,158 @@
+# Several processes on one socket: sharing, dying, reopening logs, being replaced.
+load stack.bash
+
+children() { pgrep -P "$(<"$dir/responder.sock.pid")"; }
+two() { same 2 "$(children | wc -l)" >/dev/null; }
+
+# connections: the inodes of those that the responders have accepted.
+connections() { awk -v path="$dir/responder.sock" '$6 == "03" && $NF == path { print $7 }' /proc/net/unix | sort; }
+
+# load_for SECONDS: 32 connections, in the background; what came of it is the last line of $dir/load.
+load_for() {
+    body=$(ticket)
+    BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c 32 -d "$1" -s "$BATS_TEST_DIRNAME/load.lua" \
+        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
+    loading=$!
+}
+
+# unharmed: only 202s, as many jobs; what was under way when wrk left is the difference.
+unharmed() {
+    local good jobs
+    wait "$loading"
+    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
+    good=$(awk 'END { print $2 }' "$dir/load")
+    jobs=$(redis LLEN "$queue")
+    echo "$good answers 202, $jobs jobs"
+    ((jobs >= good && jobs <= good + 32))
+}
+
+@test "each of the processes serves by itself" {
+    wait_for 5 two
+    for child in $(children); do
+        sleep 3.5 # nginx lets its connections go
+        kill -STOP "$child"
+        post "$(ticket)" -m 5 || code=none
+        kill -CONT "$child"
+        accepted
+    done
+}
+
+@test "bodies around every boundary of records and buffers, on one connection" {
+    good=$(ticket)
+    sizes=$(seq 8050 8230; seq 16340 16390; seq 24540 24580; seq 32700 32790; seq 65480 65560; seq 98260 98310
+        seq 131040 131072)
+    cd "$BATS_TEST_TMPDIR"
+    next=
+    for size in $sizes; do
+        printf "%-${size}s" "$good" >"$size"
+        printf '%s\nurl = "%s/webhook/servicedesk"\ndata-binary = "@%s"\nheader = "Content-Type: application/json"
+header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_code} %%{num_connects} %s\\n"\n' \
+            "$next" "$url" "$size" "$(sign <"$size")" "$size"
+        next=next
+    done >config
+    curl -sS -K config >codes
+    same '' "$(grep -v '^202 ' codes || true)"
+    same 1 "$(awk '{ n += $2 } END { print n }' codes)"
+    same "$(wc -l <codes)" "$(redis LLEN "$queue")"
+}
+
+@test "nginx keeps its connections to the responder" {
+    load_for 2s
+    sleep 1
+    connections >"$BATS_TEST_TMPDIR/first"
+    sleep 0.5
+    connections >"$BATS_TEST_TMPDIR/then"
+    unharmed
+    (($(wc -l <"$BATS_TEST_TMPDIR/then") <= 64))
+    [[ $(comm -12 "$BATS_TEST_TMPDIR/first" "$BATS_TEST_TMPDIR/then") ]]
+}
+
+@test "metrics: what Prometheus reads" {
+    post "$(ticket)"
+    request /metrics
+    same 200 "$code"
+    like 'text/plain.*' "$(header Content-Type)"
+    run ! grep -vE '^(# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .*|[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^}]*\})? [-+0-9.eE]+|[a-zA-Z_:][a-zA-Z0-9_:]*_bucket\{[^}]*le="\+Inf"[^}]*\} [0-9]+)$' \
+        "$BATS_TEST_TMPDIR/answer"
+    # Every sample belongs to a family that has been declared, and none stands there twice.
+    same '' "$(awk '/^# TYPE/ { type[$3] = 1 } /^[^#]/ { f = $1; sub(/\{.*/, "", f); g = f; sub(/_(bucket|sum|count)$/, "", g)
+        if (!(f in type) && !(g in type)) print f; s = $0; sub(/ [^ ]*$/, "", s); if (seen[s]++) print s }' <<<"$answer")"
+}
+
+@test "metrics: the sum of all processes, whichever answers" {
+    before=$(count 202)
+    body=$(ticket)
+    tag=$(printf %s "$body" | sign)
+    seq 40 | xargs -P 8 -I{} curl -sS -o /dev/null -H 'Content-Type: application/json' \
+        -H "X-ServiceDesk-Signature: $tag" --data-binary "$body" "$url/webhook/servicedesk"
+    same 40 "$(redis LLEN "$queue")"
+    for _ in {1..8}; do same $((before + 40)) "$(count 202)"; done
+}
+
+@test "a process that is killed costs neither the service nor its counters" {
+    post "$(ticket)"
+    accepted
+    before=$(count 202)
+    wait_for 5 two
+    kill -KILL "$(children | head -n 1)"
+    sleep 0.5
+    wait_for 5 two
+    for _ in {1..10}; do
+        post "$(ticket)"
+        accepted
+    done
+    same $((before + 10)) "$(count 202)"
+}
+
+@test "HUP reopens the log file" {
+    mv "$SERVICEDESK_LOG_FILE" "$dir/old.json"
+    pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    wait_for 5 test -e "$SERVICEDESK_LOG_FILE"
+    sleep 0.5
+    for _ in {1..6}; do
+        post "$(ticket)"
+        accepted
+        id=$(header X-Request-ID)
+        wait_for 3 grep -q "$id" "$SERVICEDESK_LOG_FILE"
+        run ! grep "$id" "$dir/old.json"
+    done
+}
+
+@test "a restart under load costs no answer, and the counters go on" {
+    before=$(count 202)
+    redis DEL "$queue"
+    old=$(<"$dir/responder.sock.pid")
+    load_for 14s
+    sleep 2
+    SECONDS=0
+    "$root/spawn/restart" "$dir/responder.sock" --processes 2 3>&-
+    echo "replaced in $SECONDS s"
+    ((SECONDS <= 11))
+    gone "$old"
+    unharmed
+    [[ $(<"$dir/responder.sock.pid") != "$old" ]]
+    post "$(ticket)"
+    accepted
+    # 32 is what may have been under way when wrk left.
+    after=$(count 202) good=$(awk 'END { print $2 }' "$dir/load")
+    ((after > before + good && after <= before + good + 33))
+}
+
+@test "a new set that does not get ready leaves the old one alone" {
+    old=$(<"$dir/responder.sock.pid")
+    SERVICEDESK_REDIS_URL=unix://$dir/nowhere.sock run -1 "$root/spawn/restart" "$dir/responder.sock" 3>&-
+    same "$old" "$(<"$dir/responder.sock.pid")"
+    [[ ! -e $dir/responder.sock.new ]]
+    post "$(ticket)"
+    accepted
+}
+
+@test "TERM finishes what was accepted and leaves" {
+    pid=$(<"$dir/responder.sock.pid")
+    load_for 1s
+    wait "$loading"
+    kill -TERM "$pid"
+    wait_for 11 gone "$pid"
+    post "$(ticket)"
+    problem 502
+}

@@ -1,0 +1,89 @@
+# What comes out: the job in Redis, and the answers while there is no Redis.
+load stack.bash
+
+@test "the job: eight members in order, compact" {
+    post "$(ticket '.description = "é😀 \"so\" \\ it is\nburning" | .correlation_id = "550E8400-e29b-41d4-a716-446655440000"')"
+    accepted
+    like '\{"job_id":"'$uuid4'","ticket_id":"TKT-1","tenant_id":"acme","description":"é😀 \\"so\\" \\\\ it is\\nburning","priority":"high","timestamp":"2026-01-31T09:30:00\+01:00","created_at":"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z","correlation_id":"550E8400-e29b-41d4-a716-446655440000"\}' "$(newest)"
+}
+
+@test "created_at is now" {
+    before=$(date -u +%FT%T)
+    post "$(ticket)"
+    queued=$(newest | jq -r .created_at)
+    [[ $queued > $before && $queued < $(date -u -d '1 second' +%FT%T) ]]
+}
+
+@test "a correlation id is made where there is none" {
+    for change in . '.correlation_id = null'; do
+        post "$(ticket "$change")"
+        accepted
+        like "$uuid4" "$(newest | jq -r .correlation_id)"
+    done
+}
+
+@test "an escaped emoji is the emoji" {
+    body=$(ticket '.description = "HERE"')
+    post "${body/HERE/\\ud83d\\ude00}"
+    accepted
+    same 😀 "$(newest | jq -r .description)"
+}
+
+@test "first in, first out" {
+    for n in {1..20}; do
+        post "$(ticket ".ticket_id = \"TKT-$n\"")"
+        accepted
+    done
+    for n in {1..20}; do
+        same "TKT-$n" "$(redis BRPOP "$queue" 1 | tail -n 1 | jq -r .ticket_id)"
+    done
+}
+
+@test "nothing is queued for a ticket that was refused" {
+    post '{}'
+    problem 400
+    signature=00 post "$(ticket)"
+    problem 401
+    same 0 "$(redis LLEN "$queue")"
+}
+
+@test "10,000 mixed tickets, read by redis-py and a strict pydantic model" {
+    "$root/.build/test-python/bin/python" "$BATS_TEST_DIRNAME/mixed_tickets.py" "$url" "$dir/redis.sock" "$secret"
+}
+
+@test "ready while Redis is there" {
+    for path in live ready; do
+        request /health/$path
+        same 200 "$code"
+        [ "$(header X-Request-ID)" ]
+    done
+}
+
+@test "503 while Redis is stopped, 202 again once it is back" {
+    post "$(ticket)"
+    accepted
+    stop "$(<"$dir/redis.pid")"
+
+    post "$(ticket '.ticket_id = "TKT-REFUSED"')"
+    problem 503 'Queue unavailable, please retry'
+    like '[0-9]+' "$(header Retry-After)"
+    wait_for 3 grep -q TKT-REFUSED "$SERVICEDESK_LOG_FILE"
+    same 'error acme' "$(grep TKT-REFUSED "$SERVICEDESK_LOG_FILE" | jq -r '"\(.level) \(.tenant_id)"' | sort -u)"
+
+    request /health/live
+    same 200 "$code"
+    request /health/ready
+    same 503 "$code"
+    post '{}' # what is refused does not wait for Redis
+    problem 400
+
+    redis_start
+    back() { post "$(ticket)" && [[ $code == 202 ]]; }
+    wait_for 15 back
+    accepted
+    request /health/ready
+    same 200 "$code"
+    # The job from before has survived; the one that was answered 503 was never queued.
+    [[ $(redis LRANGE "$queue" 0 -1) != *TKT-REFUSED* ]]
+    (($(redis LLEN "$queue") >= 2))
+}

@@ -1,0 +1,122 @@
+# A whole stack for each test file: Redis, two responders under spawn-fcgi and multiwatch, nginx with the shipped files,
+# all on sockets in a temporary directory and a free port. Then what the tests say with it.
+
+bats_require_minimum_version 1.5.0
+. "$BATS_TEST_DIRNAME/../../spawn/lib.sh"
+
+dir=${BATS_FILE_TMPDIR-}
+secret=correct-horse-battery-staple-0001
+queue=enhancement:queue
+
+# The responder's settings; nothing else of the caller's environment counts.
+unset "${!SERVICEDESK_@}"
+export SERVICEDESK_PROGRAM=$program SERVICEDESK_SECRET=$secret SERVICEDESK_REDIS_URL=unix://$dir/redis.sock
+export SERVICEDESK_LOG_FILE=$dir/responder.json SERVICEDESK_RATE=500000r/s
+
+setup_file() { stack_up; }
+
+stack_up() {
+    redis_start
+    start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
+    wait_up "$pid" responder_answers "$dir/responder.sock" ready
+    nginx_start main "$dir/responder.sock"
+}
+
+teardown_file() {
+    local file
+    for file in "$dir"/*/nginx.pid "$dir/responder.sock.pid" "$dir/redis.pid"; do
+        [[ ! -s $file ]] || stop "$(<"$file")"
+    done
+}
+
+setup() {
+    nginx_use main
+    redis DEL "$queue" >/dev/null
+}
+
+redis() { redis-cli -s "$dir/redis.sock" --raw "$@"; }
+redis_start() {
+    start_redis "$dir"
+    echo "$pid" >"$dir/redis.pid"
+}
+
+# nginx_start NAME SOCKET [SED]: one more nginx.
+nginx_start() {
+    mkdir -p "$dir/$1"
+    start_nginx "$dir/$1" "$2" $((20000 + RANDOM % 9000)) "${3-}"
+    echo "$port" >"$dir/$1/port"
+}
+
+# nginx_use NAME: the requests that follow go through this one.
+nginx_use() { url=http://127.0.0.1:$(<"$dir/$1/port"); }
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+# ticket [JQ]: a good ticket, edited.
+ticket() {
+    jq -nc '{event: "ticket_created", ticket_id: "TKT-1", tenant_id: "acme", description: "The printer is on fire",
+        priority: "high", created_at: "2026-01-31T09:30:00+01:00"} | '"${1-.}"
+}
+
+# sign [SECRET] <BODY: by openssl, not by the program under test.
+sign() { openssl dgst -sha256 -hmac "${1-$secret}" -r | cut -d' ' -f1; }
+
+# request PATH [CURL OPTION...]: sets $code, $answer and the file of headers.
+request() {
+    headers=$BATS_TEST_TMPDIR/headers
+    code=$(curl -sS -m 30 -D "$headers" -o "$BATS_TEST_TMPDIR/answer" -w '%{http_code}' -H Expect: "${@:2}" "$url$1")
+    answer=$(<"$BATS_TEST_TMPDIR/answer")
+}
+
+# post BODY [CURL OPTION...]: $signature and $type where they are set, else right ones; empty means no such header.
+post() {
+    local body=$BATS_TEST_TMPDIR/body tag
+    printf %s "$1" >"$body"
+    tag=${signature-$(sign <"$body")}
+    request /webhook/servicedesk --data-binary "@$body" -H "Content-Type: ${type-application/json}" \
+        -H "X-ServiceDesk-Signature: $tag" "${@:2}"
+}
+
+header() { tr -d '\r' <"$headers" | sed -n "s/^$1: //Ip"; }
+
+# newest: the last job that was queued.
+newest() { redis LINDEX "$queue" 0; }
+
+# count STATUS: requests with that answer, as /metrics has it.
+count() {
+    request /metrics
+    grep -E "requests_total\{[^}]*status=\"$1\"" <<<"$answer" | awk '{ n += $NF } END { print n + 0 }'
+}
+
+# --- expecting -------------------------------------------------------------------------------------------------------
+
+uuid4='[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}'
+
+same() { [[ $2 == "$1" ]] || { printf 'expected: %s\ngot:      %s\n' "$1" "$2"; return 1; }; }
+like() { [[ $2 =~ ^$1$ ]] || { printf 'expected: %s\ngot:      %s\n' "$1" "$2"; return 1; }; }
+
+accepted() {
+    same 202 "$code"
+    same application/json "$(header Content-Type)"
+    like '\{"status":"accepted","job_id":"'$uuid4'","message":"Enhancement job queued successfully"\}' "$answer"
+    same ${#answer} "$(header Content-Length)"
+    [ "$(header X-Request-ID)" ]
+}
+
+# problem STATUS [DETAIL]: RFC 9457, in exactly these members.
+problem() {
+    same "$1" "$code"
+    same application/problem+json "$(header Content-Type)"
+    jq -e --argjson status "$1" --arg detail "${2-}" --arg id "$(header X-Request-ID)" '
+        (keys_unsorted == ["type", "title", "status", "detail", "request_id"]
+            or ($status == 400 and keys_unsorted == ["type", "title", "status", "detail", "errors", "request_id"]))
+        and .type == "about:blank" and .status == $status and .title != "" and .request_id == $id and $id != ""
+        and if $detail == "" then .detail != "" else .detail == $detail end' "$BATS_TEST_TMPDIR/answer" >/dev/null ||
+        { echo "not the problem expected: $answer"; return 1; }
+}
+
+# wrong FIELD...: the errors of a 400 name these fields, each once.
+wrong() {
+    problem 400 'Invalid webhook payload'
+    same "$(printf '%s\n' "$@" | sort)" "$(jq -r '.errors[].field' <<<"$answer" | sort)"
+}

@@ -1,0 +1,120 @@
+# What the scripts share. Source it; it only defines.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+program=${SERVICEDESK_PROGRAM:-$root/.build/release/servicedesk-responder}
+packages=(nginx redis-server redis-tools spawn-fcgi multiwatch libfcgi-bin libfcgi-dev libssl-dev
+    pkg-config procps curl jq)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# wait_for SECONDS COMMAND...: tries it until it succeeds, ten times a second.
+wait_for() {
+    local end=$((SECONDS + $1))
+    until "${@:2}"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.1
+    done
+}
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+# alive PID: a zombie is not, whoever fails to reap it.
+alive() { grep -qs '^State:.[^Z]' "/proc/$1/status"; }
+gone() { ! alive "$1"; }
+
+# background LOG COMMAND...: starts it out of reach of the terminal's Ctrl-C, as the leader of its own group; sets $pid.
+background() {
+    setsid "${@:2}" </dev/null >>"$1" 2>&1 3>&- &
+    pid=$!
+}
+
+# stop PID [SIGNAL]: sees it gone, if need be with all of its group.
+stop() {
+    kill -s "${2:-TERM}" "$1" 2>/dev/null || return 0
+    wait_for 15 gone "$1" || kill -s KILL -- "-$1" 2>/dev/null || true
+}
+
+# wait_up PID COMMAND...: waits until the command succeeds, or fails once the process has gone.
+wait_up() { wait_for 10 settled "$@" && "${@:2}"; }
+settled() { gone "$1" || "${@:2}"; }
+
+# --- what has to be there --------------------------------------------------------------------------------------------
+
+# need_packages NAME...: installs what is missing of these Debian packages, or says what to install.
+need_packages() {
+    local name missing=() sudo=()
+    for name; do
+        [[ $(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || missing+=("$name")
+    done
+    ((${#missing[@]})) || return 0
+    if ((EUID)); then
+        sudo -n true 2>/dev/null || die "please install first: apt-get install ${missing[*]}"
+        sudo=(sudo -n)
+    fi
+    say "installing ${missing[*]}"
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null
+}
+
+# need_swift: the toolchain.
+need_swift() {
+    local found
+    found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p') || true
+    printf '%s\n' 6.2 "${found:-0}" | sort -CV ||
+        die "needs Swift 6.2 or newer, found ${found:-none}: https://www.swift.org/install/linux"
+}
+
+# build_release: on a terminal with the progress line of swift, else only with its errors.
+build_release() {
+    local quiet=--quiet
+    [[ ! -t 1 ]] || quiet=
+    say "building the release (takes minutes the first time)"
+    swift build --package-path "$root" -c release --static-swift-stdlib $quiet
+}
+
+# --- the three servers -----------------------------------------------------------------------------------------------
+
+# start_redis DIR: on the socket DIR/redis.sock, append-only; sets $pid.
+start_redis() {
+    background "$1/redis.log" redis-server --dir "$1" --port 0 --unixsocket "$1/redis.sock" --unixsocketperm 600 \
+        --save '' --appendonly yes
+    wait_up "$pid" redis_up "$1/redis.sock" || die "Redis did not start: $(tail -n 3 "$1/redis.log")"
+}
+redis_up() { [[ $(redis-cli -s "$1" ping 2>/dev/null) == PONG ]]; }
+
+# start_responder LOG SOCKET [OPTION...]: as spawn/responder does; sets $pid.
+start_responder() {
+    background "$1" "$root/spawn/responder" "${@:2}"
+    wait_up "$pid" responder_answers "$2" live || die "the responder did not start: $(tail -n 3 "$1")"
+}
+
+# set_of SOCKET: the process id of the set that serves it, if there is one.
+set_of() {
+    local found
+    found=$(cat "$1.pid" 2>/dev/null) && [[ $(cat "/proc/$found/comm" 2>/dev/null) == multiwatch ]] && echo "$found"
+}
+
+# responder_answers SOCKET live|ready: without nginx. Nothing of our environment goes over the wire.
+responder_answers() {
+    [[ -S $1 ]] && env -i REQUEST_METHOD=GET SCRIPT_NAME="/health/$2" \
+        /usr/bin/cgi-fcgi -bind -connect "$1" </dev/null 2>/dev/null | grep -q '^Status: 200'
+}
+
+# start_nginx DIR SOCKET PORT [SED]: the shipped files, on PORT of 127.0.0.1 or the next that is free; sets $pid and
+# $port. SERVICEDESK_RATE, such as 50000r/s, replaces the limit of one client; SED edits the files further.
+start_nginx() {
+    local user=
+    ((EUID)) || user='user root;' # as root its workers become somebody who cannot open a private socket
+    for ((port = $3; port < $3 + 100; port++)); do
+        (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
+        rm -rf "$1/nginx"
+        cp -r "$root/nginx" "$1/nginx"
+        sed -i "s|/run/servicedesk/responder.sock|$2|; s|127\.0\.0\.1:8080|127.0.0.1:$port|
+            s|rate=200r/s|rate=${SERVICEDESK_RATE:-200r/s}|; ${4-}" "$1"/nginx/nginx.conf "$1"/nginx/servicedesk/*.conf
+        background "$1/nginx.log" nginx -p "$1" -c "$1/nginx/nginx.conf" -e error.log -g "daemon off; $user"
+        if wait_up "$pid" test -s "$1/nginx.pid"; then return; fi
+    done
+    die "nginx did not start: $(tail -n 3 "$1/error.log")"
+}
