@@ -16,7 +16,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: "\(name)Tests", dependencies: dependencies, swiftSettings: settings)
+    .testTarget(name: "\(name)Tests", dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
 }
 
 let package = Package(
@@ -50,12 +50,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
+        // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        tests("Bytes", ["Bytes"]),
         tests("EventLoop", ["EventLoop"]),
         tests("RESP", ["RESP"]),
         tests("JSON", ["JSON"]),
         tests("FastCGI", ["FastCGI", "EventLoop"]),
-        tests("Redis", ["Redis", "RESP", "EventLoop"]),
+        tests("Redis", ["Bytes", "Redis", "RESP", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Responder", ["servicedesk-responder", "EventLoop", "FastCGI", "Redis", "Webhook"]),
+        tests("Responder", ["servicedesk-responder", "Bytes", "EventLoop", "FastCGI", "Redis", "Webhook"]),
     ]
 )

@@ -1,20 +1,20 @@
 extension [UInt8] {
     /// Appends a copy of a span.
-    package mutating func append(_ span: Span<UInt8>) {
+    @inlinable package mutating func append(_ span: Span<UInt8>) {
         unsafe span.withUnsafeBufferPointer { bytes in unsafe append(contentsOf: bytes) }
     }
 
     /// Appends literal text.
-    package mutating func append(_ text: StaticString) {
+    @inlinable package mutating func append(_ text: StaticString) {
         unsafe append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    package mutating func append(text: String) {
+    @inlinable package mutating func append(text: String) {
         append(contentsOf: text.utf8)
     }
 
     /// Appends a number in decimal digits.
-    package mutating func append(decimal number: some FixedWidthInteger) {
+    @inlinable package mutating func append(decimal number: some FixedWidthInteger) {
         if number < 0 { append(0x2D) }
         var rest = UInt64(number.magnitude)
         var digits = InlineArray<20, UInt8>(repeating: 0)
@@ -28,7 +28,7 @@ extension [UInt8] {
     }
 
     /// Appends a number of at most `width` decimal digits, with zeros before it.
-    package mutating func append(decimal number: Int, width: Int) {
+    @inlinable package mutating func append(decimal number: Int, width: Int) {
         let start = count
         for _ in 0..<width { append(0x30) }
         var rest = number
@@ -43,36 +43,36 @@ extension [UInt8] {
 
 extension Span<UInt8> {
     /// Whether these are the bytes of `text`.
-    package func equals(_ text: StaticString) -> Bool {
+    @inlinable package func equals(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         for index in indices where unsafe self[index] != text.utf8Start[index] { return false }
         return true
     }
 
     /// Whether the bytes are those of `text`, where ASCII letters of either case are the same. `text` is in lower case.
-    package func equalsIgnoringCase(_ text: StaticString) -> Bool {
+    @inlinable package func equalsIgnoringCase(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
         for index in indices where unsafe self[index].lowercased != text.utf8Start[index] { return false }
         return true
     }
 
-    package func equals(_ other: Span<UInt8>) -> Bool {
+    @inlinable package func equals(_ other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
         for index in indices where self[index] != other[index] { return false }
         return true
     }
 
-    package func hasPrefix(_ text: StaticString) -> Bool {
+    @inlinable package func hasPrefix(_ text: StaticString) -> Bool {
         count >= text.utf8CodeUnitCount && extracting(first: text.utf8CodeUnitCount).equals(text)
     }
 
     /// Eight bytes from `offset` on as one number, the first in the lowest bits. Traps beyond the end.
-    package func word(at offset: Int) -> UInt64 {
+    @inlinable package func word(at offset: Int) -> UInt64 {
         unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
     /// A number of 1 to 18 decimal digits and nothing else, or nil.
-    package var decimal: Int? {
+    @inlinable package var decimal: Int? {
         guard (1...18).contains(count) else { return nil }
         var number = 0
         for index in indices {
@@ -84,15 +84,15 @@ extension Span<UInt8> {
 }
 
 extension UInt8 {
-    package var isDigit: Bool { self &- 0x30 < 10 }
+    @inlinable package var isDigit: Bool { self &- 0x30 < 10 }
 
-    package var isVisibleASCII: Bool { self > 0x20 && self < 0x7F }
+    @inlinable package var isVisibleASCII: Bool { self > 0x20 && self < 0x7F }
 
     /// The ASCII letter in lower case; any other byte as it is.
-    package var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+    @inlinable package var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 
     /// The value of a hexadecimal digit of either case, or nil.
-    package var hexValue: UInt8? {
+    @inlinable package var hexValue: UInt8? {
         if isDigit { return self - 0x30 }
         let letter = lowercased &- 0x61
         return letter < 6 ? letter + 10 : nil

@@ -1,10 +1,10 @@
 extension [UInt8] {
     /// Appends a byte as two hexadecimal digits in lower case.
-    package mutating func append(hex byte: UInt8) {
+    @inlinable package mutating func append(hex byte: UInt8) {
         append(hexDigit(byte >> 4))
         append(hexDigit(byte & 15))
     }
 }
 
 /// The hexadecimal digit, in lower case, for a value of 0 to 15.
-package func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+@inlinable package func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }

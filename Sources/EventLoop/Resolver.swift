@@ -29,11 +29,13 @@ package struct Resolver: ~Copyable {
         }
     }
 
-    /// Starts a look-up. Returns false where one is under way, or no thread can be had.
+    /// Starts a look-up. Returns false where one is under way, or no thread or descriptor can be had.
     package mutating func start(host: String, port: UInt16) -> Bool {
         guard !isBusy else { return false }
         // The answer's descriptor is the thread's own, so that it may outlive the resolver.
-        let lookup = Lookup(host: host, port: port, answer: fcntl(writing.number, F_DUPFD_CLOEXEC, 0))
+        let answer = fcntl(writing.number, F_DUPFD_CLOEXEC, 0)
+        guard answer >= 0 else { return false }
+        let lookup = Lookup(host: host, port: port, answer: answer)
         let argument = unsafe Unmanaged.passRetained(lookup).toOpaque()
         var thread = pthread_t()
         let result = unsafe pthread_create(
@@ -44,11 +46,16 @@ package struct Resolver: ~Copyable {
                 var pointer = unsafe argument
                 let answer = lookup.answer
                 // From here on the look-up belongs to whoever reads its address.
-                _ = unsafe write(answer, &pointer, MemoryLayout<UInt>.size)
+                let size = MemoryLayout<UInt>.size
+                // To a resolver that has gone meanwhile: an error, not SIGPIPE.
+                if unsafe send(answer, &pointer, size, Int32(MSG_NOSIGNAL)) != size {
+                    unsafe Unmanaged<Lookup>.fromOpaque(argument!).release()
+                }
                 close(answer)
                 return nil
             }, argument)
         guard result == 0 else {
+            close(answer)
             unsafe Unmanaged<Lookup>.fromOpaque(argument).release()
             return false
         }

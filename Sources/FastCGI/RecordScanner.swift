@@ -74,7 +74,7 @@ package struct RecordScanner {
             switch (stage, header.kind) {
             case (.begin, Kind.begin):
                 guard header.length == 8 else { throw .recordLength }
-                guard content + 8 <= bytes.count else { return .incomplete(needed: end) }
+                guard content + 8 <= bytes.count else { return .incomplete(needed: content + 8) }
                 guard bytes[content] == 0 && bytes[content + 1] == 1 else { throw .role }
                 guard header.requestID != 0 else { throw .requestID }
                 shape.requestID = header.requestID

@@ -1,0 +1,43 @@
+import Bytes
+import TestSupport
+import Testing
+
+struct AppendTests {
+    private func text(_ build: (inout [UInt8]) -> Void) -> String {
+        var bytes: [UInt8] = utf8("<")
+        build(&bytes)
+        return (bytes + utf8(">")).text
+    }
+
+    @Test(arguments: [0, 1, 9, 10, 99, 1_234_567_890, .max, -1, -10, .min])
+    func decimalNumbersAreWrittenAsSwiftWritesThem(number: Int64) {
+        #expect(text { $0.append(decimal: number) } == "<\(number)>")
+    }
+
+    @Test func decimalNumbersOfEveryWidthHaveRoom() {
+        #expect(text { $0.append(decimal: UInt64.max) } == "<18446744073709551615>")
+        #expect(text { $0.append(decimal: Int8.min) } == "<-128>")
+    }
+
+    @Test(arguments: [
+        (0, 4, "0000"), (7, 2, "07"), (2026, 4, "2026"), (12_345, 4, "2345"), (5, 0, ""), (1, 6, "000001"),
+    ])
+    func paddedNumbersFillTheirWidth(number: Int, width: Int, expected: String) {
+        #expect(text { $0.append(decimal: number, width: width) } == "<\(expected)>")
+    }
+
+    @Test func everyByteIsTwoHexadecimalDigits() {
+        for byte in UInt8.min...UInt8.max {
+            var bytes: [UInt8] = []
+            bytes.append(hex: byte)
+            #expect(bytes.count == 2 && UInt8(bytes.text, radix: 16) == byte && bytes.text == bytes.text.lowercased())
+        }
+    }
+
+    @Test func textAndSpansAreAppendedWhole() {
+        #expect(text { $0.append("é") } == "<é>")
+        #expect(text { $0.append(text: "é") } == "<é>")
+        #expect(text { $0.append(utf8("é\0").span) } == "<é\0>")
+        #expect(text { $0.append([UInt8]().span) } == "<>")
+    }
+}

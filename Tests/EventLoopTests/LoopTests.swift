@@ -1,0 +1,105 @@
+import EventLoop
+import Glibc
+import Testing
+
+struct LoopTests {
+    @Test func whatIsReadableIsToldToItsOwner() throws {
+        let loop = try EventLoop()
+        let pair = try Pair()
+        let token = Token(kind: 3, slot: 70_000, generation: 500)
+        try loop.watch(pair.near.number, for: [.readable, .closed], as: token)
+        #expect(loop.turn(within: .milliseconds(1)).isEmpty)
+        #expect(pair.far.send([1].span) == .bytes(1))
+        let events = loop.turn()
+        #expect(events.map(\.token) == [token] && events.first?.readiness == .readable)
+        // For as long as it lasts.
+        #expect(loop.turn().count == 1)
+    }
+
+    @Test func anEdgeIsToldOnce() throws {
+        let loop = try EventLoop()
+        let pair = try Pair()
+        try loop.watch(pair.near.number, for: [.readable, .edge], as: Token(kind: 1))
+        _ = pair.far.send([1].span)
+        #expect(loop.turn().count == 1)
+        #expect(loop.turn(within: .milliseconds(1)).isEmpty)
+        _ = pair.far.send([1].span)
+        #expect(loop.turn().count == 1)
+    }
+
+    @Test func aClosedPeerIsTold() throws {
+        let loop = try EventLoop()
+        let pair = try Pair()
+        try loop.watch(pair.near.number, for: [.readable, .closed, .edge], as: Token(kind: 1))
+        let near = pair.closingFar()
+        let events = loop.turn()
+        #expect(events.count == 1 && events.first?.readiness.isDisjoint(with: .closed) == false)
+        #expect(near.number >= 0)
+    }
+
+    @Test func watchingMayChangeAndEnd() throws {
+        let loop = try EventLoop()
+        let pair = try Pair()
+        try loop.watch(pair.near.number, for: .readable, as: Token(kind: 1))
+        #expect(loop.turn(within: .milliseconds(1)).isEmpty)
+        try loop.rewatch(pair.near.number, for: .writable, as: Token(kind: 2))
+        let events = loop.turn()
+        #expect(events.map(\.token) == [Token(kind: 2)] && events.first?.readiness == .writable)
+        loop.unwatch(pair.near.number)
+        #expect(loop.turn(within: .milliseconds(1)).isEmpty)
+    }
+
+    @Test func watchingTwiceIsAnErrorWithItsName() throws {
+        let loop = try EventLoop()
+        let pair = try Pair()
+        try loop.watch(pair.near.number, for: .readable, as: Token(kind: 1))
+        let error = #expect(throws: SystemError.self) {
+            try loop.watch(pair.near.number, for: .readable, as: Token(kind: 1))
+        }
+        #expect(error?.code == EEXIST && error?.description == "epoll_ctl: File exists")
+    }
+
+    @Test func manyEventsComeInSeveralTurns() throws {
+        let loop = try EventLoop()
+        let pair = try Pair()
+        _ = pair.far.send([1].span)
+        // Descriptors of one socket are as good as many sockets.
+        let copies = (0..<20).map { _ in fcntl(pair.near.number, F_DUPFD_CLOEXEC, 0) }
+        defer { for copy in copies { close(copy) } }
+        for (slot, copy) in copies.enumerated() { try loop.watch(copy, for: .readable, as: Token(kind: 1, slot: slot)) }
+        #expect(Set(loop.turn().map(\.token.slot)) == Set(0..<20))
+    }
+
+    @Test func aTurnEndsAtItsLimitOrAtATimer() throws {
+        let loop = try EventLoop()
+        let start = Instant.now
+        #expect(loop.wait(until: start + .milliseconds(20)) == 0)
+        #expect(loop.now >= start + .milliseconds(20))
+        loop.schedule(loop.now + .milliseconds(10), Token(kind: 4))
+        let before = loop.now
+        #expect(loop.wait(until: before + .seconds(60)) == 0)
+        #expect(loop.now >= before + .milliseconds(10) && loop.now < before + .seconds(30))
+        #expect(loop.allDue() == [Token(kind: 4)])
+        // What has passed does not wait.
+        #expect(loop.wait(until: start) == 0)
+        #expect(loop.wait(until: Instant(nanoseconds: 0)) == 0)
+    }
+
+    @Test(arguments: [
+        (UInt8.min, 0, UInt16.min), (.max, 0, 0), (0, Int(UInt32.max), 0), (0, 0, .max), (.max, Int(UInt32.max), .max),
+        (1, 2, 3), (0x80, 0x8000_0000, 0x8000),
+    ])
+    func tokensSurviveEpoll(kind: UInt8, slot: Int, generation: UInt16) {
+        let token = Token(kind: kind, slot: slot, generation: generation)
+        let copy = Token(bits: token.bits)
+        #expect(copy == token)
+        #expect(copy.kind == kind && copy.slot == UInt32(slot) && copy.generation == generation)
+    }
+
+    @Test func tokensThatDifferHaveDifferentBits() {
+        let tokens = [0, 1, 255].flatMap { (kind: UInt8) in
+            [0, 1, 65_536].flatMap { slot in [0, 1, 65_535].map { Token(kind: kind, slot: slot, generation: $0) } }
+        }
+        #expect(Set(tokens.map(\.bits)).count == tokens.count)
+    }
+}

@@ -1,0 +1,62 @@
+import EventLoop
+import Glibc
+import Testing
+
+struct ResolverTests {
+    /// A resolver within reach of the macros, which take nothing that cannot be copied.
+    private final class LookUp {
+        private var resolver: Resolver
+
+        init() throws { resolver = try Resolver() }
+
+        var isBusy: Bool { resolver.isBusy }
+        func start(_ host: String) -> Bool { resolver.start(host: host, port: 80) }
+        func finish() -> [SocketAddress]? { resolver.finish() }
+
+        /// How many addresses the look-up ends with.
+        func count() throws -> Int? {
+            let loop = try EventLoop()
+            try loop.watch(resolver.number, for: .readable, as: Token(kind: 1))
+            _ = loop.turn(within: .seconds(30))
+            return finish()?.count
+        }
+    }
+
+    @Test func aLookUpEndsOnTheDescriptor() throws {
+        let lookUp = try LookUp()
+        #expect(!lookUp.isBusy && lookUp.finish() == nil)
+        #expect(lookUp.start("127.0.0.1"))
+        #expect(try lookUp.count() == 1)
+        #expect(!lookUp.isBusy && lookUp.finish() == nil)
+        // And again with the same one.
+        #expect(lookUp.start("::1"))
+        #expect(try lookUp.count() == 1)
+    }
+
+    @Test func oneLookUpAtATime() throws {
+        let lookUp = try LookUp()
+        #expect(lookUp.start("127.0.0.1"))
+        #expect(lookUp.isBusy)
+        #expect(!lookUp.start("127.0.0.1"))
+        #expect(try lookUp.count() == 1)
+    }
+
+    @Test func aHostThatIsNoneHasNoAddress() throws {
+        let lookUp = try LookUp()
+        // No name may have an empty label: refused before anybody is asked.
+        #expect(lookUp.start("a..b"))
+        #expect(try lookUp.count() == 0)
+    }
+
+    @Test func lettingGoDuringALookUpIsNoSignal() async {
+        // In a process of its own, where nobody has SIGPIPE ignored.
+        await #expect(processExitsWith: .success) {
+            signal(SIGPIPE, SIG_DFL)
+            for _ in 0..<50 {
+                let lookUp = try LookUp()
+                #expect(lookUp.start("127.0.0.1"))
+            }
+            usleep(100_000)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import EventLoop
+import Glibc
+import Testing
+
+struct SignalsTests {
+    @Test func signalsAreRead() async {
+        // In a process of its own: a signal mask is a thread's, and tests share threads.
+        await #expect(processExitsWith: .success) {
+            let signals = try Signals([SIGUSR1, SIGUSR2])
+            let loop = try EventLoop()
+            try loop.watch(signals.descriptor.number, for: .readable, as: Token(kind: 5))
+            #expect(signals.next() == nil)
+            pthread_kill(pthread_self(), SIGUSR2)
+            #expect(loop.turn().map(\.token) == [Token(kind: 5)])
+            #expect(signals.next() == SIGUSR2)
+            #expect(signals.next() == nil)
+            pthread_kill(pthread_self(), SIGUSR1)
+            #expect(signals.next() == SIGUSR1)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import EventLoop
+import Glibc
+import Testing
+
+struct SystemErrorTests {
+    @Test func itSaysWhatFailedAndHow() {
+        #expect(SystemError("connect", ECONNREFUSED).description == "connect: Connection refused")
+        #expect("\(SystemError("open", ENOENT))" == "open: No such file or directory")
+        #expect(SystemError.text(EAGAIN) == "Resource temporarily unavailable")
+        #expect(!SystemError.text(123_456).isEmpty)
+    }
+
+    @Test func itTakesTheErrorNumberOfTheCall() {
+        errno = EXDEV
+        #expect(SystemError("rename").code == EXDEV)
+    }
+
+    @Test func interruptedCallsAreRepeated() {
+        var calls = 0
+        let result = retryingInterrupts { () -> Int in
+            calls += 1
+            errno = EINTR
+            return calls < 4 ? -1 : 7
+        }
+        #expect(result == 7 && calls == 4)
+    }
+
+    @Test func otherErrorsAreReturned() {
+        var calls = 0
+        let result = retryingInterrupts { () -> Int32 in
+            calls += 1
+            errno = EAGAIN
+            return -1
+        }
+        let code = errno
+        #expect(result == -1 && calls == 1 && code == EAGAIN)
+    }
+
+    @Test(arguments: [EBADF, EFAULT])
+    func aDescriptorThatIsNotOursTraps(code: Int32) async {
+        await #expect(processExitsWith: .failure) { [code] in
+            _ = retryingInterrupts { () -> Int in
+                errno = code
+                return -1
+            }
+        }
+    }
+}

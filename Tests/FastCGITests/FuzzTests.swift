@@ -1,0 +1,40 @@
+import FastCGI
+import TestSupport
+import Testing
+
+struct FuzzTests {
+    private static let tokens: [[UInt8]] = [
+        begin(), begin(keep: false), record(Kind.parameters), record(Kind.stdin), record(Kind.abort),
+        record(Kind.getValues, id: 0), record(Kind.stdin, length: 65_535), record(Kind.parameters, length: 65_535),
+        [0x80, 0, 0, 1],
+        [0xFF, 0xFF, 0xFF, 0xFF], [0, 0], [1], [0], [255], pair("A", "b"), request(),
+    ]
+
+    @Test(arguments: 0..<3)
+    func spoiltRequestsKeepEveryPromise(seed: Int) {
+        let original = [
+            request(pair("REQUEST_METHOD", "POST") + pair("A", "b"), body: utf8("body")),
+            request(pair("A", "b"), body: pattern(20), size: 3, padded: true), request([]),
+        ][seed]
+        var random = SplitMix64(seed: UInt64(seed))
+        var kinds: Set<String> = []
+        for _ in 0..<1500 {
+            let bytes = random.spoil(original, with: FuzzTests.tokens)
+            let found = contradictions(in: bytes, bodyLimit: 24)
+            if !found.isEmpty { Issue.record("\(found): \(bytes)") }
+            kinds.insert(String("\(scan(bytes, bodyLimit: 24))".prefix(12)))
+            if scan(bytes).shape != nil { #expect((try? parameters(of: bytes)) != nil) }
+        }
+        // Complete, incomplete, tooLong and refused all came.
+        #expect(kinds.count >= 3)
+    }
+
+    @Test func noiseTrapsNothing() {
+        var random = SplitMix64(seed: 11)
+        for _ in 0..<10_000 {
+            let bytes =
+                random.pick([[], begin(), begin() + record(Kind.parameters)]) + [1] + random.bytes(random.below(40))
+            if scan(bytes).shape != nil { #expect((try? parameters(of: bytes)) != nil) }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import TestSupport
+import Testing
+
+@testable import FastCGI
+
+struct RecordScannerTests {
+    private let head = begin() + record(Kind.parameters)
+
+    @Test func aRequestIsWhole() {
+        let bytes = request(pair("A", "b"), body: utf8("body"), keep: true, id: 0x1234)
+        let shape = RequestShape(requestID: 0x1234, keepsConnection: true, parameters: 24..<28, bodyLength: 4)
+        #expect(scan(bytes) == .complete(shape))
+        #expect(scan(request([], keep: false)) == .complete(RequestShape(requestID: 1)))
+    }
+
+    @Test func onlyTheKeepFlagKeeps() {
+        var bytes = request([])
+        for flags in UInt8.min...UInt8.max {
+            bytes[10] = flags
+            #expect(scan(bytes) == .complete(RequestShape(requestID: 1, keepsConnection: flags & 1 == 1)))
+        }
+    }
+
+    // MARK: Splits
+
+    private static let streams = [
+        request(pair("REQUEST_METHOD", "POST") + pair("SCRIPT_NAME", "/webhook"), body: utf8("0123456789")),
+        request(pair("A", "b"), body: pattern(100), size: 7, padded: true), request([]),
+        begin(padding: 5) + stream(Kind.parameters, pair("A", "b"), size: 1) + stream(Kind.stdin, pattern(3), size: 1),
+        begin() + record(Kind.parameters, pair("A", "b"), padding: 255) + record(Kind.parameters)
+            + record(Kind.stdin, [1], padding: 255) + record(Kind.stdin),
+    ]
+
+    @Test(arguments: streams)
+    func everyBeginningIsIncompleteAndSaysHowMuchIsMissing(bytes: [UInt8]) {
+        for end in bytes.indices {
+            guard case .incomplete(let needed) = scan(Array(bytes[..<end])) else {
+                Issue.record("whole at \(end)")
+                continue
+            }
+            #expect(needed > end && needed <= bytes.count)
+        }
+        #expect(contradictions(in: bytes).isEmpty)
+        guard case .complete = scan(bytes) else {
+            Issue.record("\(scan(bytes))")
+            return
+        }
+    }
+
+    @Test(arguments: streams)
+    func aByteBehindTheRequestIsRefused(bytes: [UInt8]) {
+        #expect(scan(bytes + [1]) == .refused(.bytesBehindRequest))
+        #expect(scan(bytes + bytes) == .refused(.bytesBehindRequest))
+        #expect(contradictions(in: bytes + bytes).isEmpty)
+    }
+
+    @Test func nothingNeedsAHeader() {
+        #expect(scan([]) == .incomplete(needed: 8))
+        #expect(scan(Array(begin()[..<8])) == .incomplete(needed: 16))
+        #expect(scan(begin()) == .incomplete(needed: 24))
+        #expect(scan(begin() + record(Kind.parameters, length: 100)) == .incomplete(needed: 16 + 8 + 100 + 8))
+        #expect(scan(head + record(Kind.stdin, padding: 0, length: 50)) == .incomplete(needed: 24 + 8 + 50 + 8))
+    }
+
+    // MARK: Faults
+
+    @Test(
+        arguments: [
+            ("version 0", record(Kind.begin, version: 0), .version),
+            ("version 2", begin() + record(Kind.parameters, version: 2), .version),
+            ("an HTTP request", utf8("GET / HTTP/1.1\r\n\r\n"), .version),
+            ("a type that is none", record(0), .recordType), ("another", begin() + record(12), .recordType),
+            ("STDOUT", begin() + record(Kind.stdout), .recordType),
+            ("DATA", begin() + record(Kind.parameters) + record(Kind.data), .recordType),
+            ("a lone GET_VALUES", record(Kind.getValues, pair("FCGI_MAX_CONNS", ""), id: 0), .recordType),
+            (
+                "GET_VALUES with many of one name",
+                record(Kind.getValues, Array(repeating: pair("FCGI_MAX_CONNS", ""), count: 5).flatMap { $0 }, id: 0),
+                .recordType
+            ),
+            ("GET_VALUES within a request", begin() + record(Kind.getValues, id: 0), .requestID),
+            ("GET_VALUES with the request's id", begin() + record(Kind.getValues), .recordType),
+            ("PARAMS first", record(Kind.parameters), .recordOrder), ("STDIN first", record(Kind.stdin), .recordOrder),
+            ("BEGIN twice", begin() + begin(), .recordOrder),
+            ("STDIN before PARAMS", begin() + record(Kind.stdin), .recordOrder),
+            ("PARAMS behind their end", begin() + record(Kind.parameters) + record(Kind.parameters), .recordOrder),
+            ("BEGIN in the body", begin() + record(Kind.parameters) + begin(), .recordOrder),
+            ("id 0", begin(id: 0), .requestID), ("another id", begin() + record(Kind.parameters, id: 2), .requestID),
+            ("another id's BEGIN", begin() + begin(id: 2), .requestID),
+            ("another id's body", begin() + record(Kind.parameters) + record(Kind.stdin, id: 257), .requestID),
+            ("another id's abort", begin() + record(Kind.abort, id: 2), .requestID),
+            ("an authorizer", begin(role: 2), .role), ("a filter", begin(role: 3), .role),
+            ("role 257", begin(role: 257), .role),
+            ("role 0", begin(role: 0), .role), ("a short BEGIN", record(Kind.begin, [0, 1, 0]), .recordLength),
+            ("an empty BEGIN", record(Kind.begin), .recordLength),
+            ("a long BEGIN", record(Kind.begin, length: 9), .recordLength),
+            ("padding on the end of PARAMS", begin() + record(Kind.parameters, padding: 8), .padding),
+            (
+                "padding on the end of STDIN", begin() + record(Kind.parameters) + record(Kind.stdin, padding: 1),
+                .padding
+            ),
+            ("an abort", begin() + record(Kind.abort), .aborted), ("an abort first", record(Kind.abort), .aborted),
+            (
+                "an abort in the body",
+                begin() + record(Kind.parameters) + record(Kind.stdin, [1]) + record(Kind.abort), .aborted
+            ),
+            ("bytes behind the request", request() + [0], .bytesBehindRequest),
+        ] as [(String, [UInt8], ProtocolFault)])
+    func whatIsNoRequestIsRefused(what: String, bytes: [UInt8], expected: ProtocolFault) {
+        #expect(scan(bytes) == .refused(expected), "\(what)")
+        #expect(contradictions(in: bytes).isEmpty, "\(what)")
+        // Whatever follows does not make it one.
+        if expected != .bytesBehindRequest { #expect(scan(bytes + request()) == .refused(expected), "\(what)") }
+    }
+
+    @Test func recordsAreCounted() {
+        let most = begin() + stream(Kind.parameters, [], size: 1)
+        // BEGIN, the end of PARAMS and the end of STDIN are three of them.
+        let records = RecordScanner.recordLimit - 3
+        #expect(scan(most + stream(Kind.stdin, pattern(records), size: 1)).shape?.bodyLength == records)
+        #expect(scan(most + stream(Kind.stdin, pattern(records + 1), size: 1)) == .refused(.tooManyRecords))
+        let single = Array(repeating: record(Kind.parameters, [0]), count: 300).flatMap { $0 }
+        #expect(scan(begin() + single) == .refused(.tooManyRecords))
+    }
+
+    // MARK: Bodies
+
+    @Test(arguments: [
+        0, 1, 7, 8, 8_123, 8_124, 8_125, 8_127, 8_128, 8_129, 8_191, 8_192, 32_767, 32_768, 32_769, 65_535, 65_536,
+        131_071,
+        131_072,
+    ])
+    func bodiesOfAnySizeUpToTheLimit(size: Int) {
+        for padded in [false, true] {
+            #expect(scan(request(body: pattern(size), padded: padded)).shape?.bodyLength == size)
+            #expect(scan(request(body: pattern(size), size: 65_535, padded: padded)).shape?.bodyLength == size)
+        }
+    }
+
+    @Test func aBodyOverTheLimitIsToldByItsHeaders() {
+        let parameters = RequestShape(requestID: 1, parameters: 24..<28, bodyLength: 11)
+        let start = begin(keep: false) + stream(Kind.parameters, pair("A", "b"))
+        #expect(scan(start + stream(Kind.stdin, pattern(10)), bodyLimit: 10).shape?.bodyLength == 10)
+        #expect(scan(start + record(Kind.stdin, length: 11), bodyLimit: 10) == .tooLong(parameters))
+        #expect(scan(start + stream(Kind.stdin, pattern(11)), bodyLimit: 10) == .tooLong(parameters))
+        #expect(scan(start + stream(Kind.stdin, pattern(11), size: 1), bodyLimit: 10) == .tooLong(parameters))
+        #expect(contradictions(in: start + stream(Kind.stdin, pattern(30), size: 4), bodyLimit: 10).isEmpty)
+    }
+
+    @Test func theLargestRequestFitsItsLimit() {
+        let scanner = RecordScanner(bodyLimit: 131_072)
+        let long = String(repeating: "v", count: 65_536 - 6)
+        let bytes = request(
+            length(1) + length(long.utf8.count) + utf8("V" + long), body: pattern(131_072), padded: true)
+        #expect(scan(bytes).shape?.bodyLength == 131_072)
+        #expect(bytes.count <= scanner.requestLimit)
+    }
+}
+
+extension Scan {
+    /// Of a request that is whole.
+    var shape: RequestShape? { if case .complete(let shape) = self { shape } else { nil } }
+}

@@ -1,0 +1,265 @@
+import EventLoop
+import FastCGI
+import Glibc
+import TestSupport
+import Testing
+
+/// A web server's end of a connection.
+final class Client {
+    private(set) var descriptor: Descriptor
+
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+
+    func send(_ bytes: [UInt8]) { _ = descriptor.send(bytes.span) }
+
+    /// All that has come, and whether the server has closed.
+    func receive() -> (bytes: [UInt8], isClosed: Bool) {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            switch descriptor.receive(into: &buffer) {
+            case .bytes(let count): bytes += buffer[..<count]
+            case .wouldBlock: return (bytes, false)
+            case .closed, .failed: return (bytes, true)
+            }
+        }
+    }
+
+    /// Sends no more.
+    func shutDown() { shutdown(descriptor.number, Int32(SHUT_WR)) }
+
+    func close() { descriptor = .none }
+}
+
+/// What a web server reads: the output of one request after another.
+struct Reading: Equatable {
+    private(set) var outputs: [[UInt8]] = []
+    private(set) var isWellFormed = true
+    private(set) var ids: Set<UInt16> = []
+
+    init(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        var output: [UInt8] = []
+        while !rest.isEmpty {
+            let head = Array(rest.prefix(8))
+            let length = head.count == 8 ? Int(head[4]) << 8 | Int(head[5]) : 0
+            guard head.count == 8, head[0] == 1, rest.count >= 8 + length + Int(head[6]) else {
+                isWellFormed = false
+                return
+            }
+            ids.insert(UInt16(head[2]) << 8 | UInt16(head[3]))
+            let content = rest.dropFirst(8).prefix(length)
+            switch head[1] {
+            case Kind.stdout: output += content
+            case Kind.end:
+                // Application status 0, FCGI_REQUEST_COMPLETE.
+                if content.prefix(5) != [0, 0, 0, 0, 0] || length != 8 { isWellFormed = false }
+                outputs.append(output)
+                output = []
+            default: if length > 0 { isWellFormed = false }
+            }
+            rest = rest.dropFirst(8 + length + Int(head[6]))
+        }
+        if !output.isEmpty { isWellFormed = false }
+    }
+}
+
+/// One thing that a server told, with what it held at that time.
+struct Event: Equatable {
+    let token: Token
+    let arrival: Arrival
+    var parameters: [Parameter] = []
+    var body: [UInt8] = []
+}
+
+/// A listening socket: unix, in a directory of its own, or TCP, at a port that the kernel chooses.
+struct ListeningSocket: ~Copyable {
+    let descriptor: Descriptor
+    let address: SocketAddress
+    let directory: String?
+
+    init(tcp: Bool) throws {
+        let domain = tcp ? AF_INET : AF_UNIX
+        let descriptor = Descriptor(owning: socket(domain, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
+        if tcp {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            try listen(descriptor, at: &address)
+            let port = UInt16(bigEndian: address.sin_port)
+            self.address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true).first)
+            directory = nil
+        } else {
+            let directory = try makeDirectory()
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+                unsafe $0.copyBytes(from: (directory + "/socket").utf8)
+            }
+            try listen(descriptor, at: &address)
+            self.address = try #require(SocketAddress(unixPath: directory + "/socket"))
+            self.directory = directory
+        }
+        self.descriptor = descriptor
+    }
+}
+
+private func makeDirectory() throws -> String {
+    let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    var template = Array((parent + "/fastcgi-XXXXXX").utf8CString)
+    let isMade = unsafe mkdtemp(&template) != nil
+    try #require(isMade)
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Binds to an address, which is then the one that the kernel chose, and listens.
+private func listen<Address>(_ descriptor: borrowing Descriptor, at address: inout Address) throws {
+    let number = descriptor.number
+    var size = socklen_t(MemoryLayout<Address>.size)
+    let isListening = unsafe withUnsafeMutableBytes(of: &address) { bytes in
+        let pointer = unsafe bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+        return unsafe bind(number, pointer, size) == 0 && listen(number, 1024) == 0
+            && getsockname(number, pointer, &size) == 0
+    }
+    try #require(isListening)
+}
+
+/// A server on a real listening socket, with the loop that drives it.
+final class Site {
+    private static let ready: Void = initializeLibrary()
+    private static let kinds: (listener: UInt8, connection: UInt8) = (1, 2)
+
+    let server: Server
+    let loop: EventLoop
+    private let address: SocketAddress
+    private let directory: String?
+    private(set) var events: [Event] = []
+    private(set) var acceptErrors: [SystemError] = []
+
+    init(_ limits: Server.Limits = Server.Limits(), tcp: Bool = false) throws {
+        Site.ready
+        let listening = try ListeningSocket(tcp: tcp)
+        address = listening.address
+        directory = listening.directory
+        loop = try EventLoop()
+        server = try Server(try Listener(listening.descriptor), in: loop, kinds: Site.kinds, limits: limits)
+    }
+
+    deinit {
+        guard let directory else { return }
+        unsafe unlink(directory + "/socket")
+        unsafe rmdir(directory)
+    }
+
+    // MARK: Clients
+
+    /// Connects, and waits for nothing: the server need not have accepted.
+    func connect() throws -> Client { Client(try address.connect()) }
+
+    /// Connects, and has the server accept.
+    func connectAndAccept() throws -> Client {
+        let count = server.connectionCount
+        let client = try connect()
+        turns { self.server.connectionCount > count }
+        return client
+    }
+
+    // MARK: Turns
+
+    /// Takes one turn of the loop.
+    func turn(within delay: Nanoseconds = .milliseconds(20)) {
+        let count = loop.wait(until: .now + delay)
+        for index in 0..<count {
+            let (token, readiness) = loop.event(index)
+            if token.kind == Site.kinds.listener {
+                if let error = server.accept() { acceptErrors.append(error) }
+            } else {
+                receive(token, readiness)
+            }
+        }
+        while let token = loop.due() {
+            if token.kind == Site.kinds.listener { server.resumeAccepting() } else { note(token, server.timer(token)) }
+        }
+    }
+
+    func receive(_ token: Token, _ readiness: Readiness) {
+        var parameters: [Parameter] = []
+        let arrival = server.receive(token, readiness) { name, value in parameters.append(Parameter(name, value)) }
+        note(token, arrival, parameters)
+    }
+
+    private func note(_ token: Token, _ arrival: Arrival, _ parameters: [Parameter] = []) {
+        guard arrival != .nothing else { return }
+        var body: [UInt8] = []
+        if case .request(let length) = arrival { body = Array(server.body[..<length]) }
+        events.append(Event(token: token, arrival: arrival, parameters: parameters, body: body))
+    }
+
+    /// Takes turns until a condition holds, for ten seconds at most.
+    func turns(until condition: () -> Bool) {
+        let end = Instant.now + .seconds(10)
+        while !condition() && .now < end { turn() }
+    }
+
+    /// Takes turns until there is an event, and takes that.
+    func event() throws -> Event {
+        turns { !self.events.isEmpty }
+        try #require(!events.isEmpty)
+        return events.removeFirst()
+    }
+
+    /// Takes turns for a while in which nothing should happen; returns what has.
+    func quiet(_ count: Int = 3) -> [Event] {
+        for _ in 0..<count { turn(within: .milliseconds(2)) }
+        defer { events = [] }
+        return events
+    }
+
+    // MARK: Exchanges
+
+    /// Sends a request, in whatever pieces the socket takes it, and returns what it came to.
+    ///
+    /// - Parameter answer: the answer to a request that is too long, as soon as that is known.
+    func send(_ bytes: [UInt8], from client: Client, answering answer: [UInt8]? = nil) throws -> Event {
+        var rest = bytes[...]
+        var answered: Event?
+        let end = Instant.now + .seconds(10)
+        while !rest.isEmpty && .now < end {
+            if let answer, answered == nil, !events.isEmpty { answered = try answerTooLong(answer) }
+            switch client.descriptor.send(Array(rest).span) {
+            case .bytes(let count): rest = rest.dropFirst(count)
+            case .wouldBlock: turn()
+            case .closed, .failed: rest = []
+            }
+        }
+        guard let answer else { return try event() }
+        return try answered ?? answerTooLong(answer)
+    }
+
+    private func answerTooLong(_ answer: [UInt8]) throws -> Event {
+        let event = try event()
+        #expect(server.answerTooLong(event.token, answer))
+        return event
+    }
+
+    /// Reads until so many requests are answered, or the server closes.
+    func read(_ count: Int = 1, from client: Client) -> (reading: Reading, isClosed: Bool) {
+        var bytes: [UInt8] = []
+        let end = Instant.now + .seconds(10)
+        while true {
+            let (more, isClosed) = client.receive()
+            bytes += more
+            let reading = Reading(bytes)
+            if isClosed || .now > end || (reading.isWellFormed && reading.outputs.count >= count) {
+                return (reading, isClosed)
+            }
+            turn(within: .milliseconds(1))
+        }
+    }
+}
+
+extension Server {
+    // For the macros, which take no spans.
+    func answer(_ token: Token, _ bytes: [UInt8]) -> Bool { answer(token, with: bytes.span) }
+    func answerTooLong(_ token: Token, _ bytes: [UInt8]) -> Bool { answerTooLong(token, with: bytes.span) }
+}

@@ -1,0 +1,58 @@
+import RESP
+import TestSupport
+import Testing
+
+struct LimitTests {
+    @Test(arguments: ["+", "-"])
+    func aLine(type: String) {
+        let longest = String(repeating: "x", count: ReplyParser.lineLimit)
+        #expect(Parsing("\(type)\(longest)\r\n").replies.count == 1)
+        #expect(Parsing("\(type)\(longest)x\r\n").fault == .lineTooLong)
+        // Whole or not, and whatever comes behind it.
+        #expect(Parsing("\(type)\(longest)").fault == nil)
+        #expect(Parsing("\(type)\(longest)\r").fault == nil)
+        #expect(Parsing("\(type)\(longest)x").fault == .lineTooLong)
+    }
+
+    @Test func aBulkString() {
+        let longest = String(repeating: "x", count: ReplyParser.bulkLimit)
+        #expect(Parsing("$1048576\r\n\(longest)\r\n").replies == [.bulk(utf8(longest))])
+        // Refused for what it claims, before the bytes are there.
+        #expect(Parsing("$1048577\r\n").fault == .length)
+    }
+
+    @Test func depth() {
+        #expect(ReplyParser.depthLimit == 8)
+        let within = String(repeating: "*1\r\n", count: 7)
+        #expect(Parsing(within + ":1\r\n").replies.count == 1)
+        #expect(Parsing(within + "*0\r\n").replies.count == 1)
+        #expect(Parsing(within + "*1\r\n").fault == .tooDeep)
+        #expect(Parsing(String(repeating: "*1\r\n", count: 10_000)).fault == .tooDeep)
+    }
+
+    @Test func depthIsOfOneReply() {
+        let element = String(repeating: "*1\r\n", count: 6) + ":1\r\n"
+        #expect(Parsing("*2\r\n\(element)\(element)*1\r\n\(element)").replies.count == 2)
+    }
+
+    @Test func elements() {
+        let most = String(repeating: ":1\r\n", count: ReplyParser.elementLimit)
+        #expect(Parsing("*1024\r\n\(most)").replies == [.array(Array(repeating: .integer(1), count: 1024))])
+        #expect(Parsing("*1025\r\n\(most)").fault == .tooManyElements)
+    }
+
+    @Test func aReply() {
+        let bytes = utf8("*2\r\n$3\r\nabc\r\n$3\r\ndef\r\n")
+        #expect(Parsing([bytes], replyLimit: bytes.count).replies.count == 1)
+        #expect(Parsing(bytes.map { [$0] }, replyLimit: bytes.count).replies.count == 1)
+        #expect(Parsing([bytes], replyLimit: bytes.count - 1).fault == .tooLong)
+        for pieces in cuts(of: bytes) { #expect(Parsing(pieces, replyLimit: bytes.count - 1).fault == .tooLong) }
+        #expect(Parsing([utf8("$30\r\n")], replyLimit: 20).fault == .tooLong)
+    }
+
+    @Test func aReplyIsCountedFromItsOwnBeginning() {
+        let bytes = Array(repeating: utf8(":1\r\n"), count: 100).flatMap { $0 }
+        #expect(Parsing([bytes], replyLimit: 4).replies.count == 100)
+        #expect(Parsing([bytes], replyLimit: 4, discards: false).replies.count == 100)
+    }
+}

@@ -1,0 +1,232 @@
+import TestSupport
+import Testing
+import Webhook
+
+/// The checks in the contract's order.
+struct HandlerTests {
+    // MARK: Order
+
+    /// A request with every fault from one check on, so that the first of them is what it comes to.
+    @Test func theFirstCheckThatFailsDecides() {
+        var desk = Desk(bodyLimit: 1000)
+        desk.queue.refusal = .notConnected
+        var request = Request {
+            $0.script = "/nowhere"
+            $0.method = "PUT"
+            $0.length = "1001"
+            $0.signature = ""
+            $0.contentType = "text/plain"
+            $0.body = utf8("no JSON")
+            $0.others = [("HTTP_WEBHOOK_ID", "not visible")]
+        }
+        #expect(desk.handle(request).disposition == .answer(.unknownPath))
+        request.script = "/webhook/servicedesk"
+        #expect(desk.handle(request).disposition == .answer(.methodNotAllowed))
+        request.method = "POST"
+        #expect(desk.handle(request).disposition == .answer(.tooLarge))
+        request.length = "8"
+        #expect(desk.handle(request).disposition == .drop)
+        request.length = nil
+        #expect(desk.handle(request).disposition == .answer(.missingSignature))
+        request.signature = "wrong"
+        #expect(desk.handle(request).disposition == .answer(.invalidSignature))
+        request.signature = nil
+        #expect(desk.handle(request).disposition == .answer(.unsupportedMediaType))
+        request.contentType = "application/json"
+        #expect(desk.handle(request).disposition == .answer(.invalidJSON))
+        request.body = utf8("{}")
+        #expect(desk.handle(request).disposition == .answer(.invalidFields))
+        request.body = Payload().bytes
+        #expect(desk.handle(request).disposition == .answer(.invalidDeliveryID))
+        #expect(desk.queue.pushes.isEmpty)
+        request.others = []
+        #expect(desk.handle(request).disposition == .answer(.notConnected))
+        desk.queue.refusal = nil
+        #expect(desk.handle(request).disposition == .queued)
+    }
+
+    // MARK: Path and method
+
+    @Test(arguments: [
+        ("/webhook/servicedesk", "", Disposition.queued), ("", "/webhook/servicedesk", .queued),
+        ("/webhook", "/servicedesk", .queued),
+        ("/webhook/service", "desk", .queued), ("/webhook/servicedesk", "/", .answer(.unknownPath)),
+        ("/webhook/servicedesk/", "", .answer(.unknownPath)), ("/Webhook/servicedesk", "", .answer(.unknownPath)),
+        ("/webhook/servicedes", "", .answer(.unknownPath)), ("", "", .answer(.unknownPath)),
+        ("/", "", .answer(.unknownPath)),
+        ("/webhook/servicedesk", "/webhook/servicedesk", .answer(.unknownPath)),
+        ("/webhook//servicedesk", "", .answer(.unknownPath)), ("/webhook/servicedesk?x", "", .answer(.unknownPath)),
+        ("/metrics", "", .answer(.methodNotAllowed)), ("/health/live", "", .answer(.methodNotAllowed)),
+        (String(repeating: "/", count: 300), "/webhook/servicedesk", .answer(.unknownPath)),
+    ])
+    func thePathIsTheScriptsNameAndTheRest(script: String, path: String, expected: Disposition) {
+        #expect(
+            outcome {
+                $0.script = script
+                $0.path = path
+            }.disposition == expected)
+    }
+
+    @Test(arguments: ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "post", "POST ", "", "POSTS"])
+    func theWebhookIsPostedTo(method: String) {
+        #expect(outcome { $0.method = method }.disposition == .answer(.methodNotAllowed))
+    }
+
+    @Test(arguments: [("/metrics", Disposition.metrics), ("/health/live", .live), ("/health/ready", .ready)])
+    func theOthersAreRead(path: String, expected: Disposition) {
+        for method in ["GET", "HEAD"] {
+            #expect(
+                outcome {
+                    $0.script = path
+                    $0.method = method
+                }.disposition == expected)
+        }
+        for method in ["POST", "PUT", "DELETE", ""] {
+            #expect(
+                outcome {
+                    $0.script = path
+                    $0.method = method
+                }.disposition == .answer(.methodNotAllowed))
+        }
+    }
+
+    // MARK: Length
+
+    @Test func theBodyIsAsLongAsDeclaredOrNothingIsSaid() {
+        let count = Payload().bytes.count
+        for length in [
+            "\(count - 1)", "\(count + 1)", "0", "", "-1", "+\(count)", "x", "\(count) ", "1e3", "0x10", " ",
+        ] {
+            #expect(outcome { $0.length = length }.disposition == .drop, "\(length)")
+        }
+        #expect(outcome { $0.length = "000\(count)" }.disposition == .queued)
+        #expect(
+            outcome {
+                $0.body = []
+                $0.length = ""
+                $0.signature = ""
+            }.disposition == .answer(.missingSignature))
+        #expect(
+            outcome {
+                $0.body = []
+                $0.length = "0"
+                $0.signature = ""
+            }.disposition == .answer(.missingSignature))
+    }
+
+    @Test func theLimitIsOfTheDeclaredAndOfTheRealLength() {
+        let body = Payload().bytes
+        func disposition(limit: Int, length: String? = nil, real: Int? = nil) -> Disposition {
+            var desk = Desk(bodyLimit: limit)
+            return desk.handle(Request { $0.length = length }, bodyLength: real).disposition
+        }
+        #expect(disposition(limit: body.count) == .queued)
+        #expect(disposition(limit: body.count - 1) == .answer(.tooLarge))
+        #expect(disposition(limit: 131_072, length: "131072") == .drop)
+        #expect(disposition(limit: 131_072, length: "131073") == .answer(.tooLarge))
+        #expect(disposition(limit: 131_072, length: "999999999999999999") == .answer(.tooLarge))
+        #expect(disposition(limit: 131_072, length: "10", real: 131_073) == .answer(.tooLarge))
+        #expect(disposition(limit: 131_072, length: "", real: 131_073) == .answer(.tooLarge))
+        #expect(disposition(limit: 131_072, length: "10", real: 131_072) == .drop)
+    }
+
+    @Test func aPayloadOfTheFullLengthIsQueued() {
+        // 10,000 emoji as escapes are 120,000 bytes; white space makes up the rest.
+        let description = "\"" + String(repeating: #"\ud83d\ude00"#, count: 10_000) + "\""
+        let payload = Payload().with("description", description).bytes
+        let body = payload + [UInt8](repeating: 0x20, count: 131_072 - payload.count)
+        #expect(outcome { $0.body = body }.disposition == .queued)
+        #expect(outcome { $0.body = body + [0x20] }.disposition == .answer(.tooLarge))
+    }
+
+    // MARK: The queue
+
+    @Test func everyRefusalOfTheQueueIsTheAnswer() {
+        for reason in Reason.allCases where reason.isQueueFailure {
+            var desk = Desk()
+            desk.queue.refusal = reason
+            #expect(desk.handle(Request()).disposition == .answer(reason))
+        }
+    }
+
+    @Test func theWaiterIsHandedOn() {
+        var desk = Desk()
+        _ = desk.handle(Request(), waiter: 1 << 60)
+        #expect(desk.queue.pushes.map(\.waiter) == [1 << 60])
+    }
+
+    // MARK: Deliveries
+
+    private func delivery(_ variables: [(String, String)]) -> String? {
+        outcome { $0.others = variables }.queue.pushes.first?.delivery?.id.text
+    }
+
+    @Test func aDeliveryMayHaveAName() {
+        #expect(delivery([]) == nil)
+        #expect(delivery([("HTTP_WEBHOOK_ID", "")]) == nil)
+        #expect(delivery([("HTTP_WEBHOOK_ID", "msg_1")]) == "msg_1")
+        #expect(delivery([("HTTP_IDEMPOTENCY_KEY", "\"key-2\"")]) == "\"key-2\"")
+        #expect(delivery([("HTTP_WEBHOOK_ID", "a"), ("HTTP_IDEMPOTENCY_KEY", "b")]) == "a")
+        #expect(delivery([("HTTP_IDEMPOTENCY_KEY", "b"), ("HTTP_WEBHOOK_ID", "a")]) == "a")
+        #expect(delivery([("HTTP_IDEMPOTENCY_KEY", "b"), ("HTTP_WEBHOOK_ID", "")]) == "b")
+        #expect(delivery([("HTTP_IDEMPOTENCY_KEY", "not visible"), ("HTTP_WEBHOOK_ID", "a")]) == "a")
+        #expect(delivery([("HTTP_WEBHOOK_ID", "a"), ("HTTP_IDEMPOTENCY_KEY", "not visible")]) == "a")
+        let longest = String(repeating: "~", count: 255)
+        #expect(delivery([("HTTP_WEBHOOK_ID", longest)]) == longest)
+    }
+
+    @Test func itsTenantAndBodyGoWithIt() throws {
+        let result = outcome { $0.others = [("HTTP_WEBHOOK_ID", "msg_1")] }
+        let delivery = try #require(result.queue.pushes.first?.delivery)
+        #expect(delivery.tenantID == utf8("acme"))
+        #expect(bytes(of: delivery.digest) == bytes(of: digest(of: Payload().bytes.span)))
+    }
+
+    @Test(arguments: ["a b", " ", "a\tb", "é", "a\r\nb", "\0", "\u{7F}", String(repeating: "x", count: 256)])
+    func aNameThatIsNoneIsAFault(name: String) {
+        for header in ["HTTP_WEBHOOK_ID", "HTTP_IDEMPOTENCY_KEY"] {
+            let result = outcome { $0.others = [(header, name)] }
+            #expect(result.disposition == .answer(.invalidDeliveryID))
+            #expect(result.answer.contains(#""message":"must be 1 to 255 visible ASCII characters""#))
+            #expect(result.queue.pushes.isEmpty)
+        }
+    }
+
+    // MARK: Request ids
+
+    @Test(arguments: ["x", "0123456789abcdef0123456789abcdef", "a\"b\\c", String(repeating: "~", count: 128)])
+    func aRequestIDIsTakenOver(id: String) {
+        #expect(outcome { $0.requestID = id }.exchange.requestID == utf8(id))
+    }
+
+    @Test(arguments: [
+        nil, "", " ", "a b", "a\r\nX-Evil: 1", "a\n", "\0", "é", "\u{7F}", String(repeating: "x", count: 129),
+    ])
+    func orMadeUp(id: String?) {
+        let ids = (0..<3).map { _ in outcome { $0.requestID = id }.exchange.requestID.text }
+        #expect(Set(ids).count == 3)
+        for id in ids { #expect(id.count == 32 && id.allSatisfy { "0123456789abcdef".contains($0) }) }
+    }
+
+    @Test func anExchangeForgetsTheLastRequest() {
+        var random = RandomSource()
+        var exchange = Request {
+            $0.others = [("HTTP_WEBHOOK_ID", "a b"), ("REMOTE_ADDR", "192.0.2.1")]
+        }.exchange(random: &random)
+        #expect(
+            exchange.method == .post && exchange.isJSON && exchange.hasInvalidDeliveryID && exchange.route == .webhook)
+        #expect(exchange.remoteAddress == utf8("192.0.2.1"))
+        exchange.reset()
+        #expect(
+            exchange.method == .other && !exchange.isJSON && !exchange.hasInvalidDeliveryID
+                && exchange.route == .unknown)
+        #expect(exchange.declaredLength == .absent && exchange.requestID.isEmpty && exchange.remoteAddress.isEmpty)
+        #expect(
+            exchange.deliveryID.isEmpty && exchange.jobID.isEmpty && exchange.faults.isEmpty && exchange.bodyLength == 0
+        )
+        guard case .missing = exchange.signature else {
+            Issue.record("the last request's signature")
+            return
+        }
+    }
+}

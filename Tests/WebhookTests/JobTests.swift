@@ -1,0 +1,93 @@
+import TestSupport
+import Testing
+import Webhook
+
+struct JobTests {
+    private func isUUID(_ text: some StringProtocol) -> Bool {
+        text == text.lowercased() && UUID.isVersion4(Array(text.utf8).span)
+    }
+
+    @Test func aJobHasItsMembersInOrder() throws {
+        let result = outcome {
+            $0.body = Payload().with("correlation_id", #""A1B2C3D4-E5F6-4789-ABCD-0123456789ef""#).bytes
+        }
+        let push = try #require(result.queue.pushes.first)
+        #expect(result.disposition == .queued && isUUID(push.id.text) && push.id == result.exchange.jobID)
+        let expected =
+            #"{"job_id":"\#(push.id.text)","ticket_id":"TCK-1042","tenant_id":"acme","description":"Printer \u00e9 😀","#
+            + #""priority":"high","timestamp":"2026-11-24T10:29:24+01:00","created_at":"2026-11-24T10:30:00.000001Z","#
+            + #""correlation_id":"A1B2C3D4-E5F6-4789-ABCD-0123456789ef"}"#
+        #expect(push.job.text == expected)
+        #expect(isJSONObject(push.job.text[...]))
+    }
+
+    @Test(arguments: [nil, "null"])
+    func withoutACorrelationIDItGetsOne(value: String?) throws {
+        let body = value.map { Payload().with("correlation_id", $0) } ?? Payload()
+        let result = outcome { $0.body = body.bytes }
+        let job = try #require(result.jobs.first)
+        let made = job.suffix(38).prefix(36)
+        #expect(isUUID(made) && made != result.exchange.jobID.text)
+        #expect(job.hasSuffix(#","correlation_id":"\#(made)"}"#))
+    }
+
+    @Test func idsAreNewForEveryPush() {
+        var desk = Desk()
+        let count = 500
+        for _ in 0..<count { _ = desk.handle(Request()) }
+        let jobs = desk.queue.pushes.map(\.job.text)
+        #expect(jobs.count == count)
+        #expect(Set(jobs.map { $0.dropFirst(11).prefix(36) }).count == count)
+        #expect(Set(jobs.map { $0.suffix(38).prefix(36) }).count == count)
+        #expect(jobs.allSatisfy { isUUID($0.dropFirst(11).prefix(36)) })
+    }
+
+    @Test(arguments: [
+        #"\"\\\/\b\f\n\r\t"#, #"\u00e9\ud83d\ude00"#, "plain é😀 \u{2028}\u{7F}", #"</script>\u003c"#, #"\\u0000"#,
+        String(repeating: "x", count: 300),
+    ])
+    func aDescriptionIsWhatWasSigned(content: String) throws {
+        let result = outcome { $0.body = Payload().with("description", "\"\(content)\"").bytes }
+        let job = try #require(result.jobs.first)
+        #expect(job.contains(#","description":"\#(content)","priority":"#))
+        #expect(isJSONObject(job[...]))
+    }
+
+    @Test func otherFieldsAreWrittenUnescaped() throws {
+        let payload = Payload().with("ticket_id", #""\u0054\u002d1""#).with("tenant_id", #""\u0061cme""#).with(
+            "priority", #""l\u006fw""#
+        )
+        .with("created_at", #""2026\u002d11-24t10:29:24\u007a""#)
+        let job = try #require(outcome { $0.body = payload.bytes }.jobs.first)
+        #expect(job.contains(#""ticket_id":"T-1","tenant_id":"acme","#))
+        #expect(job.contains(#""priority":"low","timestamp":"2026-11-24t10:29:24z","#))
+    }
+
+    @Test func ignoredFieldsDoNotReachIt() throws {
+        var desk = Desk(unknownFields: .ignore)
+        let body = Payload().adding("extra", #""value""#).bytes
+        let result = desk.handle(Request { $0.body = body })
+        #expect(result.disposition == .queued)
+        #expect(!(try #require(result.jobs.first)).contains("extra"))
+    }
+
+    @Test func theEventIsNotPartOfIt() throws {
+        #expect(!(try #require(outcome().jobs.first)).contains("event"))
+    }
+
+    @Test func uuidsHaveTheirVersionAndVariant() {
+        var random = RandomSource()
+        var texts: Set<[UInt8]> = []
+        for _ in 0..<1000 {
+            var text = utf8("x")
+            UUID(from: &random).append(to: &text)
+            #expect(text.count == 37 && isUUID(text.text.dropFirst()))
+            texts.insert(text)
+        }
+        #expect(texts.count == 1000)
+        var zero: [UInt8] = []
+        UUID.zero.append(to: &zero)
+        #expect(zero.text == "00000000-0000-0000-0000-000000000000" && !isUUID(zero.text))
+        #expect(UUID.zero == UUID.zero && UUID(from: &random) != UUID(from: &random))
+    }
+}

@@ -1,0 +1,194 @@
+import JSON
+import TestSupport
+import Testing
+import Webhook
+
+/// A queue in memory.
+struct MemoryQueue: JobQueue {
+    struct Push {
+        let job: [UInt8]
+        let id: [UInt8]
+        let delivery: Delivery?
+        let waiter: UInt64
+    }
+
+    var refusal: Reason?
+    private(set) var pushes: [Push] = []
+
+    mutating func push(_ job: Span<UInt8>, id: [UInt8], delivery: Delivery?, waiter: UInt64) -> Reason? {
+        pushes.append(Push(job: job.indices.map { job[$0] }, id: id, delivery: delivery, waiter: waiter))
+        return refusal
+    }
+}
+
+let secret = utf8("0123456789abcdef0123456789abcdef")
+
+extension Array where Element == UInt8 {
+    /// As lower-case hexadecimal digits.
+    var hex: String { map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
+
+    /// From hexadecimal digits.
+    init(hex: String) {
+        let digits = [Character](hex).map { UInt8($0.hexDigitValue!) }
+        self = stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+}
+
+// Testing has a Tag of its own.
+func bytes(of tag: InlineArray<32, UInt8>) -> [UInt8] { tag.indices.map { tag[$0] } }
+
+func authenticator(_ key: [UInt8] = secret) -> Authenticator { Authenticator(key: key.span) }
+
+/// The hexadecimal HMAC-SHA256 tag of a body.
+func sign(_ body: [UInt8], with secret: [UInt8] = secret) -> String {
+    bytes(of: authenticator(secret).tag(of: body.span)).hex
+}
+
+/// The members of a payload, as JSON, in order; by default of one that is valid.
+struct Payload {
+    private(set) var members: [(key: String, value: String)] = [
+        ("event", #""ticket_created""#), ("ticket_id", #""TCK-1042""#), ("tenant_id", #""acme""#),
+        ("description", #""Printer \u00e9 😀""#), ("priority", #""high""#),
+        ("created_at", #""2026-11-24T10:29:24+01:00""#),
+    ]
+
+    /// With one member's value another, or a member more.
+    func with(_ key: String, _ value: String) -> Payload {
+        var payload = self
+        if let index = members.firstIndex(where: { $0.key == key }) {
+            payload.members[index].value = value
+        } else {
+            payload.members.append((key, value))
+        }
+        return payload
+    }
+
+    func without(_ key: String) -> Payload {
+        var payload = self
+        payload.members.removeAll { $0.key == key }
+        return payload
+    }
+
+    /// With a member more, at the end, though its key be there.
+    func adding(_ key: String, _ value: String) -> Payload {
+        var payload = self
+        payload.members.append((key, value))
+        return payload
+    }
+
+    var text: String { "{" + members.map { #""\#($0.key)":\#($0.value)"# }.joined(separator: ",") + "}" }
+    var bytes: [UInt8] { utf8(text) }
+}
+
+/// What a ticket reader makes of a body: the faults' rows, the JSON fault, or neither.
+func read(_ body: [UInt8], unknownFields: UnknownFields = .reject, into ticket: inout Ticket) -> PayloadError? {
+    var reader = TicketReader(unknownFields: unknownFields)
+    do throws(PayloadError) {
+        try reader.read(body.span, into: &ticket)
+        return nil
+    } catch {
+        return error
+    }
+}
+
+/// A row as text, `field: message`.
+func rows(_ body: [UInt8], unknownFields: UnknownFields = .reject) -> [String] {
+    var ticket = Ticket()
+    switch read(body, unknownFields: unknownFields, into: &ticket) {
+    case nil: return []
+    case .json(let fault): return ["JSON: \(fault.kind)"]
+    case .fields(let faults): return faults.rows.map { "\($0.field.text): \($0.message)" }
+    }
+}
+
+/// A request as nginx passes it, valid unless something is changed.
+struct Request {
+    var method = "POST"
+    var script = "/webhook/servicedesk"
+    var path = ""
+    var body = Payload().bytes
+    var contentType: String? = "application/json"
+    /// Nil: the body's.
+    var length: String?
+    /// Nil: that of the body under `secret`.
+    var signature: String?
+    var requestID: String? = "0123456789abcdef"
+    var others: [(String, String)] = []
+
+    init(_ change: (inout Request) -> Void = { _ in }) { change(&self) }
+
+    func exchange(random: inout RandomSource, bodyLength: Int? = nil) -> Exchange {
+        var exchange = Exchange()
+        exchange.reset()
+        var variables = [
+            ("REQUEST_METHOD", method), ("SCRIPT_NAME", script), ("PATH_INFO", path),
+            ("CONTENT_LENGTH", length ?? "\(body.count)"), ("HTTP_X_SERVICEDESK_SIGNATURE", signature ?? sign(body)),
+        ]
+        if let contentType { variables.append(("CONTENT_TYPE", contentType)) }
+        if let requestID { variables.append(("REQUEST_ID", requestID)) }
+        for (name, value) in variables + others { exchange.take(utf8(name).span, utf8(value).span) }
+        exchange.complete(bodyLength: bodyLength ?? body.count, random: &random)
+        return exchange
+    }
+}
+
+/// What became of a request.
+struct Outcome {
+    let disposition: Disposition
+    let exchange: Exchange
+    let queue: MemoryQueue
+
+    /// The answer, as it would be sent.
+    var answer: String {
+        let reason: Reason
+        switch disposition {
+        case .answer(let refusal): reason = refusal
+        case .queued: reason = .accepted
+        default: return ""
+        }
+        var bytes: [UInt8] = []
+        exchange.appendAnswer(reason, retryAfter: 2, to: &bytes)
+        return bytes.text
+    }
+
+    var jobs: [String] { queue.pushes.map(\.job.text) }
+}
+
+/// A handler with its queue.
+struct Desk {
+    var handler: Handler
+    var queue = MemoryQueue()
+    static let time = "2026-11-24T10:30:00.000001Z"
+
+    init(_ secrets: Secrets = Secrets(shared: secret), bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject)
+    {
+        handler = Handler(secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields)
+    }
+
+    mutating func handle(_ request: Request, bodyLength: Int? = nil, waiter: UInt64 = 7) -> Outcome {
+        var exchange = request.exchange(random: &handler.random, bodyLength: bodyLength)
+        let disposition = handler.handle(
+            &exchange, body: request.body.span, time: utf8(Desk.time), waiter: waiter, queue: &queue)
+        return Outcome(disposition: disposition, exchange: exchange, queue: queue)
+    }
+}
+
+/// What a fresh handler makes of a request.
+func outcome(_ change: (inout Request) -> Void = { _ in }) -> Outcome {
+    var desk = Desk()
+    return desk.handle(Request(change))
+}
+
+/// Whether text is one JSON object.
+func isJSONObject(_ text: Substring) -> Bool {
+    let bytes = Array(text.utf8)
+    do throws(JSONFault) {
+        var reader = JSONReader()
+        try reader.beginObject(in: bytes.span)
+        while try reader.nextKey(in: bytes.span) != nil { try reader.skipValue(in: bytes.span) }
+        try reader.end(in: bytes.span)
+        return true
+    } catch {
+        return false
+    }
+}
