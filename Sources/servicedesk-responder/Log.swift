@@ -19,12 +19,16 @@ enum LogLevel: String, CaseIterable, Comparable {
 
 enum LogFormat: String, CaseIterable { case json, text }
 
-/// Writes one line for each thing that happens, one write for each turn, and never waits for whoever reads it.
+/// Writes one line for each thing that happens, one write for one turn or for several that follow closely, and never waits
+/// for whoever reads it.
 ///
 /// Lines that find no room are dropped and counted; the count is logged when there is room again.
 struct Log: ~Copyable {
     /// Bytes that wait to be written, at most.
     static let backlogLimit = 1_048_576
+    /// Bytes that are worth a write of their own; fewer may wait for more, for as long as `delay`.
+    static let worthwhile = 32_768
+    static let delay = Nanoseconds.milliseconds(10)
 
     let level: LogLevel
     let format: LogFormat
@@ -34,6 +38,8 @@ struct Log: ~Copyable {
     private var dropped = 0
     private var droppedUntold = 0
     private var lineStart = 0
+    /// When what has gathered is to be written.
+    private(set) var due = Instant.never
     /// When this turn is, RFC 3339.
     var time: [UInt8] = []
 
@@ -43,8 +49,7 @@ struct Log: ~Copyable {
         self.sink = sink
     }
 
-    /// Whether something is still to be written.
-    var hasBacklog: Bool { written < buffer.count }
+    private var hasBacklog: Bool { written < buffer.count }
 
     // MARK: Lines
 
@@ -144,6 +149,15 @@ struct Log: ~Copyable {
     }
 
     // MARK: Writing
+
+    /// At the end of a turn: hands on what has gathered, where that is much, or has waited long enough.
+    mutating func turnEnded(at now: Instant) {
+        guard hasBacklog else { return }
+        if due == .never { due = now + Log.delay }
+        guard now >= due || buffer.count - written >= Log.worthwhile else { return }
+        flush()
+        due = hasBacklog ? now + Log.delay : .never
+    }
 
     /// Hands on what has gathered, as far as it is taken.
     mutating func flush() {

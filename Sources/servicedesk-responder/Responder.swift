@@ -16,9 +16,6 @@ final class Responder {
         static let listener: UInt8 = 1, web: UInt8 = 2, redis: UInt8 = 3, resolver: UInt8 = 4, signals: UInt8 = 5
     }
 
-    /// How often a log that was not taken is offered again.
-    private static let logInterval = Nanoseconds.milliseconds(50)
-
     let loop: EventLoop
     let server: Server
     let pool: Pool
@@ -66,12 +63,15 @@ final class Responder {
         metrics.set(.processID, Int(getpid()))
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
         for name in settings.unknownVariables { log.line(.warning, "\(name) is no setting, and is ignored") }
-        guard log.begin(.info, "started") else { return }
-        log.add("version", text: version)
-        log.add("redis", text: settings.pool.address.description)
-        log.add("queue", text: settings.pool.queue)
-        log.add("pid", number: Int(getpid()))
-        log.end()
+        if log.begin(.info, "started") {
+            log.add("version", text: version)
+            log.add("redis", text: settings.pool.address.description)
+            log.add("queue", text: settings.pool.queue)
+            log.add("pid", number: Int(getpid()))
+            log.end()
+        }
+        logPoolEvents()
+        log.flush()
     }
 
     /// Takes turns until the process has drained.
@@ -86,9 +86,7 @@ final class Responder {
     }
 
     private func turn() {
-        var limit = drainEnd
-        if log.hasBacklog { limit = min(limit, loop.now + Responder.logInterval) }
-        let count = loop.wait(until: limit)
+        let count = loop.wait(until: min(drainEnd, log.due))
         log.time = clock.text(at: loop.now)
         for index in 0..<count {
             let (token, readiness) = loop.event(index)
@@ -99,7 +97,7 @@ final class Responder {
         pool.takeCompletions { complete($0) }
         logPoolEvents()
         setGauges()
-        log.flush()
+        log.turnEnded(at: loop.now)
     }
 
     private func handle(_ token: Token, _ readiness: Readiness) {
