@@ -72,9 +72,13 @@ package struct Readiness: OptionSet {
         _ = unsafe epoll_ctl(descriptor.number, EPOLL_CTL_DEL, number, &event)
     }
 
-    private func control(_ operation: Int32, _ number: Int32, _ readiness: Readiness, _ token: Token) throws(SystemError) {
+    private func control(_ operation: Int32, _ number: Int32, _ readiness: Readiness, _ token: Token)
+        throws(SystemError)
+    {
         var event = unsafe epoll_event(events: readiness.rawValue, data: epoll_data_t(u64: token.bits))
-        guard unsafe epoll_ctl(descriptor.number, operation, number, &event) == 0 else { throw SystemError("epoll_ctl") }
+        guard unsafe epoll_ctl(descriptor.number, operation, number, &event) == 0 else {
+            throw SystemError("epoll_ctl")
+        }
     }
 
     /// Waits until something is ready or `deadline` has come, and afterwards holds `count` events.

@@ -1,5 +1,5 @@
-package import EventLoop
 import Bytes
+package import EventLoop
 
 /// What a connection's bytes came to.
 package enum Arrival: Equatable {
@@ -60,7 +60,9 @@ package final class Server {
     package private(set) var body: [UInt8]
     package var connectionCount: Int { connections.count - free.count }
 
-    package init(_ listener: consuming Listener, in loop: EventLoop, kinds: (listener: UInt8, connection: UInt8), limits: Limits)
+    package init(
+        _ listener: consuming Listener, in loop: EventLoop, kinds: (listener: UInt8, connection: UInt8), limits: Limits
+    )
         throws(SystemError)
     {
         self.loop = loop
@@ -155,7 +157,11 @@ package final class Server {
         guard let connection = connection(token) else { return .nothing }
         switch connection.state {
         case .taken:
-            if readiness.isDisjoint(with: .closed) { connection.arrivedEarly = true } else { connection.peerClosed = true }
+            if readiness.isDisjoint(with: .closed) {
+                connection.arrivedEarly = true
+            } else {
+                connection.peerClosed = true
+            }
             return .nothing
         case .discarding:
             discard(connection)
@@ -272,7 +278,9 @@ package final class Server {
 
     /// Whether bytes came in while the request was taken: edge-triggered events will not tell again.
     package func arrivedEarly(_ token: Token) -> Bool {
-        guard let connection = connection(token), connection.state == .idle, connection.arrivedEarly else { return false }
+        guard let connection = connection(token), connection.state == .idle, connection.arrivedEarly else {
+            return false
+        }
         connection.arrivedEarly = false
         return true
     }

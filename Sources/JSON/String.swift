@@ -81,7 +81,9 @@ package struct JSONString: Equatable {
         case 0xF1...0xF3: length = 4
         default: throw JSONFault(.utf8, at: index)
         }
-        guard index + length <= bytes.count, second.contains(bytes[index + 1]) else { throw JSONFault(.utf8, at: index) }
+        guard index + length <= bytes.count, second.contains(bytes[index + 1]) else {
+            throw JSONFault(.utf8, at: index)
+        }
         var next = index + 2
         while next < index + length {
             guard bytes[next] & 0xC0 == 0x80 else { throw JSONFault(.utf8, at: index) }

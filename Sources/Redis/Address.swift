@@ -88,7 +88,9 @@ package struct Address: Equatable, Sendable {
     }
 
     private static func database(_ text: Substring) throws(Fault) -> Int {
-        guard let number = UInt16(text) else { throw Fault(description: "has a database that is no number of 0 to 65535") }
+        guard let number = UInt16(text) else {
+            throw Fault(description: "has a database that is no number of 0 to 65535")
+        }
         return Int(number)
     }
 

@@ -73,6 +73,7 @@ extension Pool {
         connection.deadline.clear()
         dialler.dialling = nil
         dialler.failures = 0
+        dialler.wantsAnother = false
         connection.trim()
         breaker.connected()
         events.append(.connected(isFirst: !hasConnected))

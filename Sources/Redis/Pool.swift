@@ -75,7 +75,9 @@ package final class Pool {
         var notBefore: Instant
     }
 
-    package init(settings: Settings, in loop: EventLoop, kinds: (connection: UInt8, resolver: UInt8)) throws(SystemError) {
+    package init(settings: Settings, in loop: EventLoop, kinds: (connection: UInt8, resolver: UInt8))
+        throws(SystemError)
+    {
         self.loop = loop
         self.settings = settings
         self.kinds = kinds

@@ -6,7 +6,10 @@ package enum Method: Sendable { case get, head, post, other }
 package enum Route: Sendable { case webhook, metrics, live, ready, unknown }
 
 /// The Content-Length that a request declared.
-package enum DeclaredLength: Equatable, Sendable { case absent, malformed, bytes(Int) }
+package enum DeclaredLength: Equatable, Sendable {
+    case absent, malformed
+    case bytes(Int)
+}
 
 /// One request, from its CGI variables (RFC 3875) to what became of it. Its buffers are used again for the next one.
 package struct Exchange {

@@ -104,7 +104,8 @@ package struct PayloadFaults: Equatable {
         }
         rows += unknown.map { Row(field: $0, message: "is not a known field") }
         if unknownCount > unknown.count {
-            rows.append(Row(field: Array("…".utf8), message: "\(unknownCount - unknown.count) more are not known fields"))
+            rows.append(
+                Row(field: Array("…".utf8), message: "\(unknownCount - unknown.count) more are not known fields"))
         }
         return rows
     }

@@ -47,7 +47,9 @@ struct LogSink: ~Copyable {
         }
         while offset < bytes.count {
             let end = kind == .pipe || (kind == .other && !isNonBlocking) ? unit(of: bytes, from: offset) : bytes.count
-            if !isNonBlocking && kind != .file && kind != .socket && !descriptor.wait(for: .writable, until: .now) { return }
+            if !isNonBlocking && kind != .file && kind != .socket && !descriptor.wait(for: .writable, until: .now) {
+                return
+            }
             let part = bytes.span.extracting(offset..<end)
             let transfer = kind == .socket ? descriptor.send(part) : descriptor.write(part)
             guard case .bytes(let count) = transfer else {

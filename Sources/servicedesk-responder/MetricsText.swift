@@ -10,7 +10,8 @@ struct MetricsText {
         var renderer = MetricsText(metrics: metrics)
         renderer.renderRequests()
         renderer.renderQueue()
-        renderer.renderHistogram(.request, "servicedesk_request_duration_seconds", "From a whole request to its answer.")
+        renderer.renderHistogram(
+            .request, "servicedesk_request_duration_seconds", "From a whole request to its answer.")
         renderer.renderHistogram(.push, "servicedesk_push_duration_seconds", "From a job to the queue's confirmation.")
         renderer.renderProcesses()
         return Array(renderer.text.utf8)

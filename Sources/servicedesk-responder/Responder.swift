@@ -38,7 +38,9 @@ final class Responder {
     var isDraining: Bool { drainEnd != .never }
     private(set) var isFinished = false
 
-    init(settings: Settings, listener: consuming Listener, signals: consuming Signals, log: consuming Log) throws(SystemError) {
+    init(settings: Settings, listener: consuming Listener, signals: consuming Signals, log: consuming Log)
+        throws(SystemError)
+    {
         self.settings = settings
         self.signals = signals
         self.log = log
@@ -121,7 +123,9 @@ final class Responder {
     private func accept() {
         guard let error = server.accept() else { return }
         metrics.add(.acceptFailures)
-        guard log.begin(.error, "no connection can be accepted for 100 ms: raise the limit of open files") else { return }
+        guard log.begin(.error, "no connection can be accepted for 100 ms: raise the limit of open files") else {
+            return
+        }
         log.add("error", text: "\(error)")
         log.end()
     }
@@ -151,7 +155,8 @@ final class Responder {
         let body = server.body
         let length = isWhole ? exchanges[slot].bodyLength : 0
         let disposition = handler.handle(
-            &exchanges[slot], body: body.span.extracting(first: length), time: log.time, waiter: token.bits, queue: &queue)
+            &exchanges[slot], body: body.span.extracting(first: length), time: log.time, waiter: token.bits,
+            queue: &queue)
         switch disposition {
         case .queued: break
         case .answer(let reason): answer(token, reason)

@@ -22,7 +22,8 @@ struct SettingsReader {
         guard let value = value(name) else { return standard }
         guard let number = Int(value), range.contains(number) else {
             faults.append(
-                "\(name) is \(quoted(value)): a whole number from \(range.lowerBound) to \(range.upperBound) is accepted")
+                "\(name) is \(quoted(value)): a whole number from \(range.lowerBound) to \(range.upperBound) is accepted"
+            )
             return standard
         }
         return number
@@ -121,8 +122,10 @@ struct SettingsReader {
 
     /// Variables with our prefix that nothing reads: misspelt ones, most likely.
     func unknown() -> [String] {
-        environment.keys.filter { $0.hasPrefix("SERVICEDESK_") && !known.contains($0) && !Settings.ofOthers.contains($0) }
-            .sorted()
+        environment.keys.filter {
+            $0.hasPrefix("SERVICEDESK_") && !known.contains($0) && !Settings.ofOthers.contains($0)
+        }
+        .sorted()
     }
 
     private func quoted(_ value: String) -> String {
