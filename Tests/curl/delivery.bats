@@ -1,0 +1,139 @@
+# Exactly once for deliveries that their sender names, and what a real Redis refuses.
+load stack.bash
+
+job_id() { jq -r .job_id <<<"$answer"; }
+depth() { redis LLEN "$queue"; }
+
+@test "a named delivery that comes again gets the first job's id, and queues nothing" {
+    for name in webhook-id Idempotency-Key; do
+        redis DEL "$queue" >/dev/null
+        post "$(ticket)" -H "$name: msg-$name"
+        accepted
+        first=$(job_id)
+        post "$(ticket)" -H "$name: msg-$name"
+        accepted
+        same "$first" "$(job_id)"
+        same 1 "$(depth)"
+    done
+}
+
+@test "repeats at the same time queue one job" {
+    body=$(ticket)
+    tag=$(printf %s "$body" | sign)
+    for _ in {1..20}; do
+        curl -sS -m 30 -o /dev/null -w '%{http_code}\n' --data-binary "$body" -H 'Content-Type: application/json' \
+            -H "X-ServiceDesk-Signature: $tag" -H 'webhook-id: at-once' "$url/webhook/servicedesk" &
+    done >"$BATS_TEST_TMPDIR/codes"
+    wait
+    same 20 "$(grep -c 202 "$BATS_TEST_TMPDIR/codes")"
+    same 1 "$(depth)"
+}
+
+@test "422: a delivery id with another body" {
+    post "$(ticket)" -H 'webhook-id: conflict'
+    accepted
+    post "$(ticket '.priority = "low"')" -H 'webhook-id: conflict'
+    same 422 "$code"
+    same 1 "$(depth)"
+}
+
+@test "the id counts within its tenant" {
+    for tenant in acme globex; do
+        post "$(ticket ".tenant_id = \"$tenant\"")" -H 'webhook-id: shared'
+        accepted
+    done
+    same 2 "$(depth)"
+}
+
+@test "400: a delivery id that is too long or not visible ASCII; 255 characters will do" {
+    post "$(ticket)" -H "webhook-id: $(printf 'x%.0s' {1..255})"
+    accepted
+    for id in "$(printf 'x%.0s' {1..256})" 'a b' 'é'; do
+        post "$(ticket)" -H "webhook-id: $id"
+        same 400 "$code"
+    done
+    same 1 "$(depth)"
+}
+
+@test "a delivery id is worth nothing without a signature" {
+    signature=$(printf '0%.0s' {1..64}) post "$(ticket)" -H 'webhook-id: unsigned'
+    same 401 "$code"
+    same 0 "$(redis EXISTS "{$queue}:seen:acme:unsigned")"
+}
+
+@test "the mark goes after a day, and a forgotten script is sent again" {
+    redis SCRIPT FLUSH >/dev/null
+    post "$(ticket)" -H 'webhook-id: marked'
+    accepted
+    ttl=$(redis TTL "{$queue}:seen:acme:marked")
+    ((ttl > 86300 && ttl <= 86400))
+}
+
+# refused PATTERN: a 503 with Retry-After, and a line at error that says why.
+refused() {
+    same 503 "$code"
+    [[ $(header Retry-After) ]]
+    wait_for 3 grep -qE "\"level\":\"error\".*$1" "$SERVICEDESK_LOG_FILE"
+}
+
+recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
+
+@test "503 while the queue's key is no list, 202 again afterwards" {
+    redis SET "$queue" text >/dev/null
+    post "$(ticket)"
+    refused WRONGTYPE
+    redis DEL "$queue" >/dev/null
+    wait_for 10 recovers
+}
+
+@test "503 while Redis is out of memory, 202 again within seconds" {
+    redis CONFIG SET maxmemory 1 >/dev/null
+    post "$(ticket)"
+    redis CONFIG SET maxmemory 0 >/dev/null
+    refused OOM
+    wait_for 5 recovers
+}
+
+@test "503 while Redis is a replica, 202 again within seconds" {
+    redis REPLICAOF 127.0.0.1 1 >/dev/null
+    post "$(ticket)"
+    redis REPLICAOF NO ONE >/dev/null
+    [[ $code == 503 || $code == 202 ]]
+    wait_for 5 recovers
+}
+
+@test "503 for a named delivery whose user lacks the right to its mark: nothing is queued" {
+    redis ACL SETUSER default resetkeys '~*' -set >/dev/null
+    post "$(ticket)" -H 'webhook-id: no-right'
+    redis ACL SETUSER default +set >/dev/null
+    refused NOPERM
+    same 0 "$(depth)"
+    wait_for 10 recovers
+}
+
+@test "503 with fewer replicas than Redis asks for" {
+    redis CONFIG SET min-replicas-to-write 1 >/dev/null
+    post "$(ticket)"
+    redis CONFIG SET min-replicas-to-write 0 >/dev/null
+    refused NOREPLICAS
+    wait_for 5 recovers
+}
+
+@test "a client that is killed is replaced, and the next ticket accepted" {
+    redis CLIENT KILL TYPE normal SKIPME yes >/dev/null
+    wait_for 5 recovers
+}
+
+@test "a wrong signature is answered in milliseconds while Redis is stopped" {
+    kill -STOP "$(<"$dir/redis.pid")"
+    start=$(date +%s%N)
+    signature=$(printf '0%.0s' {1..64}) post "$(ticket)"
+    wrong=$code
+    request /health/live
+    elapsed=$((($(date +%s%N) - start) / 1000000))
+    kill -CONT "$(<"$dir/redis.pid")"
+    same 401 "$wrong"
+    same 200 "$code"
+    ((elapsed < 500))
+    wait_for 10 recovers
+}
