@@ -87,14 +87,13 @@ import EventLoop
         return Int(written) == bytes.count && errorStream == 0 && outputStream == 0
     }
 
-    /// Frees a taken request that gets no answer.
-    func abandon() { unsafe FCGX_Free(request, 0) }
-
     /// Whether the web server keeps the connection after the request that was taken last.
     var isKept: Bool { keepsConnection }
 
     /// Answers a request that was not taken, and never will be: libfcgi answers only what it has read to the end.
     func answerUnread(_ bytes: Span<UInt8>, requestID: UInt16) -> Bool {
+        // One record is enough for a refusal.
+        guard bytes.count <= 65_535 else { return false }
         var records: [UInt8] = []
         appendHeader(kind: 6, length: bytes.count, of: requestID, to: &records)
         records.append(bytes)

@@ -29,6 +29,8 @@ package struct Exchange {
     package private(set) var remoteAddress: [UInt8] = []
     package private(set) var deliveryID: [UInt8] = []
     package private(set) var hasInvalidDeliveryID = false
+    /// The header that the delivery id came in. `webhook-id` goes before `Idempotency-Key`.
+    package private(set) var deliveryHeader = ""
     package internal(set) var bodyLength = 0
 
     // Found out on the way.
@@ -53,6 +55,7 @@ package struct Exchange {
         remoteAddress.removeAll(keepingCapacity: true)
         deliveryID.removeAll(keepingCapacity: true)
         hasInvalidDeliveryID = false
+        deliveryHeader = ""
         bodyLength = 0
         ticket.reset()
         jobID.removeAll(keepingCapacity: true)
@@ -75,9 +78,10 @@ package struct Exchange {
             if name.equals("CONTENT_LENGTH") { takeLength(value) }
             if name.equals("REQUEST_METHOD") { takeMethod(value) }
         case 15:
-            if name.equals("HTTP_WEBHOOK_ID") && !value.isEmpty { takeDeliveryID(value) }
+            if name.equals("HTTP_WEBHOOK_ID") && !value.isEmpty { takeDeliveryID(value, from: "webhook-id") }
         case 20:
-            if name.equals("HTTP_IDEMPOTENCY_KEY") && !value.isEmpty && deliveryID.isEmpty { takeDeliveryID(value) }
+            guard name.equals("HTTP_IDEMPOTENCY_KEY"), !value.isEmpty, deliveryHeader != "webhook-id" else { break }
+            takeDeliveryID(value, from: "Idempotency-Key")
         case 28:
             if name.equals("HTTP_X_SERVICEDESK_SIGNATURE") { signature = SignatureHeader(value) }
         default:
@@ -106,7 +110,9 @@ package struct Exchange {
         if value.isEmpty {
             declaredLength = .absent
         } else {
-            declaredLength = value.decimal.map { .bytes($0) } ?? .malformed
+            // More digits than an Int is sure to hold are still a length: one that is over any limit.
+            let isNumber = value.isDecimal
+            declaredLength = isNumber ? .bytes(value.decimal ?? .max) : .malformed
         }
     }
 
@@ -115,7 +121,8 @@ package struct Exchange {
         requestID.replace(with: value, limit: Exchange.requestIDLimit)
     }
 
-    private mutating func takeDeliveryID(_ value: Span<UInt8>) {
+    private mutating func takeDeliveryID(_ value: Span<UInt8>, from header: String) {
+        deliveryHeader = header
         hasInvalidDeliveryID = value.count > Exchange.deliveryIDLimit || !value.isVisibleASCII
         deliveryID.replace(with: value, limit: Exchange.deliveryIDLimit)
     }
@@ -152,6 +159,11 @@ extension [UInt8] {
 }
 
 extension Span<UInt8> {
+    fileprivate var isDecimal: Bool {
+        for index in indices where !self[index].isDigit { return false }
+        return !isEmpty
+    }
+
     fileprivate var isVisibleASCII: Bool {
         for index in indices where !self[index].isVisibleASCII { return false }
         return true

@@ -83,7 +83,7 @@ package struct Handler {
         }
         if exchange.hasInvalidDeliveryID {
             let message = "must be 1 to \(Exchange.deliveryIDLimit) visible ASCII characters"
-            exchange.faults = [PayloadFaults.Row(field: Array("webhook-id".utf8), message: message)]
+            exchange.faults = [PayloadFaults.Row(field: Array(exchange.deliveryHeader.utf8), message: message)]
             return .invalidDeliveryID
         }
         return nil

@@ -44,7 +44,7 @@ package struct TicketReader {
                 let name = key.text(from: body)
                 let isFirst = unknownKeys.insert(name).inserted
                 if unknownFields == .reject {
-                    faults.addUnknown(name)
+                    if isFirst { faults.addUnknown(name) }
                 } else if !isFirst {
                     throw JSONFault(.duplicateKey, at: key.range.lowerBound)
                 }

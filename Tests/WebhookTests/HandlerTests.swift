@@ -125,6 +125,7 @@ struct HandlerTests {
         #expect(disposition(limit: 131_072, length: "131072") == .drop)
         #expect(disposition(limit: 131_072, length: "131073") == .answer(.tooLarge))
         #expect(disposition(limit: 131_072, length: "999999999999999999") == .answer(.tooLarge))
+        #expect(disposition(limit: 131_072, length: String(repeating: "9", count: 40)) == .answer(.tooLarge))
         #expect(disposition(limit: 131_072, length: "10", real: 131_073) == .answer(.tooLarge))
         #expect(disposition(limit: 131_072, length: "", real: 131_073) == .answer(.tooLarge))
         #expect(disposition(limit: 131_072, length: "10", real: 131_072) == .drop)
@@ -184,10 +185,10 @@ struct HandlerTests {
 
     @Test(arguments: ["a b", " ", "a\tb", "é", "a\r\nb", "\0", "\u{7F}", String(repeating: "x", count: 256)])
     func aNameThatIsNoneIsAFault(name: String) {
-        for header in ["HTTP_WEBHOOK_ID", "HTTP_IDEMPOTENCY_KEY"] {
+        for (header, field) in [("HTTP_WEBHOOK_ID", "webhook-id"), ("HTTP_IDEMPOTENCY_KEY", "Idempotency-Key")] {
             let result = outcome { $0.others = [(header, name)] }
             #expect(result.disposition == .answer(.invalidDeliveryID))
-            #expect(result.answer.contains(#""message":"must be 1 to 255 visible ASCII characters""#))
+            #expect(result.answer.contains(#"{"field":"\#(field)","message":"must be 1 to 255 visible ASCII characters"}"#))
             #expect(result.queue.pushes.isEmpty)
         }
     }
