@@ -188,7 +188,8 @@ struct HandlerTests {
         for (header, field) in [("HTTP_WEBHOOK_ID", "webhook-id"), ("HTTP_IDEMPOTENCY_KEY", "Idempotency-Key")] {
             let result = outcome { $0.others = [(header, name)] }
             #expect(result.disposition == .answer(.invalidDeliveryID))
-            #expect(result.answer.contains(#"{"field":"\#(field)","message":"must be 1 to 255 visible ASCII characters"}"#))
+            let row = #"{"field":"\#(field)","message":"must be 1 to 255 visible ASCII characters"}"#
+            #expect(result.answer.contains(row))
             #expect(result.queue.pushes.isEmpty)
         }
     }
