@@ -11,6 +11,8 @@ struct Dialler: ~Copyable {
     var failures = 0
     /// No attempt before this.
     var notBefore = Instant(nanoseconds: 0)
+    /// When the last attempt began.
+    var lastDial = Instant(nanoseconds: 0)
     /// The slot whose connection is not ready yet.
     var dialling: Int?
     /// Those that are ready cannot take more.

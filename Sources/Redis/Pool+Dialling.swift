@@ -6,6 +6,9 @@ extension Pool {
     /// The least time between two attempts once the breaker is open, at most; Redis is found again within it.
     private static let probeLimit = Nanoseconds.milliseconds(800)
     private static let probeBase = Nanoseconds.milliseconds(100)
+    /// Between two attempts, at least, even where the one before succeeded: a server that hangs up on everybody must not be
+    /// dialled in a circle.
+    private static let dialInterval = Nanoseconds.milliseconds(100)
 
     /// Begins an attempt to connect where one is wanted, allowed, and due.
     func dial() {
@@ -28,6 +31,7 @@ extension Pool {
             let connection = Connection(descriptor, token: token, now: loop.now)
             connections[slot] = connection
             dialler.dialling = slot
+            dialler.lastDial = loop.now
             connection.deadline.set(loop.now + settings.connectTimeout, in: loop, for: token)
         } catch {
             dialFailed("\(error)")
@@ -156,6 +160,7 @@ extension Pool {
             dialler.lastFailure = reason
             // A probe that was on it has had its answer.
             if breaker.state == .probing { breaker.connected() }
+            dialler.notBefore = max(dialler.notBefore, dialler.lastDial + Pool.dialInterval)
             dial()
         } else {
             dialFailed(reason)

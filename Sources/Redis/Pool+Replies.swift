@@ -165,10 +165,11 @@ extension Pool {
     private func tryAgain(on connection: Connection, _ error: ErrorReply, _ word: String, limit: Int) {
         let retries = connection.pending.first!.retries
         let delay = backoff.full(attempt: retries, base: Pool.retryBase, cap: Pool.retryLimit)
+        // Were it the probe, no other push would ever be let through.
+        if breaker.state == .probing { breaker.wasRefused(probe: loop.now + Pool.refusalProbe) }
         guard retries < limit, loop.now + delay < connection.pending.first!.deadline else {
             return finishFailed(on: connection, .refused(error, word: word))
         }
-        if breaker.state == .probing { breaker.wasRefused(probe: loop.now + Pool.refusalProbe) }
         var (pending, bytes) = takeBack(from: connection)
         guard pending.waiter != nil else { return }
         pending.retries += 1

@@ -197,6 +197,17 @@ import Testing
         #expect(rig.results.count == 1)
     }
 
+    @Test func aServerThatHangsUpOnEverybodyIsNotDialledInACircle() throws {
+        let redis = try ScriptedRedis()
+        let rig = try Rig(redis)
+        let end = Instant.now + .milliseconds(350)
+        while Instant.now < end {
+            if rig.pool.isUsable { redis.hangUp(redis.accepted - 1) }
+            rig.turn()
+        }
+        #expect((2...5).contains(redis.accepted))
+    }
+
     @Test func aHostThatCannotBeResolvedIsAFailureToConnect() throws {
         let rig = try Rig(ScriptedRedis()) { $0.address = try! Address("redis://no-such-host.invalid:6379") }
         rig.push("job")
