@@ -105,6 +105,8 @@ package final class Server {
 
     /// Takes in all who wait on the listening socket, up to `limit`, and closes it. Requests on connections go on.
     package func stopAccepting(limit: Int = 4096) {
+        // Closing our descriptor would not end that: the open socket is shared with the sibling processes.
+        if listener.isOpen { loop.unwatch(listener.number) }
         for _ in 0..<limit {
             guard case .connection(let descriptor) = acceptOne() else { break }
             add(descriptor)

@@ -28,10 +28,18 @@ struct Pending {
     var deadline: Instant
     /// Connections that failed under it or before it.
     var attempts = 0
+    /// It was once handed to the kernel whole, and not answered.
+    var mayHaveHappened = false
     /// Replies that asked for another try.
     var retries = 0
 
     var end: UInt64 { start + UInt64(length) }
+    /// A failure, said honestly: what may have happened before is ambiguous, whatever failed after that.
+    func outcome(_ result: PushResult) -> PushResult {
+        if mayHaveHappened, case .failed = result { return .failed(.ambiguous) }
+        return result
+    }
+
     var isPush: Bool { kind == .push || kind == .marked || kind == .scripted }
     /// Whether it may be sent again though it may have happened.
     var isRepeatable: Bool { kind == .marked || kind == .scripted }

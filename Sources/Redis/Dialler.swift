@@ -57,6 +57,9 @@ struct Dialler: ~Copyable {
         return !found.isEmpty
     }
 
+    /// Whether the name has addresses that were not tried yet.
+    var hasMoreAddresses: Bool { nextAddress < addresses.count }
+
     /// Forgets addresses, so that the name is looked up again.
     mutating func forgetAddresses() { nextAddress = addresses.count }
 }

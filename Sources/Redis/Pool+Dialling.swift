@@ -34,7 +34,7 @@ extension Pool {
             dialler.lastDial = loop.now
             connection.deadline.set(loop.now + settings.connectTimeout, in: loop, for: token)
         } catch {
-            dialFailed("\(error)")
+            dialFailed("\(error)", isAddressFault: true)
         }
     }
 
@@ -85,12 +85,17 @@ extension Pool {
         release()
     }
 
-    func dialFailed(_ reason: String) {
+    /// - Parameter isAddressFault: nobody is there; the name's next address may do.
+    func dialFailed(_ reason: String, isAddressFault: Bool = false) {
         dialler.dialling = nil
         dialler.lastFailure = reason
         guard readyConnection() == nil else {
             // One more would have helped, but is not needed.
             dialler.notBefore = loop.now + settings.retryDelay
+            return
+        }
+        if isAddressFault && dialler.hasMoreAddresses {
+            dialler.notBefore = loop.now
             return
         }
         dialler.failures += 1
@@ -128,6 +133,7 @@ extension Pool {
         let slot = Int(connection.token.slot)
         guard connections[slot] === connection else { return }
         let wasReady = connection.state == .ready
+        let wasConnecting = connection.state == .connecting
         var retried: [Waiting] = []
         var ambiguous = 0
         for var pending in connection.pending.removeAll() {
@@ -135,6 +141,7 @@ extension Pool {
             guard pending.isPush, pending.waiter != nil else { continue }
             let isWritten = pending.end <= connection.written
             pending.attempts += 1
+            if isWritten { pending.mayHaveHappened = true }
             if isWritten && !(pending.isRepeatable && mayRetry(pending)) {
                 ambiguous += 1
                 complete(&pending, .failed(.ambiguous))
@@ -163,7 +170,7 @@ extension Pool {
             dialler.notBefore = max(dialler.notBefore, dialler.lastDial + Pool.dialInterval)
             dial()
         } else {
-            dialFailed(reason)
+            dialFailed(reason, isAddressFault: wasConnecting)
         }
     }
 

@@ -60,6 +60,10 @@ extension Pool {
             return false
         }
         if case .error(let text) = reply { return take(error: text, for: pending, on: connection) }
+        guard pending.end <= connection.written else {
+            lose(connection, "Redis answered a command that it does not have yet")
+            return false
+        }
         switch (pending.kind, reply) {
         case (.push, .integer(let depth)) where depth >= 1, (.marked, .integer(let depth)) where depth >= 1,
             (.scripted, .integer(let depth)) where depth >= 1:
@@ -72,7 +76,7 @@ extension Pool {
         case (.wait(let covering), .integer(let acknowledged)):
             _ = popPending(on: connection)
             replicated(covering, Int(acknowledged), on: connection)
-        case (.length, .integer(let depth)):
+        case (.length, .integer(let depth)) where depth >= 0:
             _ = popPending(on: connection)
             queueDepth.measure(Int(depth), at: loop.now)
         default:
@@ -92,7 +96,7 @@ extension Pool {
     private func finish(on connection: Connection, _ result: PushResult) {
         var pending = popPending(on: connection)
         if settings.waitReplicas > 0 {
-            connection.unreplicated.append((pending.waiter, result))
+            connection.unreplicated.append((pending.waiter, pending.outcome(result)))
         } else {
             complete(&pending, result)
         }
@@ -115,9 +119,16 @@ extension Pool {
     private func take(error text: [UInt8], for pending: Pending, on connection: Connection) -> Bool {
         let error = ErrorReply(text.span)
         let word = ErrorReply.word(of: text.span)
+        let isUnasked = pending.end > connection.written
+        guard !isUnasked || error == .tooManyClients || error == .protocolError else {
+            lose(connection, "Redis answered \(word) to a command that it does not have yet")
+            return false
+        }
         guard pending.isPush else {
             _ = popPending(on: connection)
             if case .wait(let covering) = pending.kind { replicated(covering, 0, on: connection) }
+            // Without the right to LLEN nothing can be measured: let a push tell.
+            if pending.kind == .length && error == .misconfigured { queueDepth.pushed(settings.maxDepth - 1) }
             return true
         }
         // Its WAIT covers one fewer.
@@ -210,7 +221,10 @@ extension Pool {
             return connection.deadline.set(idle, in: loop, for: connection.token)
         }
         let reply = first.sentAt + settings.replyTimeout
-        let deadline = first.waiter == nil ? reply : min(reply, first.deadline)
+        // Deadlines stand in order, but those of pushes that were tried again: they are told a little late at worst.
+        var index = 0
+        while index < connection.pending.count && connection.pending[index].waiter == nil { index += 1 }
+        let deadline = index < connection.pending.count ? min(reply, connection.pending[index].deadline) : reply
         connection.deadline.set(deadline, in: loop, for: connection.token)
     }
 
@@ -227,7 +241,8 @@ extension Pool {
         }
         for index in 0..<connection.pending.count where connection.pending[index].deadline <= loop.now {
             var pending = connection.pending[index]
-            complete(&pending, .failed(pending.end <= connection.written ? .ambiguous : .timedOut))
+            // What is not written yet still will be.
+            complete(&pending, .failed(.ambiguous))
             connection.pending[index] = pending
         }
         setDeadline(of: connection)

@@ -133,6 +133,7 @@ package final class Pool {
             kind: mark == nil ? .push : .marked, waiter: waiter, length: job.count,
             deadline: loop.now + settings.pushDeadline)
         pendingCount += 1
+        hasUnsent = true
         if let connection = connectionForPush() {
             append(pending, to: connection) { output in write(job, mark, to: &output) }
         } else {
@@ -192,8 +193,12 @@ package final class Pool {
 
     // MARK: The end of a turn
 
+    /// Whether anything was pushed since the last `flush()`.
+    package private(set) var hasUnsent = false
+
     /// One write for each connection that has something to send.
     package func flush() {
+        hasUnsent = false
         for case let connection? in connections where connection.state == .ready {
             if connection.uncovered > 0 && settings.waitReplicas > 0 { appendWait(to: connection) }
             send(connection)
@@ -236,7 +241,7 @@ package final class Pool {
         guard let waiter = pending.waiter else { return }
         pending.waiter = nil
         pendingCount -= 1
-        completed.append(Completion(waiter: waiter, result: result))
+        completed.append(Completion(waiter: waiter, result: pending.outcome(result)))
     }
 
     /// One event for each change of the breaker between open and closed.

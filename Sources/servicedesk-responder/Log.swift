@@ -163,7 +163,14 @@ struct Log: ~Copyable {
     mutating func flush() {
         guard hasBacklog else { return }
         sink.write(buffer, from: &written)
-        guard !hasBacklog else { return }
+        guard !hasBacklog else {
+            // A reader that keeps up the pace but never catches up.
+            if written >= Log.backlogLimit {
+                buffer.removeFirst(written)
+                written = 0
+            }
+            return
+        }
         buffer.removeAll(keepingCapacity: buffer.capacity <= Log.backlogLimit)
         written = 0
         guard droppedUntold > 0 else { return }

@@ -95,8 +95,11 @@ final class Responder {
             handle(token, readiness)
         }
         while let token = loop.due() { timer(token) }
-        pool.flush()
-        pool.takeCompletions { complete($0) }
+        // An answer can make room for a request that came early, and so for another push.
+        repeat {
+            pool.flush()
+            pool.takeCompletions { complete($0) }
+        } while pool.hasUnsent
         logPoolEvents()
         setGauges()
         log.turnEnded(at: loop.now)

@@ -141,6 +141,53 @@ import Testing
         #expect(rig.results.count == 1)
     }
 
+    @Test func aRepeatThatFailsDoesNotHideThatTheFirstMayHaveHappened() throws {
+        let redis = try ScriptedRedis()
+        redis.answersPushes = false
+        let rig = try Rig(redis)
+        rig.ready()
+        rig.push("job", mark: sampleMark)
+        rig.turns { redis.pushes().count == 1 }
+        redis.stop()
+        #expect(rig.turns { rig.result() != nil })
+        #expect(rig.result() == .failed(.ambiguous))
+    }
+
+    @Test func everyPushIsAnsweredByItsOwnDeadline() throws {
+        let redis = try ScriptedRedis()
+        redis.answersPushes = false
+        let rig = try Rig(redis) {
+            $0.pushDeadline = .milliseconds(100)
+            $0.replyTimeout = .seconds(30)
+        }
+        rig.ready()
+        rig.push("first", 1)
+        rig.turn()
+        let middle = Instant.now + .milliseconds(50)
+        rig.turns { Instant.now >= middle }
+        rig.push("second", 2)
+        #expect(rig.turns { rig.results.count == 2 })
+        #expect(rig.results.allSatisfy { $0.result == .failed(.ambiguous) })
+        #expect(redis.accepted == 1)
+        redis.send(":1\r\n:2\r\n")
+        rig.push("third", 3)
+        redis.answersPushes = true
+        #expect(rig.turns { rig.result(3) != nil })
+    }
+
+    @Test func aReplyToWhatWasNotSentYetIsNoReply() throws {
+        let redis = try ScriptedRedis()
+        let rig = try Rig(redis) { $0.maxConnections = 1 }
+        rig.ready()
+        redis.isDeaf = true
+        for waiter in 1...12 { rig.push(String(repeating: "x", count: 100_000), UInt64(waiter)) }
+        rig.turn()
+        redis.send(String(repeating: ":1\r\n", count: 12))
+        #expect(
+            rig.turns { rig.results.count >= 1 && rig.events.contains { if case .lost = $0 { true } else { false } } })
+        #expect(!rig.results.contains { $0.waiter == 12 && $0.result == .queued(depth: 1) })
+    }
+
     @Test func theDeadlineAnswersAPushThatIsStillWaiting() throws {
         let redis = try ScriptedRedis()
         redis.answersGreeting = false
