@@ -1,3 +1,4 @@
+import Bytes
 import EventLoop
 
 /// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db` or `unix:///path?db=0`.
@@ -54,7 +55,7 @@ package struct Address: Equatable, Sendable {
     private static func parseUnix(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = try decode(parts[0])
-        guard path.hasPrefix("/"), SocketAddress(unixPath: path) != nil else {
+        guard path.hasPrefix("/"), !path.utf8.contains(0), SocketAddress(unixPath: path) != nil else {
             throw Fault(description: "needs the absolute path of a socket, of at most 107 bytes: unix:///path?db=0")
         }
         guard parts.count == 2 else { return (.unix(path: path), 0) }
@@ -83,15 +84,20 @@ package struct Address: Equatable, Sendable {
             port = text[text.index(after: colon)...]
         }
         guard !host.isEmpty, host.utf8.count <= 253 else { throw Fault(description: "needs a host") }
-        guard let number = UInt16(port), number > 0 else { throw Fault(description: "has a port outside 1 to 65535") }
+        guard let number = decimal(port), number > 0 else { throw Fault(description: "has a port outside 1 to 65535") }
         return (String(host), number)
     }
 
     private static func database(_ text: Substring) throws(Fault) -> Int {
-        guard let number = UInt16(text) else {
+        guard let number = decimal(text) else {
             throw Fault(description: "has a database that is no number of 0 to 65535")
         }
         return Int(number)
+    }
+
+    /// A number of digits alone, without a sign.
+    private static func decimal(_ text: Substring) -> UInt16? {
+        Array(text.utf8).span.decimal.flatMap { UInt16(exactly: $0) }
     }
 
     /// Replaces `%` and two hexadecimal digits (RFC 3986, section 2.1).
@@ -103,11 +109,10 @@ package struct Address: Equatable, Sendable {
                 bytes.append(byte)
                 continue
             }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+            guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else {
                 throw Fault(description: "has a % without two hexadecimal digits behind it")
             }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
+            bytes.append(high << 4 | low)
         }
         guard let decoded = String(validating: bytes, as: UTF8.self) else { throw Fault(description: "is not UTF-8") }
         return decoded

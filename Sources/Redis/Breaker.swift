@@ -3,7 +3,8 @@ package import EventLoop
 /// Decides whether Redis is asked at all.
 ///
 /// Closed, it lets everything through. It opens when Redis cannot be reached after several attempts, or refuses what is
-/// pushed; then everything is refused at once, until a connection succeeds or one push that was let through does.
+/// pushed; then everything is refused at once, until a connection succeeds or one push that was let through does. Whoever
+/// lets one through says what became of it.
 package struct Breaker {
     package enum State: Equatable {
         case closed
@@ -33,11 +34,15 @@ package struct Breaker {
         }
     }
 
+    /// Whether a push would go ahead.
+    package func wouldAdmit(at now: Instant) -> Bool {
+        var trial = self
+        return trial.admits(at: now)
+    }
+
     /// A connection was made and greeted.
     package mutating func connected() {
         if state == .unreachable { state = .closed }
-        // A probe that was lost with its connection does not come back.
-        if state == .probing { state = .closed }
     }
 
     /// A push succeeded.

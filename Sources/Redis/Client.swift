@@ -25,6 +25,8 @@ package final class Client {
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
     private var parser = ReplyParser()
+    /// What broke the connection: whatever comes on it after that may be the answer to an earlier command.
+    private var fault: Fault?
 
     /// Connects and greets, within the timeout.
     package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(Fault) {
@@ -60,11 +62,19 @@ package final class Client {
 
     /// Sends a command and waits for its reply.
     package func call(_ arguments: [[UInt8]]) throws(Fault) -> Reply {
+        if let fault { throw fault }
         var command: [UInt8] = []
         command.append(commandOf: arguments.count)
         for argument in arguments { command.append(argument: argument.span) }
-        try send(command)
-        let reply = try reply()
+        let reply: Reply
+        do throws(Fault) {
+            try send(command)
+            reply = try self.reply()
+            guard input.isEmpty else { throw .unexpected("a reply that nobody had asked for") }
+        } catch {
+            fault = error
+            throw error
+        }
         if case .error(let text) = reply { throw .refused(ErrorReply.word(of: text.span)) }
         return reply
     }

@@ -28,16 +28,18 @@ struct Pending {
     var deadline: Instant
     /// Connections that failed under it or before it.
     var attempts = 0
-    /// It was once handed to the kernel whole, and not answered.
+    /// One of them failed after the kernel had all of it: whatever comes later, the first try may have succeeded.
     var mayHaveHappened = false
+    /// It was let through to find out whether Redis takes jobs again.
+    var isProbe = false
     /// Replies that asked for another try.
     var retries = 0
 
     var end: UInt64 { start + UInt64(length) }
-    /// A failure, said honestly: what may have happened before is ambiguous, whatever failed after that.
+    /// A result, said honestly: what may have happened before is ambiguous, whatever failed after that.
     func outcome(_ result: PushResult) -> PushResult {
-        if mayHaveHappened, case .failed = result { return .failed(.ambiguous) }
-        return result
+        guard mayHaveHappened, case .failed(let failure) = result, !failure.mayBeQueued else { return result }
+        return .failed(.ambiguous)
     }
 
     var isPush: Bool { kind == .push || kind == .marked || kind == .scripted }
@@ -45,9 +47,20 @@ struct Pending {
     var isRepeatable: Bool { kind == .marked || kind == .scripted }
 }
 
+/// A push that Redis has answered, and its result once replicas have it too.
+struct Held {
+    /// Its waiter is nil where the place is empty: the push failed, or was sent again.
+    var pending: Pending
+    let result: PushResult
+}
+
 /// A connection to Redis: its state, what was written and not answered, and what was read and not understood yet.
 final class Connection {
-    enum State { case connecting, greeting, ready }
+    enum State {
+        case connecting, greeting, ready
+        /// Redis asked for another connection. What was written whole is still answered here, and nothing more is written.
+        case leaving
+    }
 
     /// Bytes that are read at once, and more than any reply that a push can get.
     private static let inputSize = 65_536
@@ -55,14 +68,14 @@ final class Connection {
     private static let keptOutput = 1_048_576
 
     let token: Token
-    let descriptor: Descriptor
-    var state = State.connecting
+    private(set) var descriptor: Descriptor
+    private(set) var state = State.connecting
     var deadline = Deadline()
     /// Replies that the greeting still waits for.
     var greeting: [Greeting] = []
     var pending = Fifo<Pending>()
-    /// Results of pushes whose WAIT has not been answered.
-    var unreplicated = Fifo<(waiter: UInt64?, result: PushResult)>()
+    /// Pushes whose WAIT has not been answered.
+    var unreplicated = Fifo<Held>()
     /// Pushes since the last WAIT.
     var uncovered = 0
     /// WAITs without their reply.
@@ -70,9 +83,15 @@ final class Connection {
     /// The kernel takes no more for now.
     private(set) var isBlocked = false
     var lastUsed: Instant
+    /// No sender of a push here is to be told anything before this.
+    private(set) var earliestDeadline = Instant.never
+
+    /// Why it is being left, when what it gave back may be tried elsewhere, and how many pushes that were.
+    private(set) var leaving = (reason: "", retryAt: Instant(nanoseconds: 0))
+    var returned = 0
 
     /// Every command since the oldest that was not answered, so that it can be sent again elsewhere.
-    private var output: [UInt8] = []
+    private(set) var output: [UInt8] = []
     /// How many bytes there were before `output`.
     private var base: UInt64 = 0
     /// How many of `output` the kernel has.
@@ -87,16 +106,38 @@ final class Connection {
         lastUsed = now
     }
 
+    var isGreeted: Bool { state == .ready || state == .leaving }
+    /// Whether a command that Redis has whole waits for its reply.
+    var awaitsReply: Bool { pending.first.map { $0.end <= written } ?? false }
     var isLoaded: Bool { isBlocked || waits > 0 }
     var hasUnsent: Bool { sent < output.count }
     var unsent: Int { output.count - sent }
     /// All before this offset the kernel has.
     var written: UInt64 { base + UInt64(sent) }
 
-    /// Appends bytes that no `Pending` describes.
-    func append(greeting bytes: [UInt8]) {
-        output.append(bytes.span)
+    // MARK: States
+
+    /// Begins with commands that no `Pending` describes.
+    func greet(_ address: Address) {
+        greeting = Greeting.append(for: address, to: &output)
+        state = .greeting
     }
+
+    func becomeReady() {
+        state = .ready
+        deadline.clear()
+        trim()
+    }
+
+    func leave(_ reason: String, retryAt: Instant) {
+        state = .leaving
+        leaving = (reason, retryAt)
+    }
+
+    /// Closes it for Redis too, at once: another may be dialled in its place.
+    func close() { descriptor = .none }
+
+    // MARK: Output
 
     /// Appends a command: `write` writes it.
     func append(_ pending: Pending, now: Instant, _ write: (inout [UInt8]) -> Void) {
@@ -107,6 +148,7 @@ final class Connection {
         pending.length = output.count - before
         pending.sentAt = now
         lastUsed = now
+        earliestDeadline = min(earliestDeadline, pending.deadline)
         self.pending.append(pending)
     }
 
@@ -148,6 +190,21 @@ final class Connection {
         base += UInt64(answered)
         sent -= answered
     }
+
+    /// Hands out every push whose deadline has come, and finds the next deadline.
+    func takeExpired(at now: Instant, _ body: (inout Pending) -> Void) {
+        earliestDeadline = .never
+        for index in 0..<pending.count { expire(&pending[index], at: now, body) }
+        for index in 0..<unreplicated.count { expire(&unreplicated[index].pending, at: now, body) }
+    }
+
+    private func expire(_ pending: inout Pending, at now: Instant, _ body: (inout Pending) -> Void) {
+        guard pending.waiter != nil else { return }
+        guard pending.deadline > now else { return body(&pending) }
+        earliestDeadline = min(earliestDeadline, pending.deadline)
+    }
+
+    // MARK: Input
 
     /// Reads once.
     func receive() -> Transfer {

@@ -57,6 +57,14 @@ struct Dialler: ~Copyable {
         return !found.isEmpty
     }
 
+    /// A connection was made: the next one goes to the same address, not to one that may be another server's.
+    mutating func succeeded() {
+        failures = 0
+        dialling = nil
+        wantsAnother = false
+        if nextAddress > 0 { nextAddress -= 1 }
+    }
+
     /// Whether the name has addresses that were not tried yet.
     var hasMoreAddresses: Bool { nextAddress < addresses.count }
 

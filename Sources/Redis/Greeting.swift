@@ -27,14 +27,20 @@ enum Greeting: Equatable {
 
     /// Why a reply to this command means that the connection cannot carry jobs; nil where it can.
     func objection(to reply: Reply) -> String? {
-        guard case .error(let text) = reply else { return nil }
+        guard case .error(let text) = reply else {
+            if case .simple = reply { return nil }
+            return "Redis sent a reply of a type that the greeting cannot have"
+        }
         let error = ErrorReply(text.span)
         let word = ErrorReply.word(of: text.span)
         switch self {
         case .authenticate, .select: return "Redis answered \(word): \(error.advice)"
+        case .setName where error == .misconfigured && word == "ERR":
+            // A proxy or a hardened Redis may not know CLIENT: then the connection has no name.
+            return nil
         case .setName, .ping:
             // A user without the right to CLIENT or PING may still push.
-            return error == .misconfigured && word == "NOPERM" ? nil : "Redis answered \(word): \(error.advice)"
+            return word == "NOPERM" ? nil : "Redis answered \(word): \(error.advice)"
         }
     }
 }

@@ -10,6 +10,8 @@ extension Pool {
     /// dialled in a circle.
     private static let dialInterval = Nanoseconds.milliseconds(100)
 
+    func isLost(_ connection: Connection) -> Bool { connections[Int(connection.token.slot)] !== connection }
+
     /// Begins an attempt to connect where one is wanted, allowed, and due.
     func dial() {
         guard !dialler.isBusy, loop.now >= dialler.notBefore, let slot = connections.firstIndex(where: { $0 == nil })
@@ -52,11 +54,8 @@ extension Pool {
     func greet(_ connection: Connection) {
         let error = connection.descriptor.pendingError
         guard error == 0 else { return lose(connection, "connect: \(SystemError.text(error))") }
-        var greeting: [UInt8] = []
-        connection.greeting = Greeting.append(for: settings.address, to: &greeting)
-        connection.append(greeting: greeting)
-        connection.state = .greeting
-        guard connection.flush() else { return lose(connection, "the connection broke while greeting") }
+        connection.greet(settings.address)
+        guard connection.flush() else { return abandon(connection, "the connection broke while greeting") }
         let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
         try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
     }
@@ -73,12 +72,8 @@ extension Pool {
     }
 
     private func becameReady(_ connection: Connection) {
-        connection.state = .ready
-        connection.deadline.clear()
-        dialler.dialling = nil
-        dialler.failures = 0
-        dialler.wantsAnother = false
-        connection.trim()
+        connection.becomeReady()
+        dialler.succeeded()
         breaker.connected()
         events.append(.connected(isFirst: !hasConnected))
         hasConnected = true
@@ -130,58 +125,61 @@ extension Pool {
     /// Closes a connection. What was not handed to the kernel whole did not happen, and waits for another connection; what
     /// was may have happened, and is repeated only where a mark makes that harmless.
     func lose(_ connection: Connection, _ reason: String) {
-        let slot = Int(connection.token.slot)
-        guard connections[slot] === connection else { return }
-        let wasReady = connection.state == .ready
-        let wasConnecting = connection.state == .connecting
+        guard !isLost(connection) else { return }
         var retried: [Waiting] = []
         var ambiguous = 0
         for var pending in connection.pending.removeAll() {
             pendingBytes -= pending.length
             guard pending.isPush, pending.waiter != nil else { continue }
-            let isWritten = pending.end <= connection.written
             pending.attempts += 1
-            if isWritten { pending.mayHaveHappened = true }
-            if isWritten && !(pending.isRepeatable && mayRetry(pending)) {
-                ambiguous += 1
-                complete(&pending, .failed(.ambiguous))
-            } else if !mayRetry(pending) {
-                complete(&pending, .failed(pending.deadline <= loop.now ? .timedOut : .notConnected))
-            } else {
+            if pending.end <= connection.written { pending.mayHaveHappened = true }
+            let isHarmless = !pending.mayHaveHappened || pending.isRepeatable
+            if isHarmless && mayRetry(pending) {
                 // At once the first time; a connection that breaks again and again must not be tried in a circle.
                 let delay = pending.attempts == 1 ? Nanoseconds(0) : backoff.jittered(settings.retryDelay)
                 let bytes = connection.command(pending)
-                retried.append(Waiting(pending: pending, bytes: bytes, notBefore: loop.now + delay))
+                let notBefore = max(loop.now + delay, connection.leaving.retryAt)
+                retried.append(Waiting(pending: pending, bytes: bytes, notBefore: notBefore))
+            } else {
+                ambiguous += pending.mayHaveHappened ? 1 : 0
+                // Where it may have happened, this becomes `ambiguous`.
+                complete(&pending, .failed(pending.deadline <= loop.now ? .timedOut : .notConnected))
             }
         }
         while var held = connection.unreplicated.popFirst() {
-            ambiguous += held.waiter == nil ? 0 : 1
-            completeHeld(&held, .failed(.ambiguous))
+            ambiguous += held.pending.waiter == nil ? 0 : 1
+            complete(&held.pending, .failed(.ambiguous))
         }
+        for item in retried { pendingBytes += item.bytes.count }
+        // Behind what the connection gave back before, so that all of it keeps its order.
+        waiting.insert(contentsOf: retried, at: min(connection.returned, waiting.count))
+        forget(connection)
+        guard connection.isGreeted else {
+            return dialFailed(reason, isAddressFault: connection.state == .connecting)
+        }
+        events.append(.lost(reason: reason, ambiguous: ambiguous, retried: connection.returned + retried.count))
+        dialler.lastFailure = reason
+        if readyConnection() == nil { dialler.forgetAddresses() }
+        let interval = min(Pool.dialInterval, settings.retryDelay)
+        dialler.notBefore = max(dialler.notBefore, dialler.lastDial + interval)
+        dial()
+    }
+
+    /// Closes a connection that cannot be written to, after what Redis had answered before is read.
+    func abandon(_ connection: Connection, _ reason: String) {
+        while receive(on: connection) {}
+        lose(connection, reason)
+    }
+
+    /// Frees the connection's place, and closes it.
+    func forget(_ connection: Connection) {
+        let slot = Int(connection.token.slot)
+        connection.close()
         connections[slot] = nil
         generations[slot] &+= 1
-        for item in retried { pendingBytes += item.bytes.count }
-        waiting = retried + waiting
-        if wasReady {
-            events.append(.lost(reason: reason, ambiguous: ambiguous, retried: retried.count))
-            dialler.lastFailure = reason
-            // A probe that was on it has had its answer.
-            if breaker.state == .probing { breaker.connected() }
-            dialler.notBefore = max(dialler.notBefore, dialler.lastDial + Pool.dialInterval)
-            dial()
-        } else {
-            dialFailed(reason, isAddressFault: wasConnecting)
-        }
     }
 
-    private func mayRetry(_ pending: Pending) -> Bool {
+    func mayRetry(_ pending: Pending) -> Bool {
         pending.attempts < settings.attempts && pending.deadline > loop.now
-    }
-
-    func completeHeld(_ held: inout (waiter: UInt64?, result: PushResult), _ result: PushResult) {
-        guard let waiter = held.waiter else { return }
-        held.waiter = nil
-        pendingCount -= 1
-        completed.append(Completion(waiter: waiter, result: result))
     }
 }

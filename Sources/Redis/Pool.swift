@@ -19,6 +19,8 @@ package final class Pool {
         /// Connection failures that a push survives, less one.
         package var attempts = 3
         package var retryDelay = Nanoseconds.seconds(1)
+        /// How long a connection that is not the first may lie idle.
+        package var idleTimeout = Nanoseconds.seconds(60)
         /// From `push` to a result, whatever happens.
         package var pushDeadline = Nanoseconds.seconds(8)
         /// Pushes under way, at most.
@@ -36,8 +38,6 @@ package final class Pool {
 
     /// Bytes of commands under way, at most: memory must not depend on how long tickets are.
     package static let pendingBytesLimit = 33_554_432
-    /// How long a connection that is not the first may lie idle.
-    static let idleLimit = Nanoseconds.seconds(60)
 
     let loop: EventLoop
     let settings: Settings
@@ -93,8 +93,9 @@ package final class Pool {
 
     // MARK: What it is like
 
-    /// Whether a push would be sent at once.
-    package var isUsable: Bool { breaker.isClosed && readyConnection() != nil }
+    /// Whether a push would be sent at once. One that would be the breaker's probe counts: who sends none before this is
+    /// true would otherwise wait for ever.
+    package var isUsable: Bool { readyConnection() != nil && breaker.wouldAdmit(at: loop.now) }
     package var breakerState: Breaker.State { breaker.state }
     /// The queue's length, as the last reply told it.
     package var depth: Int { queueDepth.last }
@@ -102,7 +103,7 @@ package final class Pool {
     package var connectionCounts: (ready: Int, busy: Int, connecting: Int) {
         var counts = (ready: 0, busy: 0, connecting: 0)
         for case let connection? in connections {
-            if connection.state != .ready {
+            if !connection.isGreeted {
                 counts.connecting += 1
             } else if connection.pending.isEmpty {
                 counts.ready += 1
@@ -129,9 +130,10 @@ package final class Pool {
         if settings.maxDepth > 0 && queueDepth.last >= settings.maxDepth { return .queueFull }
         guard breaker.admits(at: loop.now) else { return .breakerOpen }
         let mark = settings.window > 0 ? mark : nil
-        let pending = Pending(
+        var pending = Pending(
             kind: mark == nil ? .push : .marked, waiter: waiter, length: job.count,
             deadline: loop.now + settings.pushDeadline)
+        pending.isProbe = !breaker.isClosed
         pendingCount += 1
         hasUnsent = true
         if let connection = connectionForPush() {
@@ -219,12 +221,12 @@ package final class Pool {
 
     func send(_ connection: Connection) {
         let wasBlocked = connection.isBlocked
-        guard connection.flush() else { return lose(connection, "the connection broke while sending") }
+        guard connection.flush() else { return abandon(connection, "the connection broke while sending") }
         if connection.isBlocked != wasBlocked {
             let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
             try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
         }
-        setDeadline(of: connection)
+        if connection.state == .ready { setDeadline(of: connection) }
     }
 
     /// Results since the last call, each once.
@@ -241,6 +243,7 @@ package final class Pool {
         guard let waiter = pending.waiter else { return }
         pending.waiter = nil
         pendingCount -= 1
+        if pending.isProbe, breaker.state == .probing, case .failed = result { wasRefused(within: Pool.refusalProbe) }
         completed.append(Completion(waiter: waiter, result: pending.outcome(result)))
     }
 

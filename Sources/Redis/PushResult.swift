@@ -13,12 +13,22 @@ package enum PushFailure: Error, Equatable {
     case notConnected
     /// The deadline passed before all of the push was handed to the kernel.
     case timedOut
-    /// It was handed to the kernel whole, and no reply came.
+    /// It was handed to the kernel whole, or was about to be, and no reply came in time.
     case ambiguous
     /// Redis answered an error: its first word.
     case refused(ErrorReply, word: String)
     /// Fewer replicas than were asked for have it in time.
     case notReplicated(acknowledged: Int)
+}
+
+extension PushFailure {
+    /// Whether the job may be in the queue all the same.
+    package var mayBeQueued: Bool {
+        switch self {
+        case .ambiguous, .notReplicated: true
+        case .notConnected, .timedOut, .refused: false
+        }
+    }
 }
 
 extension PushFailure: CustomStringConvertible {

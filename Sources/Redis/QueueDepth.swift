@@ -26,6 +26,12 @@ struct QueueDepth {
         measured = (depth, now)
     }
 
+    /// The depth cannot be asked for: lets a push through, which is told it.
+    mutating func supposeBelow(_ limit: Int) {
+        last = limit - 1
+        measured = nil
+    }
+
     /// Seconds until the depth is below a limit at the rate that was measured, 1 to 300.
     func secondsUntil(_ limit: Int) -> Int {
         guard drainRate > 0 else { return QueueDepth.unknownWait }

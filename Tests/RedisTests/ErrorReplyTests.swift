@@ -1,124 +1,77 @@
-import EventLoop
 import TestSupport
 import Testing
 
 @testable import Redis
 
-/// The failure table, a row each: as a pure function, and through the pool.
-@Suite struct ErrorReplyTests {
+struct ErrorReplyTests {
     @Test(arguments: [
-        ("LOADING Redis is loading the dataset in memory", ErrorReply.tryAgain), ("BUSY Redis is busy", .tryAgain),
-        ("TRYAGAIN Multiple keys", .tryAgain), ("MASTERDOWN Link with MASTER is down", .tryAgain),
-        ("CLUSTERDOWN The cluster is down", .tryAgain), ("READONLY You can't write", .notPrimary),
-        ("MOVED 3999 127.0.0.1:6381", .elsewhere), ("ASK 3999 127.0.0.1:6381", .elsewhere),
-        ("NOREPLICAS Not enough good replicas", .tooFewReplicas), ("OOM command not allowed", .takesNothing),
-        ("MISCONF Redis is configured to save", .takesNothing), ("NOAUTH Authentication required.", .notAuthenticated),
-        ("WRONGPASS invalid", .misconfigured), ("NOPERM no permissions", .misconfigured),
-        ("WRONGTYPE Operation against a key", .misconfigured), ("CROSSSLOT Keys", .misconfigured),
-        ("NOPROTO unsupported", .misconfigured), ("DENIED Redis is running in protected mode", .misconfigured),
-        ("ERR unknown command", .misconfigured), ("ERR max number of clients reached", .tooManyClients),
-        ("NOSCRIPT No matching script", .unknownScript), ("ERR Protocol error: invalid bulk length", .protocolError),
-        ("", .misconfigured), ("OOMPH something else", .misconfigured),
+        ("LOADING Redis is loading the dataset in memory", ErrorReply.tryAgain),
+        ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", .tryAgain),
+        ("TRYAGAIN Multiple keys request during rehashing of slot", .tryAgain),
+        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", .tryAgain),
+        ("CLUSTERDOWN The cluster is down", .tryAgain),
+        ("READONLY You can't write against a read only replica.", .notPrimary),
+        ("MOVED 3999 127.0.0.1:6381", .elsewhere),
+        ("ASK 3999 127.0.0.1:6381", .elsewhere),
+        ("NOREPLICAS Not enough good replicas to write.", .tooFewReplicas),
+        ("OOM command not allowed when used memory > 'maxmemory'.", .takesNothing),
+        (
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+            .takesNothing
+        ),
+        ("NOAUTH Authentication required.", .notAuthenticated),
+        ("ERR max number of clients reached", .tooManyClients),
+        ("ERR max number of clients + cluster connections reached", .misconfigured),
+        ("NOSCRIPT No matching script. Please use EVAL.", .unknownScript),
+        ("ERR Protocol error: invalid bulk length", .protocolError),
+        ("WRONGPASS invalid username-password pair or user is disabled.", .misconfigured),
+        ("NOPERM this user has no permissions to run the 'lpush' command", .misconfigured),
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", .misconfigured),
+        ("CROSSSLOT Keys in request don't hash to the same slot", .misconfigured),
+        ("NOPROTO unsupported protocol version", .misconfigured),
+        ("DENIED Redis is running in protected mode", .misconfigured),
+        ("ERR unknown command 'LPUSH'", .misconfigured), ("ERR", .misconfigured), ("", .misconfigured),
+        // The first word alone, and all of it.
+        ("ERR LOADING", .misconfigured), ("LOADINGS x", .misconfigured), ("loading x", .misconfigured),
+        (" LOADING", .misconfigured), ("NOAUTH", .notAuthenticated), ("OOM\tx", .misconfigured),
+        ("Protocol error", .misconfigured), ("ERR  Protocol error", .misconfigured),
     ])
-    func theFirstWordDecides(text: String, expected: ErrorReply) {
-        #expect(ErrorReply(utf8(text).span) == expected)
+    func aRow(text: String, expected: ErrorReply) {
+        let bytes = utf8(text)
+        #expect(ErrorReply(bytes.span) == expected)
+        #expect(!expected.advice.isEmpty)
     }
 
-    @Test func nothingButTheWordIsRepeated() {
-        #expect(ErrorReply.word(of: utf8("ERR unknown command, with args: 'secret'").span) == "ERR")
-        #expect(ErrorReply.word(of: utf8("secret text").span) == "unnamed")
-        #expect(ErrorReply.word(of: utf8(String(repeating: "A", count: 33)).span) == "unnamed")
+    @Test(arguments: [
+        ("WRONGTYPE Operation", "WRONGTYPE"), ("ERR", "ERR"), ("A1 x", "A1"), ("", "unnamed"), (" ERR", "unnamed"),
+        ("err x", "unnamed"), ("{\"ticket\":1}", "unnamed"), ("SECRET-1 x", "unnamed"), ("GEHEIM\u{e9} x", "unnamed"),
+        (String(repeating: "A", count: 32) + " x", String(repeating: "A", count: 32)),
+        (String(repeating: "A", count: 33) + " x", "unnamed"), ("ERR\nfake line", "unnamed"), ("\u{0}", "unnamed"),
+    ])
+    func theWordThatMayBeRepeated(text: String, expected: String) {
+        let bytes = utf8(text)
+        #expect(ErrorReply.word(of: bytes.span) == expected)
     }
 
-    private func rig(answering first: String) throws -> Rig {
-        let redis = try ScriptedRedis()
-        redis.answersPushes = false
-        let rig = try Rig(redis) {
-            $0.pushDeadline = .seconds(2)
-            $0.replyTimeout = .seconds(2)
+    @Test func theWordIsNeverMoreThanThirtyTwoLettersWhateverComes() {
+        var random = SplitMix64(seed: 4)
+        for _ in 0..<20_000 {
+            let bytes = random.spoil(utf8("WRONGTYPE Operation"), with: [utf8("ERR "), utf8("\r\n"), random.bytes(40)])
+            let word = ErrorReply.word(of: bytes.span)
+            #expect(
+                word == "unnamed" || word.utf8.allSatisfy { (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) })
+            #expect((1...32).contains(word.utf8.count))
         }
-        rig.ready()
-        rig.push("job", mark: first.hasPrefix("-NOSCRIPT") ? sampleMark : nil)
-        rig.turns { redis.pushes().count == 1 }
-        redis.answersPushes = true
-        redis.send(first)
-        return rig
     }
 
-    @Test(arguments: [
-        "-LOADING x\r\n", "-BUSY x\r\n", "-TRYAGAIN x\r\n", "-MASTERDOWN x\r\n", "-CLUSTERDOWN x\r\n",
-        "-NOREPLICAS x\r\n",
-    ])
-    func notNowIsTriedAgainOnTheSameConnection(reply: String) throws {
-        let rig = try rig(answering: reply)
-        #expect(rig.turns { rig.result() != nil })
-        #expect(rig.result() == .queued(depth: 1))
-        #expect(rig.redis.accepted == 1)
-        #expect(rig.redis.pushes().count == 2)
-    }
-
-    @Test(arguments: ["-READONLY x\r\n", "-NOAUTH x\r\n", "-ERR max number of clients reached\r\n"])
-    func aConnectionThatIsOfNoUseIsReplaced(reply: String) throws {
-        let rig = try rig(answering: reply)
-        #expect(rig.turns { rig.result() != nil })
-        #expect(rig.result() == .queued(depth: 1))
-        #expect(rig.redis.accepted == 2)
-    }
-
-    @Test(arguments: [
-        "-OOM x\r\n", "-MISCONF x\r\n", "-WRONGTYPE x\r\n", "-NOPERM x\r\n", "-MOVED 1 a:1\r\n", "-ERR x\r\n",
-    ])
-    func aRefusalFailsThePushAndOpensTheBreakerForAWhile(reply: String) throws {
-        let rig = try rig(answering: reply)
-        #expect(rig.turns { rig.result() != nil })
-        guard case .failed(.refused(_, let word)) = rig.result() else {
-            Issue.record("not refused")
-            return
-        }
-        #expect(reply.hasPrefix("-\(word)"))
-        #expect(rig.push("next", 2) == .breakerOpen)
-        #expect(rig.redis.accepted == 1)
-    }
-
-    @Test func afterARefusalOnePushProbes() throws {
-        let rig = try rig(answering: "-OOM x\r\n")
-        #expect(rig.turns { rig.result() != nil })
-        var waiter: UInt64 = 10
-        #expect(rig.turns { rig.push("probe", waiter) == nil })
-        #expect(rig.push("beside the probe", 99) == .breakerOpen)
-        waiter = 10
-        #expect(rig.turns { rig.result(waiter) != nil })
-        #expect(rig.result(waiter) == .queued(depth: 1))
-        #expect(rig.pool.isUsable)
-    }
-
-    @Test func aProtocolErrorIsNeverSentAgain() throws {
-        let rig = try rig(answering: "-ERR Protocol error: x\r\n")
-        #expect(rig.turns { rig.result() != nil })
-        rig.turns { rig.redis.accepted == 2 }
-        for _ in 0..<20 { rig.turn() }
-        #expect(rig.redis.pushes(1).isEmpty)
-    }
-
-    @Test func anUnknownScriptIsSentItselfOnTheSameConnection() throws {
-        let rig = try rig(answering: "-NOSCRIPT x\r\n")
-        #expect(rig.turns { rig.result() != nil })
-        let commands = rig.redis.pushes()
-        #expect(commands.map { $0[0] } == [utf8("EVALSHA"), utf8("EVAL")])
-        #expect(commands[1][1] == utf8(PushCommand.script))
-        #expect(commands[0][2...] == commands[1][2...])
-        #expect(rig.redis.accepted == 1)
-    }
-
-    @Test func aMarkThatIsThereIsTheResult() throws {
-        let redis = try ScriptedRedis()
-        redis.answersPushes = false
-        let rig = try Rig(redis)
-        rig.ready()
-        rig.push("job", mark: sampleMark)
-        rig.turns { redis.pushes().count == 1 }
-        redis.send("$5\r\nfirst\r\n")
-        #expect(rig.turns { rig.result() != nil })
-        #expect(rig.result() == .marked(utf8("first")))
+    @Test func aFailureIsToldWithoutWhatRedisQuoted() {
+        let failures: [PushFailure] = [
+            .notConnected, .timedOut, .ambiguous, .notReplicated(acknowledged: 1), .refused(.takesNothing, word: "OOM"),
+        ]
+        #expect(failures.map(\.mayBeQueued) == [false, false, true, true, false])
+        #expect(
+            failures[4].description == "Redis answered OOM: Redis refuses writes: look at its memory limit and its disk"
+        )
+        #expect(Set(failures.map(\.description)).count == failures.count)
     }
 }

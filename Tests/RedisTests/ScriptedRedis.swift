@@ -4,191 +4,176 @@ import RESP
 import TestSupport
 import Testing
 
-@testable import Redis
+/// One connection, as Redis sees it.
+final class Session {
+    private var descriptor: Descriptor
+    private var input: [UInt8] = []
+    private var parser = ReplyParser()
+    /// All that came, in bytes.
+    private(set) var received: [UInt8] = []
+    /// Whole commands that nobody has taken yet.
+    private var commands: [[String]] = []
+    /// Off, the kernel keeps what comes until it has no more room.
+    var isReading = true
+    /// Reads no more than so many bytes in all.
+    var readLimit = Int.max
+    /// The other end is gone.
+    private(set) var isAbandoned = false
+    private(set) var isClosed = false
 
-/// A Redis that does what a test says, on a unix socket, in the test's own thread.
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+
+    var commandCount: Int { commands.count }
+
+    /// Reads what there is.
+    func read() throws {
+        guard !isClosed else { return }
+        noteEnd()
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while isReading && received.count < readLimit {
+            if readLimit - received.count < chunk.count { chunk.removeLast(chunk.count - (readLimit - received.count)) }
+            guard case .bytes(let count) = descriptor.receive(into: &chunk) else { break }
+            received += chunk[..<count]
+            input += chunk[..<count]
+        }
+        let bytes = input
+        while case .array(let arguments?) = try parser.next(in: bytes.span) {
+            commands.append(arguments.map { if case .bulk(let bytes?) = $0 { bytes.text } else { "?" } })
+        }
+        input.removeFirst(parser.consumed)
+        parser.discardConsumed()
+    }
+
+    /// Whether the other end has closed, however much of what it wrote before is still unread.
+    private func noteEnd() {
+        var entry = pollfd(fd: descriptor.number, events: 0, revents: 0)
+        if unsafe poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP | POLLERR) != 0 { isAbandoned = true }
+    }
+
+    func takeCommand() -> [String]? { commands.isEmpty ? nil : commands.removeFirst() }
+
+    func send(_ text: String) { send(utf8(text)) }
+
+    func send(_ bytes: [UInt8]) {
+        guard !isClosed else { return }
+        _ = descriptor.send(bytes.span)
+    }
+
+    func close() {
+        descriptor = .none
+        isClosed = true
+    }
+
+    /// Segments with data that came over TCP (`tcpi_data_segs_in` of linux/tcp.h): writes of the peer, while they are small.
+    var segments: Int {
+        var info = [UInt8](repeating: 0, count: 256)
+        var size = socklen_t(info.count)
+        guard unsafe getsockopt(descriptor.number, Int32(IPPROTO_TCP), TCP_INFO, &info, &size) == 0, size >= 156 else {
+            return -1
+        }
+        return unsafe info.withUnsafeBytes { Int(unsafe $0.loadUnaligned(fromByteOffset: 152, as: UInt32.self)) }
+    }
+}
+
+/// A Redis that does what a test says, step by step, in the same thread as the loop that speaks to it.
 final class ScriptedRedis {
-    let path: String
-    private let directory: String
-    private var listener: Int32
-    private var peers: [Int32] = []
-    private var buffers: [[UInt8]] = []
-    /// The whole commands that came on each connection.
-    private var received: [[[[UInt8]]]] = []
+    enum Place { case unix, loopback }
 
-    /// Answers to the greeting, and to pushes, where no test answers by itself.
-    var answersGreeting = true
-    var answersPushes = true
-    /// Nothing is read while this holds.
-    var isDeaf = false
-    var greetingReply: ((String) -> String)?
-    private(set) var depth = 0
+    private let directory: TemporaryDirectory
+    private var listener = Descriptor.none
+    private let path: String
+    private(set) var port: UInt16 = 0
+    /// Where it listens, without a database.
+    let url: String
+    /// Every connection that there has been.
+    private(set) var sessions: [Session] = []
+    /// Those that nobody has taken up yet.
+    private var fresh: [Session] = []
+    /// What it answers to a command on its own; nil is nothing.
+    var answer: ((Session, [String]) -> String?)?
+    /// What it does to a new connection.
+    var welcome: ((Session) -> Void)?
 
-    init() throws {
-        var template = Array("/tmp/scripted-XXXXXX".utf8CString)
-        directory = unsafe template.withUnsafeMutableBufferPointer { unsafe String(cString: mkdtemp($0.baseAddress!)!) }
-        path = directory + "/redis.sock"
-        listener = -1
+    init(_ place: Place = .unix) throws {
+        directory = TemporaryDirectory()
+        path = "\(directory.path)/s"
+        switch place {
+        case .unix:
+            url = "unix://\(path)"
+            try start()
+        case .loopback:
+            listener = Descriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let number = listener.number
+            let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                    unsafe bind(number, address, size) == 0 && getsockname(number, address, &size) == 0
+                }
+            }
+            port = UInt16(bigEndian: address.sin_port)
+            url = "redis://127.0.0.1:\(port)"
+            try #require(isBound)
+            try listen()
+        }
+    }
+
+    /// Listens on its unix socket, again after `stop()`.
+    func start() throws {
+        unsafe unlink(path)
+        listener = Descriptor(owning: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+        let number = listener.number
+        let isBound = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                unsafe bind(number, address, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        try #require(isBound)
         try listen()
     }
 
-    deinit {
-        stop()
-        unsafe rmdir(directory)
+    private func listen() throws {
+        try #require(Glibc.listen(listener.number, 64) == 0)
+        _ = fcntl(listener.number, F_SETFL, O_NONBLOCK)
+        _ = fcntl(listener.number, F_SETFD, FD_CLOEXEC)
     }
 
-    func listen() throws {
-        listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-        let bound = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(listener, address, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(bound == 0)
-        try #require(Glibc.listen(listener, 64) == 0)
-    }
-
-    /// Closes everything, as if it had been killed.
+    /// Connections are refused from here on. Those that there are stay.
     func stop() {
-        for index in peers.indices { hangUp(index) }
-        if listener >= 0 { close(listener) }
-        listener = -1
+        listener = .none
         unsafe unlink(path)
     }
 
-    func hangUp(_ index: Int) {
-        guard peers[index] >= 0 else { return }
-        close(peers[index])
-        peers[index] = -1
-    }
+    var isStopped: Bool { listener.number < 0 }
 
-    var connectionCount: Int { peers.count { $0 >= 0 } }
-    var accepted: Int { peers.count }
+    /// Connections that neither end has closed.
+    var openCount: Int { sessions.count { !$0.isClosed && !$0.isAbandoned } }
 
-    /// The commands of a connection but the greeting's.
-    func pushes(_ index: Int = 0) -> [[[UInt8]]] {
-        guard index < received.count else { return [] }
-        return received[index].filter { !["AUTH", "SELECT", "CLIENT", "PING"].contains(word($0)) }
-    }
-
-    func names(_ index: Int) -> [String] { index < received.count ? received[index].map(word) : [] }
-
-    private func word(_ command: [[UInt8]]) -> String { String(decoding: command[0], as: UTF8.self) }
-
-    func send(_ text: String, on index: Int = 0) {
-        let bytes = Array(text.utf8)
-        _ = unsafe Glibc.send(peers[index], bytes, bytes.count, Int32(MSG_NOSIGNAL))
-    }
-
-    /// Accepts, reads, and answers what it answers by itself.
-    func step() {
-        guard listener >= 0, !isDeaf else { return }
-        while true {
-            let peer = accept(listener, nil, nil)
-            guard peer >= 0 else { break }
-            _ = fcntl(peer, F_SETFL, O_NONBLOCK)
-            peers.append(peer)
-            buffers.append([])
-            received.append([])
+    /// Takes what has come: new connections, and on each its commands.
+    func poll() throws {
+        while listener.number >= 0 {
+            let number = Glibc.accept(listener.number, nil, nil)
+            guard number >= 0 else { break }
+            _ = fcntl(number, F_SETFL, O_NONBLOCK)
+            _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+            let session = Session(Descriptor(owning: number))
+            sessions.append(session)
+            fresh.append(session)
+            welcome?(session)
         }
-        for index in peers.indices where peers[index] >= 0 { read(index) }
-    }
-
-    private func read(_ index: Int) {
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = unsafe recv(peers[index], &chunk, chunk.count, 0)
-            guard count > 0 else {
-                if count == 0 { hangUp(index) }
-                break
+        for session in sessions {
+            try session.read()
+            while let answer, let command = session.takeCommand() {
+                if let reply = answer(session, command) { session.send(reply) }
             }
-            buffers[index] += chunk[..<count]
         }
-        // A command is an array of bulk strings, as a reply may be.
-        var parser = ReplyParser()
-        let buffer = buffers[index]
-        while let reply = try? parser.next(in: buffer.span), case .array(let parts?) = reply {
-            let command = parts.map { part -> [UInt8] in if case .bulk(let bytes?) = part { bytes } else { [] } }
-            received[index].append(command)
-            answer(command, on: index)
-        }
-        buffers[index].removeFirst(parser.consumed)
     }
 
-    private func answer(_ command: [[UInt8]], on index: Int) {
-        let name = word(command)
-        switch name {
-        case "AUTH", "SELECT", "CLIENT", "PING":
-            guard answersGreeting else { return }
-            send(greetingReply?(name) ?? (name == "PING" ? "+PONG\r\n" : "+OK\r\n"), on: index)
-        case "LPUSH", "EVALSHA", "EVAL":
-            guard answersPushes else { return }
-            depth += 1
-            send(":\(depth)\r\n", on: index)
-        default: break
-        }
-    }
+    /// The oldest connection that was not taken up.
+    func takeSession() -> Session? { fresh.isEmpty ? nil : fresh.removeFirst() }
 }
-
-/// A pool on a loop, with the Redis that it talks to and all that came of its pushes.
-final class Rig {
-    let loop: EventLoop
-    let redis: ScriptedRedis
-    let pool: Pool
-    var results: [(waiter: UInt64, result: PushResult)] = []
-    var events: [PoolEvent] = []
-
-    static let kind: UInt8 = 3
-
-    init(_ redis: ScriptedRedis, _ change: (inout Pool.Settings) -> Void = { _ in }) throws {
-        self.redis = redis
-        loop = try EventLoop()
-        var settings = Pool.Settings(address: try Address("unix://" + redis.path))
-        settings.connectTimeout = .milliseconds(150)
-        settings.replyTimeout = .milliseconds(150)
-        settings.retryDelay = .milliseconds(20)
-        settings.pushDeadline = .milliseconds(600)
-        change(&settings)
-        pool = try Pool(settings: settings, in: loop, kinds: (Rig.kind, 4))
-    }
-
-    func turn() {
-        redis.step()
-        let count = loop.wait(until: .now + .milliseconds(2))
-        for index in 0..<count {
-            let (token, readiness) = loop.event(index)
-            if token.kind == Rig.kind { pool.event(token, readiness) } else { pool.resolverEvent() }
-        }
-        while let token = loop.due() { pool.timer(token) }
-        pool.flush()
-        pool.takeCompletions { results.append(($0.waiter, $0.result)) }
-        events += pool.events
-        pool.events = []
-    }
-
-    /// Takes turns until something holds. Returns whether it ever did, within two seconds.
-    @discardableResult
-    func turns(until holds: () -> Bool) -> Bool {
-        let end = Instant.now + .seconds(2)
-        while Instant.now < end {
-            turn()
-            if holds() { return true }
-        }
-        return false
-    }
-
-    func ready() { #expect(turns { pool.isUsable }) }
-
-    @discardableResult
-    func push(_ job: String, _ waiter: UInt64 = 1, mark: Mark? = nil) -> PushRefusal? {
-        pool.push(Array(job.utf8).span, mark: mark, waiter: waiter)
-    }
-
-    func result(_ waiter: UInt64 = 1) -> PushResult? { results.first { $0.waiter == waiter }?.result }
-}
-
-let sampleMark = Mark(key: utf8("{q}:seen:t:1"), value: utf8("id:digest"))

@@ -1,0 +1,111 @@
+import Bytes
+import EventLoop
+
+/// What Redis refuses, and what is done about it.
+extension Pool {
+    /// How long a push that was answered "not now" waits, doubled with every such answer.
+    private static let retryBase = Nanoseconds.milliseconds(50)
+    private static let retryLimit = Nanoseconds.milliseconds(800)
+    /// How often one push is let through while Redis takes nothing, and while an operator is needed.
+    static let refusalProbe = Nanoseconds.milliseconds(800)
+    private static let misconfiguredProbe = Nanoseconds.seconds(4)
+
+    func take(error text: [UInt8], for pending: Pending, on connection: Connection) -> Bool {
+        let error = ErrorReply(text.span)
+        let word = ErrorReply.word(of: text.span)
+        guard pending.isPush else {
+            _ = popPending(on: connection)
+            if case .wait(let covering) = pending.kind { replicated(covering, 0, on: connection) }
+            if pending.kind == .length && error == .misconfigured { queueDepth.supposeBelow(settings.maxDepth) }
+            return true
+        }
+        switch error {
+        case .unknownScript where pending.kind == .marked:
+            sendScript(on: connection)
+        case .tryAgain:
+            tryAgain(on: connection, error, word, limit: .max)
+        case .tooFewReplicas:
+            tryAgain(on: connection, error, word, limit: 1)
+        case .notPrimary, .notAuthenticated, .tooManyClients, .protocolError:
+            return leave(connection, error, word)
+        case .takesNothing, .elsewhere, .misconfigured, .unknownScript:
+            dialler.lastFailure = "Redis answered \(word): \(error.advice)"
+            wasRefused(within: error == .takesNothing ? Pool.refusalProbe : Pool.misconfiguredProbe)
+            finish(on: connection, .failed(.refused(error, word: word)))
+        }
+        return true
+    }
+
+    /// Refuses pushes at once, until one is let through after a quarter to three quarters of `interval`.
+    func wasRefused(within interval: Nanoseconds) {
+        breaker.wasRefused(probe: loop.now + backoff.jittered(Nanoseconds(interval.count / 2)))
+    }
+
+    /// Takes the oldest push off a connection, to be sent again. A WAIT that covered it finds an empty place.
+    private func takeBack(from connection: Connection) -> (pending: Pending, bytes: [UInt8]) {
+        let bytes = connection.command(connection.pending.first!)
+        let pending = popPending(on: connection)
+        if settings.waitReplicas > 0 {
+            var place = pending
+            place.waiter = nil
+            connection.unreplicated.append(Held(pending: place, result: .failed(.ambiguous)))
+        }
+        return (pending, bytes)
+    }
+
+    private func sendScript(on connection: Connection) {
+        var (pending, bytes) = takeBack(from: connection)
+        pending.kind = .scripted
+        append(pending, to: connection) { output in
+            let whole = command.withScript(bytes.span)
+            output.append(whole.span)
+        }
+    }
+
+    private func tryAgain(on connection: Connection, _ error: ErrorReply, _ word: String, limit: Int) {
+        // A probe has its answer; whether this push succeeds in the end is another matter.
+        if breaker.state == .probing { wasRefused(within: Pool.refusalProbe) }
+        let retries = connection.pending.first!.retries
+        let delay = backoff.full(attempt: retries, base: Pool.retryBase, cap: Pool.retryLimit)
+        guard retries < limit, loop.now + delay < connection.pending.first!.deadline else {
+            return finish(on: connection, .failed(.refused(error, word: word)))
+        }
+        var (pending, bytes) = takeBack(from: connection)
+        guard pending.waiter != nil else { return }
+        pending.retries += 1
+        pendingBytes += bytes.count
+        waiting.append(Waiting(pending: pending, bytes: bytes, notBefore: loop.now + delay))
+    }
+
+    /// Gives up a connection over an error reply, which says that the push was not executed: it is tried on the next one,
+    /// as often as connection failures are. Those behind it have their replies on the way, and wait for them here.
+    private func leave(_ connection: Connection, _ error: ErrorReply, _ word: String) -> Bool {
+        var (pending, bytes) = takeBack(from: connection)
+        pending.attempts += 1
+        let reason = "Redis answered \(word): \(error.advice)"
+        if connection.state == .ready { beginLeaving(connection, reason) }
+        if mayRetry(pending) && error != .protocolError && breaker.state != .probing {
+            guard pending.waiter != nil else { return true }
+            pendingBytes += bytes.count
+            let item = Waiting(pending: pending, bytes: bytes, notBefore: connection.leaving.retryAt)
+            waiting.insert(item, at: min(connection.returned, waiting.count))
+            connection.returned += 1
+        } else {
+            dialler.lastFailure = reason
+            wasRefused(within: Pool.refusalProbe)
+            complete(&pending, .failed(.refused(error, word: word)))
+        }
+        guard error == .protocolError || error == .tooManyClients else { return true }
+        lose(connection, reason)
+        return false
+    }
+
+    private func beginLeaving(_ connection: Connection, _ reason: String) {
+        let delay = Nanoseconds(settings.retryDelay.count / 2)
+        connection.leave(reason, retryAt: loop.now + backoff.jittered(delay))
+        // Not in a circle: the next connection will most likely meet the same answer.
+        dialler.notBefore = loop.now + backoff.jittered(Nanoseconds(delay.count / 2))
+        dialler.forgetAddresses()
+        try? loop.rewatch(connection.descriptor.number, for: .readable, as: connection.token)
+    }
+}

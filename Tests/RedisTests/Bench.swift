@@ -1,0 +1,183 @@
+import Bytes
+import EventLoop
+import RESP
+import TestSupport
+import Testing
+
+@testable import Redis
+
+struct TookTooLong: Error {}
+
+/// A pool and the loop that drives it, turn by turn, with a scripted Redis at its other end.
+final class Bench {
+    private static let pool: UInt8 = 1, resolver: UInt8 = 2
+
+    let loop: EventLoop
+    let redis: ScriptedRedis
+    let pool: Pool
+    /// Results in the order in which they came.
+    private(set) var results: [(waiter: UInt64, result: PushResult)] = []
+    private var resultOf: [UInt64: PushResult] = [:]
+    private(set) var events: [PoolEvent] = []
+    private var nextWaiter: UInt64 = 1
+    private let maxConnections: Int
+
+    /// - Parameters:
+    ///   - url: where to connect to, where that is not simply where the scripted Redis listens.
+    ///   - change: changes to settings that give a test time, and do not wait long before they try again.
+    init(_ redis: ScriptedRedis? = nil, url: String? = nil, _ change: (inout Pool.Settings) -> Void = { _ in }) throws {
+        self.redis = try redis ?? ScriptedRedis()
+        var settings = Pool.Settings(address: try Address(url ?? self.redis.url))
+        settings.retryDelay = .milliseconds(10)
+        change(&settings)
+        maxConnections = settings.maxConnections
+        loop = try EventLoop()
+        pool = try Pool(settings: settings, in: loop, kinds: (Bench.pool, Bench.resolver))
+    }
+
+    // MARK: Driving
+
+    /// Takes one turn, as the responder does.
+    func turn(within delay: Nanoseconds = .milliseconds(1)) {
+        let count = loop.wait(until: .now + delay)
+        for index in 0..<count {
+            let (token, readiness) = loop.event(index)
+            if token.kind == Bench.pool { pool.event(token, readiness) } else { pool.resolverEvent() }
+        }
+        while let token = loop.due() { pool.timer(token) }
+        endTurn()
+    }
+
+    func endTurn() {
+        pool.flush()
+        pool.takeCompletions { completion in
+            let before = resultOf.updateValue(completion.result, forKey: completion.waiter)
+            if before != nil { Issue.record("push \(completion.waiter) completed twice") }
+            results.append((completion.waiter, completion.result))
+        }
+        events += pool.events
+        pool.events.removeAll()
+        let counts = pool.connectionCounts
+        if counts.ready + counts.busy + counts.connecting > maxConnections {
+            Issue.record("too many connections: \(counts)")
+        }
+    }
+
+    /// Takes turns until a condition is met.
+    func run(
+        seconds: Double = 10, until condition: () throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let limit = Instant.now + .seconds(seconds)
+        while try !condition() {
+            guard Instant.now < limit else {
+                Issue.record(
+                    "waited for \(seconds) s; results \(results), events \(events)", sourceLocation: sourceLocation)
+                throw TookTooLong()
+            }
+            try redis.poll()
+            turn()
+        }
+    }
+
+    /// Takes turns for a while: what must not happen has the time to.
+    func linger(milliseconds: UInt64 = 60) throws {
+        let end = Instant.now + .milliseconds(milliseconds)
+        try run { Instant.now >= end }
+    }
+
+    // MARK: Connections
+
+    /// The next connection, accepted.
+    func accept(sourceLocation: SourceLocation = #_sourceLocation) throws -> Session {
+        var session: Session?
+        try run(
+            until: {
+                session = redis.takeSession()
+                return session != nil
+            }, sourceLocation: sourceLocation)
+        return try #require(session)
+    }
+
+    /// The next connection, greeted and ready.
+    @discardableResult
+    func connect(sourceLocation: SourceLocation = #_sourceLocation) throws -> Session {
+        let session = try accept(sourceLocation: sourceLocation)
+        let known = connectedCount
+        while try commands(1, of: session, sourceLocation: sourceLocation)[0] != ["PING"] { session.send("+OK\r\n") }
+        session.send("+PONG\r\n")
+        try run(until: { connectedCount > known }, sourceLocation: sourceLocation)
+        return session
+    }
+
+    private var connectedCount: Int { events.count { if case .connected = $0 { true } else { false } } }
+
+    /// The next commands on a connection.
+    func commands(
+        _ count: Int, of session: Session, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> [[String]] {
+        try run(until: { session.commandCount >= count }, sourceLocation: sourceLocation)
+        return (0..<count).compactMap { _ in session.takeCommand() }
+    }
+
+    // MARK: Pushes
+
+    /// Pushes a job that must be taken, and returns whom its result is for.
+    @discardableResult
+    func push(_ job: String = "job", mark: Mark? = nil, sourceLocation: SourceLocation = #_sourceLocation) -> UInt64 {
+        let refusal = tryPush(job, mark: mark)
+        if let refusal { Issue.record("the push was refused: \(refusal)", sourceLocation: sourceLocation) }
+        return lastWaiter
+    }
+
+    func tryPush(_ job: String = "job", mark: Mark? = nil) -> PushRefusal? {
+        defer { nextWaiter += 1 }
+        return pool.push(utf8(job).span, mark: mark, waiter: nextWaiter)
+    }
+
+    /// A push, and the command that Redis gets for it.
+    func pushed(
+        _ job: String = "job", mark: Mark? = nil, on session: Session, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> UInt64 {
+        let waiter = push(job, mark: mark, sourceLocation: sourceLocation)
+        let command = try commands(1, of: session, sourceLocation: sourceLocation)[0]
+        #expect(command.contains(job), sourceLocation: sourceLocation)
+        return waiter
+    }
+
+    var lastWaiter: UInt64 { nextWaiter - 1 }
+
+    func result(of waiter: UInt64) -> PushResult? { resultOf[waiter] }
+
+    /// A push's result, once it has one.
+    func await(_ waiter: UInt64, sourceLocation: SourceLocation = #_sourceLocation) throws -> PushResult {
+        try run(until: { result(of: waiter) != nil }, sourceLocation: sourceLocation)
+        return try #require(result(of: waiter))
+    }
+
+    // MARK: Events
+
+    var lossReasons: [String] { events.compactMap { if case .lost(let reason, _, _) = $0 { reason } else { nil } } }
+    var dialFailures: [String] { events.compactMap { if case .dialFailed(let reason) = $0 { reason } else { nil } } }
+    /// Changes of the breaker: true where it opened.
+    var breakerChanges: [Bool] {
+        events.compactMap { event in
+            switch event {
+            case .breakerOpened: true
+            case .breakerClosed: false
+            default: nil
+            }
+        }
+    }
+}
+
+/// The mark of a delivery.
+func mark(_ name: String) -> Mark {
+    Mark(key: utf8("{enhancement:queue}:seen:acme:\(name)"), value: utf8("value of \(name)"))
+}
+
+/// A RESP command in bytes.
+func resp(_ arguments: String...) -> [UInt8] { resp(arguments) }
+
+func resp(_ arguments: [String]) -> [UInt8] {
+    utf8("*\(arguments.count)\r\n" + arguments.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined())
+}

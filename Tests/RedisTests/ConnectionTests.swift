@@ -1,0 +1,167 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Redis
+
+/// How many connections there are, and to where.
+struct ConnectionTests {
+    private let big = String(repeating: "z", count: 60_000)
+
+    /// A bench whose first connection takes no more.
+    private func clogged(_ change: (inout Pool.Settings) -> Void = { _ in }) throws -> (Bench, Session) {
+        let bench = try Bench(nil, change)
+        let session = try bench.connect()
+        session.isReading = false
+        for _ in 1...12 { bench.push(big) }
+        bench.turn()
+        #expect(bench.pool.connections[0]?.isBlocked == true)
+        return (bench, session)
+    }
+
+    @Test func oneConnectionIsEnoughForManyPushes() throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        for _ in 1...3000 { bench.push() }
+        _ = try bench.commands(3000, of: session)
+        try bench.linger()
+        #expect(bench.redis.sessions.count == 1)
+        #expect(bench.pool.connectionCounts == (ready: 0, busy: 1, connecting: 0))
+    }
+
+    @Test func aSecondIsOpenedWhenTheFirstCanTakeNoMore() throws {
+        let (bench, first) = try clogged()
+        try bench.linger(milliseconds: 20)
+        #expect(bench.redis.sessions.count == 1, "none before a push needs it")
+        bench.push("waits behind the first")
+        let second = try bench.connect()
+        let waiter = try bench.pushed("goes to the second", on: second)
+        second.send(":9\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 9))
+        first.isReading = true
+        #expect(try bench.commands(13, of: first).last?[2] == "waits behind the first")
+        first.send(String(repeating: ":1\r\n", count: 13))
+        try bench.run { bench.results.count == 14 }
+        _ = try bench.pushed("the first is preferred", on: first)
+    }
+
+    @Test func thereAreNeverMoreThanAllowed() throws {
+        let (bench, _) = try clogged { $0.maxConnections = 3 }
+        for number in 2...3 {
+            bench.push("one more")
+            let session = try bench.connect()
+            session.isReading = false
+            // Enough for all of them, wherever each goes.
+            for _ in 1...30 { bench.push(big) }
+            try bench.run { bench.pool.connections.count { $0?.isBlocked == true } == number }
+        }
+        for _ in 1...20 { bench.push("x") }
+        try bench.linger()
+        #expect(bench.redis.sessions.count == 3)
+        #expect(bench.pool.connectionCounts == (ready: 0, busy: 3, connecting: 0))
+    }
+
+    @Test func aSecondThatCannotBeHadIsNotNeeded() throws {
+        let (bench, first) = try clogged { $0.attempts = 1 }
+        bench.redis.stop()
+        bench.push("x")
+        try bench.linger()
+        #expect(bench.dialFailures.isEmpty && bench.pool.breakerState == .closed, "\(bench.events)")
+        first.isReading = true
+        _ = try bench.commands(13, of: first)
+    }
+
+    @Test func anIdleConnectionIsClosedUnlessItIsTheFirst() throws {
+        let (bench, first) = try clogged { $0.idleTimeout = .milliseconds(60) }
+        bench.push("x")
+        let second = try bench.connect()
+        let start = Instant.now
+        first.isReading = true
+        _ = try bench.commands(13, of: first)
+        first.send(String(repeating: ":1\r\n", count: 13))
+        try bench.run { second.isAbandoned }
+        #expect(Instant.now.since(start) >= 55_000_000)
+        #expect(bench.pool.connectionCounts == (ready: 1, busy: 0, connecting: 0))
+        try bench.linger(milliseconds: 150)
+        #expect(!first.isAbandoned && bench.redis.sessions.count == 2)
+        #expect(bench.lossReasons.isEmpty)
+    }
+
+    @Test func oneDialAtATime() throws {
+        let bench = try Bench()
+        for _ in 1...100 { bench.push() }
+        _ = try bench.accept()
+        try bench.linger()
+        #expect(bench.redis.sessions.count == 1)
+        #expect(bench.pool.connectionCounts == (ready: 0, busy: 0, connecting: 1))
+    }
+
+    @Test func aPlaceIsFreeForRedisTooBeforeItIsTakenAgain() throws {
+        let bench = try Bench { $0.maxConnections = 1 }
+        let first = try bench.connect()
+        _ = try bench.pushed(on: first)
+        // Garbage: the pool closes the connection itself, and dials in the same turn.
+        first.send("garbage\r\n")
+        bench.pool.dialler.lastDial = Instant(nanoseconds: 0)
+        bench.turn()
+        #expect(bench.pool.connectionCounts.connecting == 1)
+        try bench.redis.poll()
+        #expect(bench.redis.sessions.count == 2 && bench.redis.openCount == 1)
+    }
+
+    @Test func aNameIsLookedUpOffTheLoop() throws {
+        let redis = try ScriptedRedis(.loopback)
+        let bench = try Bench(redis, url: "redis://localhost:\(redis.port)")
+        #expect(bench.pool.dialler.resolver.isBusy && bench.pool.connectionCounts.connecting == 0)
+        let waiter = bench.push("early")
+        // Its other address, ::1, may come first, and is refused.
+        let session = try bench.connect()
+        #expect(try bench.commands(1, of: session)[0][2] == "early")
+        session.send(":1\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 1))
+    }
+
+    @Test func aNameWithoutAnAddressIsAFailureToConnect() throws {
+        // No label has more than 63 bytes: this needs no server to be told.
+        let bench = try Bench(url: "redis://\(String(repeating: "x", count: 64)).invalid:6379")
+        let waiter = bench.push()
+        #expect(try bench.await(waiter) == .failed(.notConnected))
+        #expect(bench.dialFailures.count == 1 && bench.dialFailures[0].hasSuffix("cannot be resolved"))
+        #expect(bench.pool.breakerState == .unreachable)
+    }
+
+    @Test func aSecondConnectionGoesToTheAddressOfTheFirst() throws {
+        var dialler = try Dialler(address: try Address("redis://redis.example:6379"))
+        let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].flatMap {
+            SocketAddress.resolve(host: $0, port: 6379, isNumeric: true)
+        }
+        let isFound = dialler.resolved(addresses)
+        #expect(isFound)
+        /// Which of the addresses is tried next.
+        func next() -> Int? {
+            guard case .address(let address) = dialler.target() else { return nil }
+            return addresses.firstIndex { "\($0)" == "\(address)" }
+        }
+        #expect(next() == 0)
+        #expect(next() == 1, "the first was refused")
+        dialler.succeeded()
+        #expect(next() == 1)
+        dialler.succeeded()
+        #expect(next() == 1)
+        dialler.forgetAddresses()
+        let (last, isBusy) = (next(), dialler.resolver.isBusy)
+        #expect(last == nil && isBusy, "looked up again")
+        let isFoundAgain = dialler.resolved([])
+        #expect(!isFoundAgain)
+    }
+
+    @Test func closingClosesEverything() throws {
+        let (bench, first) = try clogged()
+        bench.push("x")
+        let second = try bench.connect()
+        bench.pool.close()
+        try bench.redis.poll()
+        #expect(first.isAbandoned && second.isAbandoned)
+        bench.turn()
+    }
+}

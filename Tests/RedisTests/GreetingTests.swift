@@ -1,0 +1,141 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Redis
+
+struct GreetingTests {
+    static let name = ["CLIENT", "SETNAME", "servicedesk-responder"]
+
+    @Test(arguments: [
+        ("", [GreetingTests.name, ["PING"]]),
+        ("/3", [["SELECT", "3"], GreetingTests.name, ["PING"]]),
+        (":pass", [["AUTH", "pass"], GreetingTests.name, ["PING"]]),
+        ("joe:p%40ss/12", [["AUTH", "joe", "p@ss"], ["SELECT", "12"], GreetingTests.name, ["PING"]]),
+    ])
+    func itSaysWhatTheURLAsksFor(of place: String, expected: [[String]]) throws {
+        let redis = try ScriptedRedis(.loopback)
+        let parts = place.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let credentials = parts[0].isEmpty ? "" : "\(parts[0])@"
+        let database = parts.count > 1 ? "/\(parts[1])" : ""
+        let bench = try Bench(redis, url: "redis://\(credentials)127.0.0.1:\(redis.port)\(database)")
+        let session = try bench.accept()
+        #expect(try bench.commands(expected.count, of: session) == expected)
+    }
+
+    @Test func itIsAnsweredBeforeTheFirstJobIsWritten() throws {
+        let redis = try ScriptedRedis()
+        let bench = try Bench(redis, url: redis.url.replacingScheme(credentials: "u:p") + "?db=1")
+        let waiter = bench.push("early")
+        let session = try bench.accept()
+        for expected in ["AUTH", "SELECT", "CLIENT", "PING"] {
+            #expect(try bench.commands(1, of: session)[0][0] == expected)
+            try bench.linger(milliseconds: 10)
+            #expect(bench.pool.connectionCounts == (ready: 0, busy: 0, connecting: 1))
+            #expect(!bench.pool.isUsable)
+            if expected == "PING" { #expect(session.commandCount == 0) }
+            session.send(expected == "PING" ? "+PONG\r\n" : "+OK\r\n")
+        }
+        #expect(try bench.commands(1, of: session) == [["LPUSH", "enhancement:queue", "early"]])
+        #expect(bench.events == [.connected(isFirst: true)])
+        session.send(":1\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 1))
+        #expect(bench.pool.isUsable)
+    }
+
+    @Test(arguments: [
+        ["-NOPERM this user has no permissions to run the 'client|setname' command\r\n", "+PONG\r\n"],
+        ["-ERR unknown command 'CLIENT', with args beginning with: 'SETNAME'\r\n", "+PONG\r\n"],
+        ["+OK\r\n", "-NOPERM this user has no permissions to run the 'ping' command\r\n"],
+    ])
+    func whatAPushDoesNotNeedIsDoneWithout(replies: [String]) throws {
+        let bench = try Bench()
+        let session = try bench.accept()
+        _ = try bench.commands(2, of: session)
+        session.send(replies.joined())
+        try bench.run { bench.pool.isUsable }
+        let waiter = try bench.pushed(on: session)
+        session.send(":1\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 1))
+    }
+
+    @Test(arguments: [
+        (0, "-WRONGPASS invalid username-password pair or user is disabled.", "WRONGPASS"),
+        (0, "-ERR Client sent AUTH, but no password is set", "ERR"),
+        (0, "-ERR max number of clients reached", "maxclients"),
+        (0, "-NOPERM no", "NOPERM"),
+        (1, "-ERR DB index is out of range", "ERR"),
+        (1, "-NOPERM this user has no permissions to run the 'select' command", "NOPERM"),
+        (2, "-NOAUTH Authentication required.", "NOAUTH"),
+        (2, "-LOADING Redis is loading the dataset in memory", "LOADING"),
+        (3, "-NOAUTH Authentication required.", "NOAUTH"),
+        (3, "-LOADING Redis is loading the dataset in memory", "LOADING"),
+        (3, "-MASTERDOWN Link with MASTER is down", "MASTERDOWN"),
+        (3, "-ERR unknown command 'PING'", "ERR"),
+        (3, ":1", "type"),
+        (3, "$4\r\nPONG", "type"),
+        (2, "*0", "type"),
+        (0, "HTTP/1.1 400 Bad Request", "no RESP"),
+    ])
+    func whatAPushNeedsClosesTheConnectionAndIsToldOnce(step: Int, reply: String, told: String) throws {
+        let redis = try ScriptedRedis()
+        let bench = try Bench(redis, url: redis.url.replacingScheme(credentials: "u:hunter2") + "?db=9")
+        for attempt in 0..<3 {
+            let session = try bench.accept()
+            _ = try bench.commands(4, of: session)
+            session.send(String(repeating: "+OK\r\n", count: step) + "\(reply)\r\n")
+            try bench.run { session.isAbandoned }
+            #expect(bench.pool.connectionCounts.ready == 0)
+            #expect(bench.pool.breakerState == (attempt == 2 ? .unreachable : .closed))
+        }
+        #expect(bench.dialFailures.count == 1 && bench.dialFailures[0].contains(told), "\(bench.dialFailures)")
+        #expect(bench.breakerChanges == [true])
+        let text = "\(bench.events)"
+        #expect(
+            !text.contains("hunter2") && !text.contains("index") && !text.contains("pair"), "only the word is repeated")
+    }
+
+    @Test func aGreetingThatIsNotAnsweredEndsAtTheTimeout() throws {
+        let bench = try Bench { $0.connectTimeout = .milliseconds(60) }
+        let start = Instant.now
+        let session = try bench.accept()
+        _ = try bench.commands(2, of: session)
+        session.send("+OK\r\n")
+        try bench.run { session.isAbandoned }
+        #expect(Instant.now.since(start) >= 55_000_000)
+        #expect(bench.dialFailures == ["Redis did not answer the greeting in time"])
+    }
+
+    /// Redis says why on accept, and hangs up before it has read anything.
+    @Test func tooManyClientsAreToldThoughTheGreetingCannotBeWritten() throws {
+        let redis = try ScriptedRedis()
+        let bench = try Bench(redis)
+        var starts: [Instant] = []
+        redis.welcome = { session in
+            starts.append(.now)
+            session.send("-ERR max number of clients reached\r\n")
+            session.close()
+        }
+        try bench.run { starts.count >= 3 }
+        #expect(bench.dialFailures == ["Redis answered ERR: Redis has reached maxclients"])
+        // 10 ms, jittered by half, between one attempt and the next.
+        #expect(starts[1].since(starts[0]) >= 5_000_000 && starts[2].since(starts[1]) >= 5_000_000)
+    }
+
+    @Test func anAnswerTooManyClosesTheConnectionBeforeAPushTakesItForItsOwn() throws {
+        let bench = try Bench()
+        let waiter = bench.push("early")
+        let session = try bench.accept()
+        _ = try bench.commands(2, of: session)
+        session.send("+OK\r\n+PONG\r\n:1\r\n")
+        try bench.run { session.isAbandoned }
+        #expect(session.commandCount == 0 && bench.result(of: waiter) == nil)
+        let next = try bench.connect()
+        #expect(try bench.commands(1, of: next) == [["LPUSH", "enhancement:queue", "early"]])
+    }
+}
+
+extension String {
+    /// `unix:///path` with a user and a password.
+    fileprivate func replacingScheme(credentials: String) -> String { "unix://\(credentials)@\(dropFirst(7))" }
+}

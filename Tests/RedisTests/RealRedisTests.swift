@@ -1,0 +1,209 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Redis
+
+/// What a scripted Redis cannot tell: that the real one does what the pool takes it to do.
+@Suite(.enabled(if: RealRedis.isInstalled, "redis-server is not installed, or not on PATH"))
+struct RealRedisTests {
+    private let queue = "enhancement:queue"
+
+    private func bench(
+        _ redis: RealRedis, credentials: String = "", _ change: (inout Pool.Settings) -> Void = { _ in }
+    ) throws -> Bench {
+        let bench = try Bench(url: "unix://\(credentials)\(redis.url.dropFirst(7))", change)
+        try bench.run { bench.pool.isUsable }
+        return bench
+    }
+
+    /// Pushes, and waits for the result.
+    private func push(_ bench: Bench, _ job: String = "job", mark: Mark? = nil) throws -> PushResult {
+        try bench.run { bench.pool.isUsable }
+        return try bench.await(bench.push(job, mark: mark))
+    }
+
+    @Test func aBatchIsQueuedInOrder() throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis)
+        let jobs = (1...500).map { "job \($0) é😀\r\n" }
+        for job in jobs { bench.push(job) }
+        try bench.run { bench.results.count == 500 }
+        #expect(bench.results.map(\.result) == (1...500).map { .queued(depth: $0) })
+        let service = QueueService(redis.client, key: queue)
+        for job in jobs { #expect(try service.pop() == utf8(job)) }
+        #expect(try service.pop() == nil)
+    }
+
+    @Test func aNamedDeliveryIsQueuedOnceAndRepeatsGetItsMark() throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis) { $0.window = 100 }
+        // Of several at once, the first in line is it.
+        for number in 1...3 {
+            bench.push("job \(number)", mark: Mark(key: utf8("{q}:m"), value: utf8("value \(number)")))
+        }
+        try bench.run { bench.results.count == 3 }
+        #expect(bench.results.map(\.result) == [.queued(depth: 1), .marked(utf8("value 1")), .marked(utf8("value 1"))])
+        #expect(
+            try redis.call("LRANGE \(queue) 0 -1") == "array(Optional([RESP.Reply.bulk(Optional(\(utf8("job 1"))))]))")
+        #expect((90...100).contains(Int(try redis.call("TTL {q}:m")) ?? 0))
+        try redis.call("DEL {q}:m")
+        #expect(try push(bench, mark: Mark(key: utf8("{q}:m"), value: utf8("v"))) == .queued(depth: 2))
+    }
+
+    @Test func scriptsThatAreForgottenAreSentAgain() throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis)
+        for number in 1...3 {
+            try redis.call("SCRIPT FLUSH")
+            #expect(try push(bench, mark: mark("\(number)")) == .queued(depth: number))
+        }
+        #expect(try push(bench, mark: mark("1")) == .marked(utf8("value of 1")))
+        // Redis knows the script by the digest that is in the source.
+        #expect(try redis.call("SCRIPT EXISTS \(PushCommand.scriptDigest)").contains("integer(1)"))
+        #expect(bench.pool.breakerState == .closed && bench.lossReasons.isEmpty)
+    }
+
+    /// WAIT waits for what this connection wrote: a repeat must write, and must not make the mark live longer.
+    @Test(arguments: [0, 1])
+    func aRepeatWritesOnlyWhereReplicasAreWaitedFor(replicas: Int) throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis) {
+            $0.waitReplicas = replicas
+            $0.waitMilliseconds = 10
+        }
+        let first = try push(bench, mark: mark("d"))
+        #expect(first == (replicas == 0 ? .queued(depth: 1) : .failed(.notReplicated(acknowledged: 0))))
+        let key = mark("d").key.text
+        try redis.call("EXPIRE \(key) 50")
+        let writes = try redis.info("rdb_changes_since_last_save")
+        let second = try push(bench, mark: mark("d"))
+        #expect(second == (replicas == 0 ? .marked(mark("d").value) : .failed(.notReplicated(acknowledged: 0))))
+        #expect(try redis.info("rdb_changes_since_last_save") - writes == replicas)
+        #expect((1...50).contains(Int(try redis.call("TTL \(key)")) ?? 0))
+        #expect(try redis.call("GET \(key)") == "value of d")
+        #expect(try redis.call("LLEN \(queue)") == "1")
+    }
+
+    /// Redis 7.0 says ERR for a script's command that the user may not run, where we have not asked before.
+    @Test(arguments: [("set", "NOPERM"), ("evalsha", "NOPERM"), ("get", "ERR"), ("lpush", "ERR")])
+    func aUserWithoutARightPushesNothing(right: String, word: String) throws {
+        let redis = try RealRedis()
+        try redis.call("ACL SETUSER joe on >p ~* +ping +client +eval +evalsha +get +set +lpush -\(right)")
+        let bench = try bench(redis, credentials: "joe:p@")
+        // The script once by itself, once by its digest.
+        for _ in 1...2 {
+            let result = try push(bench, mark: mark("d"))
+            let words = word == "NOPERM" ? [word] : [word, "NOPERM"]
+            #expect(words.contains { result == .failed(.refused(.misconfigured, word: $0)) }, "\(result)")
+            bench.pool.breaker = Breaker()
+        }
+        #expect(try redis.call("LLEN \(queue)") == "0" && redis.call("EXISTS \(mark("d").key.text)") == "0")
+        #expect(bench.breakerChanges.first == true)
+    }
+
+    @Test func aUserWithTheLeastRightsPushes() throws {
+        let redis = try RealRedis()
+        try redis.call(
+            "ACL SETUSER joe on >p ~enhancement:queue ~{enhancement:queue}:seen:* +evalsha +eval +get +set +lpush")
+        let bench = try bench(redis, credentials: "joe:p@")
+        #expect(try push(bench) == .queued(depth: 1))
+        #expect(try push(bench, mark: mark("d")) == .queued(depth: 2))
+        #expect(try push(bench, mark: mark("d")) == .marked(mark("d").value))
+    }
+
+    @Test func aWrongPasswordIsNoConnection() throws {
+        let redis = try RealRedis()
+        try redis.call("ACL SETUSER joe on >p ~* +@all")
+        let bench = try Bench(url: "unix://joe:wrong@\(redis.url.dropFirst(7))")
+        #expect(try bench.await(bench.push()) == .failed(.notConnected))
+        #expect(bench.dialFailures.count == 1 && bench.dialFailures[0].hasPrefix("Redis answered WRONGPASS"))
+        try redis.call("CONFIG SET requirepass secret")
+        let other = try Bench(url: redis.url)
+        #expect(try other.await(other.push()) == .failed(.notConnected))
+        #expect(other.dialFailures[0].hasPrefix("Redis answered NOAUTH"))
+        #expect(try self.bench(redis, credentials: ":secret@").pool.isUsable)
+    }
+
+    @Test(arguments: [false, true])
+    func aKeyOfAnotherTypeIsRefused(isMarked: Bool) throws {
+        let redis = try RealRedis()
+        try redis.call("SET \(queue) text")
+        let bench = try bench(redis)
+        let result = try push(bench, mark: isMarked ? mark("d") : nil)
+        #expect(result == .failed(.refused(.misconfigured, word: "WRONGTYPE")))
+        #expect(try redis.call("EXISTS \(mark("d").key.text)") == "0", "a push that failed leaves no mark")
+    }
+
+    @Test(arguments: [false, true])
+    func withoutMemoryRedisTakesNothingUntilItHasSome(isMarked: Bool) throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis)
+        // The script is known: it is not for want of memory for it that the push fails.
+        #expect(try push(bench, mark: mark("other")) == .queued(depth: 1))
+        try redis.call("CONFIG SET maxmemory 1")
+        #expect(try push(bench, mark: isMarked ? mark("d") : nil) == .failed(.refused(.takesNothing, word: "OOM")))
+        #expect(bench.tryPush() == .breakerOpen)
+        try redis.call("CONFIG SET maxmemory 0")
+        #expect(try push(bench, mark: isMarked ? mark("d") : nil) == .queued(depth: 2))
+        #expect(bench.breakerChanges == [true, false])
+    }
+
+    @Test func aReplicaIsLeftUntilItIsThePrimaryAgain() throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis) { $0.attempts = 100 }
+        try redis.call("REPLICAOF 127.0.0.1 1")
+        let waiters = (1...3).map { bench.push("\($0)") }
+        try bench.run { bench.lossReasons.count >= 2 }
+        #expect(bench.lossReasons.allSatisfy { $0.hasPrefix("Redis answered READONLY") } && bench.results.isEmpty)
+        try redis.call("REPLICAOF NO ONE")
+        for (index, waiter) in waiters.enumerated() { #expect(try bench.await(waiter) == .queued(depth: index + 1)) }
+    }
+
+    @Test func tooFewReplicasAreARefusal() throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis)
+        try redis.call("CONFIG SET min-replicas-to-write 1")
+        #expect(try push(bench) == .failed(.refused(.tooFewReplicas, word: "NOREPLICAS")))
+        #expect(try push(bench, mark: mark("d")) == .failed(.refused(.tooFewReplicas, word: "NOREPLICAS")))
+    }
+
+    @Test func oneClientTooManyBacksOff() throws {
+        let redis = try RealRedis()
+        try redis.call("CONFIG SET maxclients 1")
+        let bench = try Bench(url: redis.url) { $0.attempts = 3 }
+        #expect(try bench.await(bench.push()) == .failed(.notConnected))
+        #expect(bench.dialFailures == ["Redis answered ERR: Redis has reached maxclients"])
+        try redis.call("CONFIG SET maxclients 100")
+        #expect(try push(bench) == .queued(depth: 1))
+    }
+
+    @Test func aClientThatIsKilledConnectsAgain() throws {
+        let redis = try RealRedis()
+        let bench = try bench(redis)
+        #expect(try redis.call("CLIENT LIST").contains("name=servicedesk-responder"))
+        try redis.call("CLIENT KILL TYPE normal SKIPME yes")
+        try bench.run { !bench.lossReasons.isEmpty }
+        #expect(try push(bench) == .queued(depth: 1))
+    }
+
+    @Test func theToolsQueue() throws {
+        let redis = try RealRedis()
+        let service = QueueService(redis.client, key: queue)
+        #expect(try service.depth() == 0 && service.pop() == nil && service.peek(10) == [])
+        for number in 1...5 { #expect(try service.push(utf8("job \(number)\r\n")) == number) }
+        #expect(try service.peek(2) == [utf8("job 1\r\n"), utf8("job 2\r\n")], "the oldest first")
+        #expect(try service.peek(0).count == 1 && service.peek(.max).count == 5)
+        #expect(try service.depth() == 5)
+        #expect(try service.pop() == utf8("job 1\r\n"))
+        let big = [UInt8](repeating: 0x78, count: 300_000)
+        #expect(try service.push(big) == 5)
+        #expect(try service.peek(5).last == big)
+        try redis.call("DEL \(queue)")
+        try redis.call("SET \(queue) text")
+        let error = #expect(throws: Client.Fault.self) { try service.depth() }
+        #expect(error?.description == "Redis answered WRONGTYPE")
+        try redis.call("DEL \(queue)")
+        #expect(try service.depth() == 0, "a refusal leaves the connection good")
+    }
+}

@@ -1,0 +1,218 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Redis
+
+/// The table of what a failure means, row by row, through the pool.
+struct RefusalTests {
+    // MARK: Not now
+
+    @Test(arguments: ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN"])
+    func notNowIsTriedAgainOnTheSameConnection(word: String) throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        let waiter = bench.push(mark: mark("d"))
+        let command = try bench.commands(1, of: session)
+        for _ in 1...3 {
+            session.send("-\(word) not now\r\n")
+            #expect(try bench.commands(1, of: session) == command)
+        }
+        session.send(":4\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 4))
+        #expect(bench.redis.sessions.count == 1 && bench.events == [.connected(isFirst: true)])
+    }
+
+    @Test func notNowUntilTheDeadlineIsARefusal() throws {
+        let bench = try Bench { $0.pushDeadline = .milliseconds(150) }
+        bench.redis.answer = { _, command in
+            command[0] == "PING" ? "+PONG\r\n" : command[0] == "LPUSH" ? "-BUSY script\r\n" : "+OK\r\n"
+        }
+        let start = Instant.now
+        let waiter = bench.push()
+        #expect(try bench.await(waiter) == .failed(.refused(.tryAgain, word: "BUSY")))
+        #expect(Instant.now.since(start) < 1_000_000_000)
+        #expect(bench.pool.breakerState == .closed && bench.pool.pendingBytes == 0)
+    }
+
+    @Test func onePushIsPutOffAndTheOthersGoOn() throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        let waiters = ["a", "b"].map { bench.push($0) }
+        _ = try bench.commands(2, of: session)
+        session.send("-TRYAGAIN slot\r\n:1\r\n")
+        #expect(try bench.await(waiters[1]) == .queued(depth: 1))
+        #expect(try bench.commands(1, of: session)[0][2] == "a")
+        session.send(":2\r\n")
+        #expect(try bench.await(waiters[0]) == .queued(depth: 2))
+    }
+
+    // MARK: Not here
+
+    @Test(arguments: ["READONLY You can't write against a read only replica.", "NOAUTH Authentication required."])
+    func notHereIsTriedOnANewConnectionInTheSameOrder(text: String) throws {
+        let redis = try ScriptedRedis()
+        let bench = try Bench(redis, url: "unix://:p@\(redis.url.dropFirst(7))")
+        let first = try bench.connect()
+        let waiters = (1...4).map { bench.push("\($0)") }
+        _ = try bench.commands(4, of: first)
+        // One reply in each turn: those still on their way are waited for, for they say that nothing happened.
+        for _ in 1...4 {
+            #expect(!first.isAbandoned)
+            first.send("-\(text)\r\n")
+            try bench.linger(milliseconds: 5)
+        }
+        try bench.run { first.isAbandoned }
+        let second = try bench.accept()
+        #expect(try bench.commands(1, of: second) == [["AUTH", "p"]])
+        second.send("+OK\r\n+OK\r\n+PONG\r\n")
+        #expect(try bench.commands(6, of: second).suffix(4).map { $0[2] } == ["1", "2", "3", "4"])
+        second.send(":1\r\n:2\r\n:3\r\n:4\r\n")
+        for (index, waiter) in waiters.enumerated() { #expect(try bench.await(waiter) == .queued(depth: index + 1)) }
+        #expect(bench.events.contains { if case .lost(_, ambiguous: 0, retried: 4) = $0 { true } else { false } })
+        #expect(bench.breakerChanges.isEmpty && bench.pool.pendingBytes == 0)
+    }
+
+    @Test func aConnectionThatIsLeftTakesNoMorePushes() throws {
+        let bench = try Bench()
+        let first = try bench.connect()
+        bench.push("a")
+        bench.push("b")
+        _ = try bench.commands(2, of: first)
+        first.send("-READONLY no\r\n")
+        try bench.run { bench.pool.connectionCounts.ready == 0 && bench.pool.connections[0]?.state == .leaving }
+        bench.push("c")
+        let second = try bench.connect()
+        #expect(try bench.commands(2, of: second).map { $0[2] }.sorted() == ["a", "c"])
+        #expect(first.commandCount == 0)
+        first.send(":1\r\n")
+        try bench.run { first.isAbandoned && bench.results.count == 1 }
+    }
+
+    @Test func onAFullSocketWhatWasNotWrittenFollowsWhatWasRefused() throws {
+        let bench = try Bench { $0.maxConnections = 1 }
+        let first = try bench.connect()
+        first.isReading = false
+        let job = String(repeating: "z", count: 60_000)
+        for number in 1...9 { bench.push("\(number) \(job)") }
+        bench.turn()
+        let connection = try #require(bench.pool.connections[0])
+        let whole = (0..<9).count { connection.pending[$0].end <= connection.written }
+        for _ in 1...whole { first.send("-READONLY no\r\n") }
+        try bench.run { first.isAbandoned }
+        let second = try bench.connect()
+        #expect(try bench.commands(9, of: second).map { $0[2].prefix(1) } == (1...9).map { "\($0)" })
+    }
+
+    @Test func aReplicaThatStaysOneRefusesAfterAsManyTriesAsAllowed() throws {
+        let bench = try Bench { $0.attempts = 3 }
+        bench.redis.answer = { _, command in
+            command[0] == "PING" ? "+PONG\r\n" : command[0] == "LPUSH" ? "-READONLY no\r\n" : "+OK\r\n"
+        }
+        let waiter = bench.push()
+        #expect(try bench.await(waiter) == .failed(.refused(.notPrimary, word: "READONLY")))
+        #expect(bench.redis.sessions.count == 3)
+        #expect(bench.breakerChanges == [true])
+        #expect(bench.tryPush() == .breakerOpen)
+    }
+
+    @Test func aReplyThatTheLeftConnectionOwesIsNotWaitedForWithoutEnd() throws {
+        let bench = try Bench { $0.replyTimeout = .milliseconds(80) }
+        let first = try bench.connect()
+        let waiters = [try bench.pushed("a", on: first), try bench.pushed("b", on: first)]
+        first.send("-READONLY no\r\n")
+        #expect(try bench.await(waiters[1]) == .failed(.ambiguous))
+        try bench.run { first.isAbandoned }
+        let second = try bench.connect()
+        #expect(try bench.commands(1, of: second)[0][2] == "a")
+    }
+
+    // MARK: Once more
+
+    @Test func tooFewReplicasAreTriedOnceMore() throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        let lucky = try bench.pushed("lucky", on: session)
+        session.send("-NOREPLICAS Not enough good replicas to write.\r\n")
+        #expect(try bench.commands(1, of: session)[0][2] == "lucky")
+        session.send(":1\r\n")
+        #expect(try bench.await(lucky) == .queued(depth: 1))
+        let other = try bench.pushed("other", on: session)
+        session.send("-NOREPLICAS Not enough good replicas to write.\r\n")
+        _ = try bench.commands(1, of: session)
+        session.send("-NOREPLICAS Not enough good replicas to write.\r\n")
+        #expect(try bench.await(other) == .failed(.refused(.tooFewReplicas, word: "NOREPLICAS")))
+        try bench.linger()
+        #expect(session.commandCount == 0 && bench.breakerChanges.isEmpty)
+    }
+
+    // MARK: Not at all
+
+    @Test(arguments: [
+        ("OOM command not allowed when used memory > 'maxmemory'.", ErrorReply.takesNothing),
+        ("MISCONF Redis is configured to save RDB snapshots", .takesNothing),
+        ("WRONGTYPE Operation against a key", .misconfigured), ("NOPERM this user", .misconfigured),
+        ("WRONGPASS invalid", .misconfigured), ("CROSSSLOT Keys in request", .misconfigured),
+        ("NOPROTO unsupported", .misconfigured), ("DENIED Redis is running in protected mode", .misconfigured),
+        ("ERR unknown command 'LPUSH'", .misconfigured), ("MOVED 3999 127.0.0.1:6381", .elsewhere),
+        ("ASK 3999 127.0.0.1:6381", .elsewhere), ("NOSCRIPT No matching script.", .unknownScript),
+    ])
+    func whatAnOperatorMustMendOpensTheBreakerAtOnce(text: String, error: ErrorReply) throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        let waiter = try bench.pushed(on: session)
+        session.send("-\(text)\r\n")
+        let word = String(text.prefix { $0 != " " })
+        #expect(try bench.await(waiter) == .failed(.refused(error, word: word)))
+        #expect(bench.tryPush() == .breakerOpen)
+        #expect(bench.pool.retryAfter == 5)
+        let reason = "Redis answered \(word): \(error.advice)"
+        #expect(bench.events == [.connected(isFirst: true), .breakerOpened(reason: reason)])
+        #expect(!session.isAbandoned, "the connection is good")
+        try bench.linger()
+        #expect(session.commandCount == 0, "no tight retry")
+    }
+
+    @Test func aScriptThatRedisForgotIsSentOnTheSameConnection() throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        let marked = bench.push("job", mark: mark("d"))
+        let plain = bench.push("other")
+        let digest = try bench.commands(2, of: session)[0]
+        session.send("-NOSCRIPT No matching script. Please use EVAL.\r\n:1\r\n")
+        #expect(try bench.commands(1, of: session) == [["EVAL", PushCommand.script] + digest.dropFirst(2)])
+        #expect(bench.results.map(\.waiter) == [plain])
+        session.send(":2\r\n")
+        #expect(try bench.await(marked) == .queued(depth: 2))
+        // And if it forgets again between the two, it is our business no more.
+        let other = try bench.pushed(mark: mark("e"), on: session)
+        session.send("-NOSCRIPT a\r\n")
+        _ = try bench.commands(1, of: session)
+        session.send("-NOSCRIPT b\r\n")
+        #expect(try bench.await(other) == .failed(.refused(.unknownScript, word: "NOSCRIPT")))
+        #expect(bench.redis.sessions.count == 1)
+    }
+
+    @Test func whatRedisCouldNotReadIsNeverSentAgain() throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        let waiter = try bench.pushed("bad", mark: mark("d"), on: session)
+        session.send("-ERR Protocol error: invalid bulk length\r\n")
+        #expect(try bench.await(waiter) == .failed(.refused(.protocolError, word: "ERR")))
+        try bench.run { session.isAbandoned }
+        #expect(bench.breakerChanges == [true])
+        let second = try bench.connect()
+        try bench.linger()
+        #expect(second.commandCount == 0)
+    }
+
+    @Test func aCommandThatRedisStopsReadingInTheMiddleIsRefused() throws {
+        let bench = try Bench { $0.maxConnections = 1 }
+        let session = try bench.connect()
+        session.isReading = false
+        let waiter = bench.push(String(repeating: "z", count: 900_000))
+        bench.turn()
+        session.send("-ERR Protocol error: too big mbulk count string\r\n")
+        #expect(try bench.await(waiter) == .failed(.refused(.protocolError, word: "ERR")))
+    }
+}

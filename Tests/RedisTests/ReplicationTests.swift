@@ -1,0 +1,129 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Redis
+
+/// Pushes that count only when replicas have them.
+struct ReplicationTests {
+    private let wait = ["WAIT", "2", "150"]
+
+    private func waiting(_ change: (inout Pool.Settings) -> Void = { _ in }) throws -> (Bench, Session) {
+        let bench = try Bench {
+            $0.waitReplicas = 2
+            $0.waitMilliseconds = 150
+            $0.maxConnections = 1
+            change(&$0)
+        }
+        return (bench, try bench.connect())
+    }
+
+    @Test func oneWaitFollowsTheBatch() throws {
+        let (bench, session) = try waiting()
+        let waiters = (1...3).map { bench.push("\($0)") }
+        let commands = try bench.commands(4, of: session)
+        #expect(commands.map { $0[0] } == ["LPUSH", "LPUSH", "LPUSH", "WAIT"] && commands[3] == wait)
+        session.send(":1\r\n:2\r\n:3\r\n")
+        try bench.linger(milliseconds: 20)
+        #expect(bench.results.isEmpty)
+        session.send(":2\r\n")
+        #expect(try bench.await(waiters[2]) == .queued(depth: 3))
+        #expect(bench.results.map(\.result) == [.queued(depth: 1), .queued(depth: 2), .queued(depth: 3)])
+        try bench.linger(milliseconds: 20)
+        #expect(session.commandCount == 0, "nothing to wait for")
+    }
+
+    @Test func eachBatchHasItsOwn() throws {
+        let (bench, session) = try waiting()
+        let first = bench.push("1")
+        #expect(try bench.commands(2, of: session)[1] == wait)
+        let second = bench.push("2")
+        #expect(try bench.commands(2, of: session)[1] == wait)
+        session.send(":1\r\n:3\r\n:2\r\n:1\r\n")
+        #expect(try bench.await(second) == .failed(.notReplicated(acknowledged: 1)))
+        #expect(bench.result(of: first) == .queued(depth: 1))
+    }
+
+    @Test func tooFewAcknowledgementsAreAFailureOfWhatWasPushedAndOfWhatWasThere() throws {
+        let (bench, session) = try waiting()
+        let waiters = [bench.push("1"), bench.push("2", mark: mark("d"))]
+        let commands = try bench.commands(3, of: session)
+        #expect(commands[1].last == "1", "the script writes for a repeat too, or there were nothing to wait for")
+        session.send(":1\r\n$1\r\nv\r\n:1\r\n")
+        for waiter in waiters { #expect(try bench.await(waiter) == .failed(.notReplicated(acknowledged: 1))) }
+    }
+
+    @Test func anErrorForWaitIsNoAcknowledgement() throws {
+        let (bench, session) = try waiting()
+        let waiter = bench.push()
+        _ = try bench.commands(2, of: session)
+        session.send(":1\r\n-NOPERM this user has no permissions to run the 'wait' command\r\n")
+        #expect(try bench.await(waiter) == .failed(.notReplicated(acknowledged: 0)))
+    }
+
+    @Test(arguments: [false, true])
+    func aLossBetweenTheReplyAndItsWaitIsAmbiguous(isMarked: Bool) throws {
+        let (bench, session) = try waiting()
+        let waiter = bench.push(mark: isMarked ? mark("d") : nil)
+        _ = try bench.commands(2, of: session)
+        session.send(":1\r\n")
+        try bench.linger(milliseconds: 10)
+        session.close()
+        #expect(try bench.await(waiter) == .failed(.ambiguous))
+        #expect(bench.events.contains { if case .lost(_, ambiguous: 1, retried: 0) = $0 { true } else { false } })
+        let next = try bench.connect()
+        try bench.linger(milliseconds: 20)
+        #expect(next.commandCount == 0 && bench.pool.pendingCount == 0)
+    }
+
+    @Test func aRefusedPushIsToldAtOnceAndItsNeighboursKeepTheirPlaces() throws {
+        let (bench, session) = try waiting()
+        let waiters = (1...3).map { bench.push("\($0)") }
+        _ = try bench.commands(4, of: session)
+        session.send(":1\r\n-WRONGTYPE no\r\n")
+        #expect(try bench.await(waiters[1]) == .failed(.refused(.misconfigured, word: "WRONGTYPE")))
+        #expect(bench.results.count == 1)
+        session.send(":2\r\n:2\r\n")
+        #expect(try bench.await(waiters[2]) == .queued(depth: 2))
+        #expect(bench.result(of: waiters[0]) == .queued(depth: 1))
+    }
+
+    @Test(arguments: ["-NOSCRIPT send it", "-LOADING wait"])
+    func aPushThatIsSentAgainHasAWaitOfItsOwn(reply: String) throws {
+        let (bench, session) = try waiting()
+        let again = bench.push("again", mark: mark("d"))
+        let other = bench.push("other")
+        _ = try bench.commands(3, of: session)
+        session.send("\(reply)\r\n:1\r\n")
+        let commands = try bench.commands(2, of: session)
+        #expect(commands[0].contains("again") && commands[1] == wait)
+        session.send(":2\r\n")
+        #expect(try bench.await(other) == .queued(depth: 1))
+        #expect(bench.result(of: again) == nil)
+        session.send(":2\r\n:1\r\n")
+        #expect(try bench.await(again) == .failed(.notReplicated(acknowledged: 1)))
+    }
+
+    @Test func theDeadlineHoldsForTheWaitToo() throws {
+        let (bench, session) = try waiting { $0.pushDeadline = .milliseconds(80) }
+        let waiter = bench.push()
+        _ = try bench.commands(2, of: session)
+        session.send(":1\r\n")
+        let start = Instant.now
+        #expect(try bench.await(waiter) == .failed(.ambiguous))
+        #expect(Instant.now.since(start) < 2_000_000_000, "long before the reply's own timeout of 5 s")
+        session.send(":2\r\n")
+        try bench.linger(milliseconds: 10)
+        #expect(!session.isAbandoned && bench.results.count == 1)
+    }
+
+    @Test func whileOneWaitsAnotherConnectionTakesOver() throws {
+        let (bench, first) = try waiting { $0.maxConnections = 2 }
+        bench.push("1")
+        _ = try bench.commands(2, of: first)
+        bench.push("2")
+        let second = try bench.connect()
+        bench.push("3")
+        #expect(try bench.commands(2, of: second)[0][2] == "3")
+    }
+}

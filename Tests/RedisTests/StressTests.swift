@@ -1,0 +1,218 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@testable import Redis
+
+/// What Redis keeps, and how it answers while nothing is wrong.
+private final class Model {
+    private(set) var list: [String] = []
+    private var marks: [String: String] = [:]
+
+    func answer(_ command: [String]) -> String {
+        switch command[0] {
+        case "PING": return "+PONG\r\n"
+        case "LPUSH": return push(command[2])
+        case "EVALSHA", "EVAL":
+            if let seen = marks[command[4]] { return "$\(seen.utf8.count)\r\n\(seen)\r\n" }
+            marks[command[4]] = command[6]
+            return push(command[5])
+        case "WAIT": return ":1\r\n"
+        default: return "+OK\r\n"
+        }
+    }
+
+    private func push(_ job: String) -> String {
+        list.append(job)
+        return ":\(list.count)\r\n"
+    }
+}
+
+/// Pushes, and afterwards the books: what was said of each push, and what is in the queue.
+private final class Ledger {
+    let bench: Bench
+    let model = Model()
+    private var jobs: [UInt64: String] = [:]
+    private var deliveries: [UInt64: String] = [:]
+    private(set) var refusals = 0
+
+    init(_ redis: ScriptedRedis, _ change: (inout Pool.Settings) -> Void) throws {
+        bench = try Bench(redis) {
+            $0.retryDelay = .milliseconds(1)
+            change(&$0)
+        }
+    }
+
+    func push(_ job: String, delivery: String? = nil) {
+        if bench.tryPush(job, mark: delivery.map { mark($0) }) != nil {
+            refusals += 1
+            return
+        }
+        jobs[bench.lastWaiter] = job
+        deliveries[bench.lastWaiter] = delivery
+    }
+
+    /// Waits until every push has its result, and compares.
+    func close() throws {
+        try bench.run { bench.pool.pendingCount == 0 }
+        #expect(bench.pool.pendingBytes == 0 && bench.results.count == jobs.count)
+        let counts = Dictionary(model.list.map { ($0, 1) }, uniquingKeysWith: +)
+        var queued: [String: Int] = [:]
+        for (waiter, job) in jobs {
+            let count = counts[job] ?? 0
+            let result = try #require(bench.result(of: waiter))
+            switch result {
+            case .queued: #expect(count == 1, "\(job) was called queued")
+            case .marked: #expect(deliveries[waiter] != nil)
+            case .failed(let failure) where failure.mayBeQueued: #expect(count <= 1, "\(job) is there more than once")
+            case .failed: #expect(count == 0, "\(job) is there, and was called \(result)")
+            }
+            if let delivery = deliveries[waiter] { queued[delivery, default: 0] += count }
+        }
+        for (delivery, count) in queued { #expect(count <= 1, "\(delivery) is there more than once") }
+        for (waiter, delivery) in deliveries {
+            if case .failed = bench.result(of: waiter) { continue }
+            #expect(queued[delivery] == 1, "\(delivery) is not there, and was called queued")
+        }
+    }
+}
+
+struct StressTests {
+    /// How many bytes of three pushes Redis reads, or of their replies it sends, before the connection breaks.
+    private enum Cut { case reading, answering }
+
+    private func play(_ cut: Cut, at place: Int) throws -> (wasCut: Bool, ledger: Ledger) {
+        let redis = try ScriptedRedis()
+        let ledger = try Ledger(redis) { $0.maxConnections = 2 }
+        var wasCut = false
+        let model = ledger.model
+        var first: Session?
+        redis.welcome = { session in
+            first = first ?? session
+            if session === first && cut == .reading { session.readLimit = place }
+        }
+        var answered = 0
+        redis.answer = { session, command in
+            let reply = utf8(model.answer(command))
+            guard cut == .answering, session === first, answered + reply.count > place else {
+                answered += reply.count
+                return reply.text
+            }
+            session.send(Array(reply.prefix(place - answered)))
+            session.close()
+            wasCut = true
+            return nil
+        }
+        ledger.push("plain 1")
+        ledger.push("named", delivery: "d")
+        ledger.push("plain 2")
+        try ledger.bench.run {
+            if cut == .reading, let first, !first.isClosed, first.received.count == place {
+                first.close()
+                wasCut = true
+            }
+            return ledger.bench.pool.pendingCount == 0 || ledger.bench.results.count == 3
+        }
+        return (wasCut, ledger)
+    }
+
+    @Test func itMayBreakAtEveryByteThatRedisReads() throws {
+        for place in 0..<10_000 {
+            let (wasCut, ledger) = try play(.reading, at: place)
+            try ledger.close()
+            guard wasCut else {
+                #expect(place > 300, "every byte of a greeting and three pushes")
+                return
+            }
+        }
+    }
+
+    @Test func itMayBreakAtEveryByteThatRedisAnswers() throws {
+        for place in 0..<10_000 {
+            let (wasCut, ledger) = try play(.answering, at: place)
+            try ledger.close()
+            guard wasCut else {
+                #expect(place >= 24, "every byte of six replies")
+                return
+            }
+        }
+    }
+
+    /// What a Redis in a bad way does to one connection.
+    private static func disturb(_ redis: ScriptedRedis, _ random: inout SplitMix64) throws {
+        guard !redis.sessions.isEmpty else { return }
+        let session = redis.sessions[max(0, redis.sessions.count - 1 - random.below(4))]
+        switch random.below(12) {
+        case 0: session.close()
+        case 1: session.isReading = false
+        case 2...4: session.isReading = true
+        case 5 where random.below(4) == 0: session.send(random.pick(["+OK\r\n", "?", "*1\r\n"]))
+        case 6 where random.below(8) == 0: redis.stop()
+        case 7...9: if redis.isStopped { try redis.start() }
+        default: break
+        }
+    }
+
+    /// As if the breaker's and the dialler's time had passed: most of the test's would go by without a push.
+    private static func forgive(_ pool: Pool) {
+        pool.breaker = Breaker()
+        pool.dialler.notBefore = Instant(nanoseconds: 0)
+    }
+
+    private static let errors = [
+        "-LOADING l", "-BUSY b", "-READONLY r", "-NOREPLICAS n", "-NOSCRIPT s", "-NOAUTH a", "-ERR Protocol error: p",
+    ]
+
+    @Test(arguments: 1...12)
+    func connectionsBreakAtRandomAndTheBooksBalance(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let redis = try ScriptedRedis()
+        let ledger = try Ledger(redis) {
+            $0.maxConnections = 1 + random.below(4)
+            $0.attempts = 2 + random.below(3)
+            $0.pushDeadline = .milliseconds(40 + UInt64(random.below(200)))
+            $0.replyTimeout = .milliseconds(30 + UInt64(random.below(100)))
+            $0.connectTimeout = .milliseconds(30)
+            $0.idleTimeout = .milliseconds(10)
+            $0.waitReplicas = random.below(2)
+            $0.waitMilliseconds = 10
+        }
+        let limit = ledger.bench.pool.settings.maxConnections
+        let model = ledger.model
+        var isCalm = false
+        redis.answer = { session, command in
+            let isPush = ["LPUSH", "EVALSHA", "EVAL"].contains(command[0])
+            if isPush && !isCalm && random.below(30) == 0 { return random.pick(StressTests.errors) + "\r\n" }
+            let reply = utf8(model.answer(command))
+            guard !isCalm && random.below(60) == 0 else { return reply.text }
+            // The reply is lost, or a part of it.
+            session.send(Array(reply.prefix(random.below(reply.count))))
+            session.close()
+            return nil
+        }
+        for step in 1...400 {
+            for number in 0..<random.below(6) {
+                let padding = String(repeating: "z", count: random.below(10) == 0 ? 50_000 : random.below(100))
+                let delivery = random.below(3) == 0 ? "d\(step / 4)" : nil
+                ledger.push("\(step).\(number) \(padding)", delivery: delivery)
+            }
+            try StressTests.disturb(redis, &random)
+            if random.below(8) == 0 { StressTests.forgive(ledger.bench.pool) }
+            try redis.poll()
+            #expect(redis.openCount <= limit)
+            ledger.bench.turn(within: .milliseconds(UInt64(random.below(2))))
+        }
+        isCalm = true
+        for session in redis.sessions { session.isReading = true }
+        if redis.isStopped { try redis.start() }
+        try ledger.close()
+        // Whatever has happened, it works again.
+        try ledger.bench.run { ledger.bench.pool.isUsable }
+        let waiter = ledger.bench.push("last")
+        guard case .queued = try ledger.bench.await(waiter) else {
+            Issue.record("the last push failed: \(ledger.bench.results)")
+            return
+        }
+        #expect(ledger.bench.results.count > 100, "most are taken")
+    }
+}
