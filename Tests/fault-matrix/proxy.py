@@ -1,0 +1,112 @@
+"""Stands between the responders and Redis, and does what networks do.
+
+    proxy.py LISTEN UPSTREAM
+
+A line on standard input changes the mode, and is answered by how often the last one has struck:
+
+    pass                hands everything on
+    delay SECONDS       holds every piece, in either direction, for so long
+    cut-command         hands on a part of the commands that come, and closes
+    cut-reply           hands on the commands, and a part of the replies, and closes
+    drip                hands on replies byte by byte
+    garbage             hands on the commands, and puts something that is no reply in place of the replies
+"""
+import asyncio
+import random
+import sys
+
+# None is a whole error, which would say that nothing was executed, or a number from 1 up, which would say that it was.
+GARBAGE = (b"\0" * 64, b"HTTP/1.1 400 Bad Request\r\n\r\n", b":+1\r\n", b":01\r\n", b":0\r\n", b":-1\r\n", b":1\n", b":\r\n",
+           b":99999999999999999999\r\n", b"*1000000000\r\n", b"$9999999999\r\n", b"$-2\r\n", b"*-5\r\n", b"+OK\r\n",
+           b"*1\r\n" * 40 + b":1\r\n", b"$3\r\nabcde\r\n", b"\xff\xfe\xfd", b"+" + b"x" * 40_000, b"%1\r\n+a\r\n:1\r\n", b"_\r\n")
+
+
+class Proxy:
+    def __init__(self, upstream):
+        self.upstream = upstream
+        self.mode, self.seconds, self.struck = "pass", 0.0, 0
+        self.connections = set()
+        self.random = random.Random(7)
+
+    async def accept(self, reader, writer):
+        try:
+            redis_reader, redis_writer = await asyncio.open_unix_connection(self.upstream)
+        except OSError:
+            writer.close()
+            return
+        both = (writer, redis_writer)
+        self.connections.add(both)
+        pumps = [asyncio.create_task(self.pump(reader, redis_writer, both, self.commands)),
+                 asyncio.create_task(self.pump(redis_reader, writer, both, self.replies))]
+        await asyncio.wait(pumps)
+        self.connections.discard(both)
+
+    async def pump(self, reader, writer, both, transform):
+        try:
+            while piece := await reader.read(65536):
+                if not await transform(piece, writer):
+                    break
+        except OSError:
+            pass
+        for each in both:
+            each.close()
+
+    async def hand_on(self, piece, writer):
+        writer.write(piece)
+        await writer.drain()
+        return True
+
+    async def part(self, piece, writer):
+        """Hands on less than all, and asks for the end."""
+        self.struck += 1
+        await self.hand_on(piece[:self.random.randrange(len(piece))], writer)
+        return False
+
+    async def commands(self, piece, writer):
+        if self.mode == "cut-command":
+            return await self.part(piece, writer)
+        await self.hold()
+        return await self.hand_on(piece, writer)
+
+    async def replies(self, piece, writer):
+        mode = self.mode
+        if mode == "cut-reply":
+            return await self.part(piece, writer)
+        if mode == "garbage":
+            self.struck += 1
+            await self.hand_on(self.random.choice(GARBAGE), writer)
+            # A part of a reply that never comes to its end would be waited for, as it should be.
+            await asyncio.sleep(0.05)
+            return False
+        if mode == "drip":
+            self.struck += 1
+            for index in range(len(piece)):
+                await self.hand_on(piece[index:index + 1], writer)
+                await asyncio.sleep(0.0005)
+            return True
+        await self.hold()
+        return await self.hand_on(piece, writer)
+
+    async def hold(self):
+        if self.mode == "delay":
+            self.struck += 1
+            await asyncio.sleep(self.seconds)
+
+    async def steer(self):
+        loop = asyncio.get_running_loop()
+        orders = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+        while line := await orders.readline():
+            self.mode, *rest = line.decode().split()
+            self.seconds = float(rest[0]) if rest else 0.0
+            print(self.struck, flush=True)
+            self.struck = 0
+
+
+async def main(listen, upstream):
+    proxy = Proxy(upstream)
+    async with await asyncio.start_unix_server(proxy.accept, listen, backlog=512):
+        await proxy.steer()
+
+
+asyncio.run(main(*sys.argv[1:]))

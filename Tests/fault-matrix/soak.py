@@ -1,0 +1,58 @@
+"""Minutes of mixed traffic with faults that leave the responders alive; what they hold must not grow."""
+import random
+import time
+
+from matrix import FAULTS
+from stack import descriptors, memory
+
+# Bounds for one process, from the highest of the first quarter to the highest of the last.
+MEMORY, DESCRIPTORS = 4 * 1_048_576, 32
+NAMES = ("redis-killed", "redis-stopped-1s", "redis-password", "redis-demoted", "redis-refuses", "client-killed",
+         "nginx-reloaded", "nginx-killed", "log-full", "descriptors")
+
+
+class Samples:
+    """Memory and descriptors of every responder, once a second."""
+
+    def __init__(self, stack):
+        self.stack, self.pids = stack, stack.responders()
+        self.rows, self.due = [], 0.0
+
+    def take(self):
+        if time.monotonic() >= self.due:
+            self.due = time.monotonic() + 1
+            self.rows.append([(memory(pid), descriptors(pid)) for pid in self.pids])
+
+    def verdict(self):
+        """What was found, and what is wrong with it."""
+        quarter = max(1, len(self.rows) // 4)
+        said, wrong = [], []
+        if self.stack.responders() != self.pids:
+            wrong.append(f"the responders were {self.pids}, and are {self.stack.responders()}")
+        for index, pid in enumerate(self.pids):
+            first, last = ([max(row[index][kind] for row in rows) for kind in (0, 1)]
+                           for rows in (self.rows[:quarter], self.rows[-quarter:]))
+            said.append(f"    process {pid}: at most {first[0] / 1e6:.1f} MB and {first[1]} descriptors in the first quarter, "
+                        f"{last[0] / 1e6:.1f} MB and {last[1]} in the last")
+            if last[0] - first[0] >= MEMORY or last[1] - first[1] >= DESCRIPTORS:
+                wrong.append(f"process {pid} grew by {last[0] - first[0]} bytes and {last[1] - first[1]} descriptors")
+        return said, wrong
+
+
+def soak(stack, minutes, run):
+    """One phase a minute; `run` balances its books. Yields each ledger, and at last the verdict on the samples."""
+    chosen = [fault for fault in FAULTS if fault.name in NAMES]
+    samples = Samples(stack)
+    end = time.monotonic() + minutes * 60
+    rng = random.Random(1)
+    number = 0
+
+    def strike(stack, _):
+        nonlocal number
+        number += 1
+        rng.choice(chosen).strike(stack, number)
+        samples.take()
+
+    while time.monotonic() < end:
+        yield run(strike, f"minute-{len(samples.rows) // 60 + 1}", samples.take, min(60.0, end - time.monotonic()))
+    yield samples.verdict()

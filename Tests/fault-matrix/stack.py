@@ -1,0 +1,270 @@
+"""The stack under test: redis-server, the responders as spawn/responder starts them, nginx with the shipped files, and a
+proxy before Redis. All of it lives in one directory, on sockets and a port of its own, and dies with us."""
+import ctypes
+import http.client
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from redis_client import Redis, RedisError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+QUEUE = "enhancement:queue"
+SECRET = "correct-horse-battery-staple-0001"
+PASSWORD = "first-password"
+
+
+def wait_for(condition, seconds=10, what="something"):
+    limit = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > limit:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.005)
+    return value
+
+
+def alive(pid):
+    """A zombie is not; ours are reaped by the way."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def kill(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def memory(pid):
+    """Resident bytes."""
+    with open(f"/proc/{pid}/status") as file:
+        return int(re.search(r"VmRSS:\s*(\d+)", file.read())[1]) * 1024
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Stack:
+    def __init__(self):
+        # What daemons leave behind becomes our child instead of init's: so it can be waited for, and none stays.
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        self.dir = tempfile.mkdtemp(prefix="faults.")
+        self.real_redis, self.redis_link = f"{self.dir}/redis-itself.sock", f"{self.dir}/redis.sock"
+        self.socket, self.log = f"{self.dir}/responder.sock", f"{self.dir}/responder.json"
+        self.password = PASSWORD
+        self.taken = []
+        self.redis_pid = self.nginx_pid = self.proxy = self.port = None
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SERVICEDESK_")}
+        self.environment |= {
+            "SERVICEDESK_PROGRAM": os.environ.get("SERVICEDESK_PROGRAM", f"{ROOT}/.build/release/servicedesk-responder"),
+            "SERVICEDESK_SECRET": SECRET, "SERVICEDESK_RATE": "500000r/s", "SERVICEDESK_LOG_FILE": self.log,
+            "SERVICEDESK_REDIS_URL": f"unix://:{PASSWORD}@{self.redis_link}", "SERVICEDESK_QUEUE_KEY": QUEUE}
+
+    def up(self):
+        self.route(self.real_redis)
+        self.start_redis()
+        self.start_responders()
+        self.start_nginx()
+        self.wait_ready()
+
+    def down(self):
+        """Ends whatever is still there, all of it ours: our children and what they have left to us."""
+        while left := children(os.getpid()):
+            for pid in left:
+                kill(pid, signal.SIGCONT)
+                kill(pid)
+            for pid in left:
+                wait_for(lambda: not alive(pid), what=f"process {pid} to go")
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def spawn(self, name, *command, **options):
+        with open(f"{self.dir}/{name}.log", "ab") as log:
+            return subprocess.Popen(command, stdin=options.pop("stdin", subprocess.DEVNULL),
+                                    stdout=options.pop("stdout", log), stderr=log, start_new_session=True, **options)
+
+    # --- Redis -------------------------------------------------------------------------------------------------------
+
+    def start_redis(self, password=PASSWORD):
+        """Starts it again from its append-only file, and waits until it takes commands."""
+        self.password = password
+        os.makedirs(f"{self.dir}/redis", exist_ok=True)
+        self.redis_pid = self.spawn(
+            "redis", "redis-server", "--dir", f"{self.dir}/redis", "--port", "0", "--unixsocket", self.real_redis,
+            "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--requirepass", password).pid
+        wait_for(self.redis_answers, 30, "Redis")
+
+    def redis_answers(self):
+        try:
+            return self.redis("PING") == "PONG"
+        except (OSError, RedisError):
+            return False
+
+    def stop_redis(self, number=signal.SIGKILL):
+        kill(self.redis_pid, number)
+        wait_for(lambda: not alive(self.redis_pid), 30, "Redis to end")
+
+    def redis(self, *words):
+        with Redis(self.real_redis, self.password) as redis:
+            return redis(*words)
+
+    def hang_up(self):
+        """Redis closes the connections of all responders."""
+        return self.redis("CLIENT", "KILL", "TYPE", "normal")
+
+    def route(self, path):
+        """Where responders find Redis when they connect next: itself, or the proxy."""
+        os.symlink(path, f"{self.redis_link}.new")
+        os.replace(f"{self.redis_link}.new", self.redis_link)
+
+    def start_proxy(self):
+        path = f"{self.dir}/proxy.sock"
+        self.proxy = self.spawn("proxy", sys.executable, "-B", f"{HERE}/proxy.py", path, self.real_redis,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        wait_for(lambda: os.path.exists(path), what="the proxy")
+        self.route(path)
+        self.hang_up()
+
+    def proxy_mode(self, *words):
+        """Sets the proxy's mode, and returns how often the last one has struck."""
+        self.proxy.stdin.write(" ".join(map(str, words)) + "\n")
+        self.proxy.stdin.flush()
+        return int(self.proxy.stdout.readline())
+
+    def stop_proxy(self):
+        self.route(self.real_redis)
+        self.proxy.kill()
+        self.proxy.communicate()
+
+    # --- responders --------------------------------------------------------------------------------------------------
+
+    def start_responders(self, **settings):
+        self.spawn("responder", f"{ROOT}/spawn/responder", self.socket, "--processes", "2",
+                   env=self.environment | settings)
+        wait_for(lambda: len(self.responders()) == 2, what="two responders")
+
+    def set_pid(self):
+        """The process id of multiwatch."""
+        try:
+            with open(f"{self.socket}.pid") as file:
+                return int(file.read())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def responders(self):
+        """The process ids of those that have become responders."""
+        def name(pid):
+            try:
+                with open(f"/proc/{pid}/comm") as file:
+                    return file.read().strip()
+            except (FileNotFoundError, ProcessLookupError):
+                return ""
+        return [pid for pid in children(self.set_pid()) if name(pid).startswith("servicedesk-res")]
+
+    def supervise(self):
+        """What systemd would do: multiwatch gives up on a child that dies again and again."""
+        if not alive(self.set_pid()):
+            self.start_responders()
+
+    def stop_responders(self):
+        pid = self.set_pid()
+        kill(pid, signal.SIGTERM)
+        wait_for(lambda: not alive(pid), 30, "the responders to drain")
+
+    def with_settings(self, **settings):
+        """Other responders, with these settings on top."""
+        self.stop_responders()
+        self.start_responders(**settings)
+        self.wait_ready()
+
+    def restart_responders(self):
+        """Without a failed request."""
+        subprocess.run([f"{ROOT}/spawn/restart", self.socket, "--processes", "2"], env=self.environment, check=True,
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+
+    def signal_responders(self, number):
+        for pid in self.responders():
+            kill(pid, number)
+
+    # --- nginx -------------------------------------------------------------------------------------------------------
+
+    def start_nginx(self):
+        """The first time on a free port, then on the same again."""
+        if os.path.exists(f"{self.dir}/nginx.pid"):
+            os.remove(f"{self.dir}/nginx.pid")
+        started = subprocess.run(
+            ["bash", "-c", '. "$1/spawn/lib.sh"; start_nginx "$2" "$3" "$4"; echo "$pid $port"', "bash", ROOT,
+             self.dir, self.socket, str(self.port or random.randint(20000, 29000))],
+            env=self.environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.nginx_pid, port = map(int, started.stdout.split())
+        if self.port not in (None, port):
+            raise RuntimeError(f"somebody has taken port {self.port}")
+        self.port = port
+
+    def nginx_workers(self):
+        return children(self.nginx_pid)
+
+    def get(self, path, timeout=10):
+        """Status and text of an answer to us alone, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def wait_ready(self):
+        def ready():
+            try:
+                # Each of the two: connections are shared out by chance.
+                return all(self.get("/health/ready")[0] == 200 for _ in range(8))
+            except OSError:
+                return False
+        wait_for(ready, 20, "responders that are ready")
+
+    def metrics(self):
+        """Every sample of /metrics, by its name and labels."""
+        status, text = self.get("/metrics")
+        if status != 200:
+            raise RuntimeError(f"/metrics answered {status}")
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))}
+
+    # --- the queue ---------------------------------------------------------------------------------------------------
+
+    def take_jobs(self):
+        """All of the list, as workers take it, the oldest first; kept for the books."""
+        with Redis(self.real_redis, self.password) as redis:
+            while some := redis("RPOP", QUEUE, 5000):
+                self.taken += some
+
+    def hand_over_jobs(self):
+        self.take_jobs()
+        taken, self.taken = self.taken, []
+        return taken
