@@ -49,6 +49,8 @@ struct Log: ~Copyable {
         self.sink = sink
     }
 
+    /// Bytes that are held.
+    var size: Int { buffer.count }
     private var hasBacklog: Bool { written < buffer.count }
 
     // MARK: Lines
@@ -99,6 +101,11 @@ struct Log: ~Copyable {
         guard !value.isEmpty else { return }
         appendName(name)
         if format == .json { buffer.append(jsonString: value.span) } else { buffer.append(value.span) }
+    }
+
+    /// Adds what somebody else sent, a short text of which nothing is known; other bytes than visible ASCII become `?`.
+    mutating func add(_ name: StaticString, unchecked value: [UInt8]) {
+        add(name, value.map { $0.isVisibleASCII ? $0 : 0x3F })
     }
 
     mutating func add(_ name: StaticString, _ value: StaticString) {

@@ -17,7 +17,7 @@ extension Responder {
         log.add("reason", reason.label)
         if let error { log.add("error", text: error.description) }
         if !isDelivered { log.add("delivered", "no") }
-        if reason.status >= 400 { log.add("remote_addr", exchanges[slot].remoteAddress) }
+        if reason.status >= 400 { log.add("remote_addr", unchecked: exchanges[slot].remoteAddress) }
         log.add("body_bytes", number: exchanges[slot].bodyLength)
         log.add("milliseconds", milliseconds: nanoseconds)
         log.add("queue_depth", number: pool.depth)

@@ -87,7 +87,7 @@ struct SettingsReader {
             (1...100).contains(replicas), milliseconds >= 1, Double(milliseconds) / 1000 < timeout.seconds
         else {
             faults.append(
-                "\(name) is \(quoted(value)): replicas,milliseconds such as 1,100 are accepted, less than SERVICEDESK_REDIS_TIMEOUT"
+                "\(name) is \(quoted(value)): 1 to 100 replicas and milliseconds below SERVICEDESK_REDIS_TIMEOUT are accepted, such as 1,100"
             )
             return nil
         }

@@ -5,70 +5,168 @@ import Testing
 
 @testable import servicedesk_responder
 
-@Suite struct LogTests {
-    private let path = NSTemporaryDirectory() + "log-\(UInt64.random(in: 0 ... .max))"
+/// A log and the file that it writes to.
+private final class Logged {
+    private let directory = TemporaryDirectory()
+    var log: Log
+    var path: String { "\(directory.path)/log" }
 
-    private func lines() throws -> [String] {
-        String(decoding: try readFile(path, limit: 10_000_000), as: UTF8.self).split(separator: "\n").map(String.init)
-    }
-
-    private func log(_ format: LogFormat, level: LogLevel = .info) throws -> Log {
-        var log = Log(level: level, format: format, sink: try LogSink(path: path))
+    init(_ format: LogFormat = .json, level: LogLevel = .info) throws {
+        let sink = try LogSink(path: "\(directory.path)/log")
+        log = Log(level: level, format: format, sink: sink)
         log.time = utf8("2026-11-24T10:00:00.000000Z")
-        return log
     }
 
-    @Test func aLineIsOneJSONObject() throws {
-        var log = try log(.json)
-        if log.begin(.error, "it's \"broken\"\n") {
-            log.add("request_id", utf8("a\"b\\c"))
-            log.add("empty", [])
-            log.add("status", number: 503)
-            log.add("milliseconds", milliseconds: 1_234_567)
-            log.end()
-        }
+    /// What stands in a file, of the log itself where none is named.
+    func lines(of name: String = "log") throws -> [String] {
+        try readFile("\(directory.path)/\(name)", limit: 100_000_000).text.split(separator: "\n").map(String.init)
+    }
+
+    func lines() throws -> [String] {
         log.flush()
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let line = try #require(try lines().first)
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
-        #expect(object["message"] as? String == "it's \"broken\"\n")
-        #expect(object["request_id"] as? String == "a\"b\\c")
-        #expect(object["empty"] == nil)
+        return try lines(of: "log")
+    }
+
+    func rename(to name: String) { unsafe Glibc.rename(path, "\(directory.path)/\(name)") }
+
+    /// Begins a line, which the level allows.
+    func begin(_ level: LogLevel, _ message: String? = nil) {
+        if !log.begin(level, message) { Issue.record("\(level) is not logged") }
+    }
+}
+
+/// A pipe: what is written at one end, and read at the other when a test says so.
+private final class ReadPipe {
+    private var reading: Descriptor
+    let writing: Descriptor
+
+    init() throws {
+        var ends: [Int32] = [-1, -1]
+        let result = unsafe pipe(&ends)
+        reading = Descriptor(owning: ends[0])
+        writing = Descriptor(owning: ends[1])
+        try #require(result == 0)
+        // Nobody is to be killed by a pipe that breaks; the program sees to that itself.
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    func closeReader() { reading = .none }
+
+    func read(_ count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let taken = unsafe Glibc.read(reading.number, &bytes, count)
+        return Array(bytes.prefix(max(0, taken)))
+    }
+}
+
+private func object(_ line: String) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+}
+
+struct LogTests {
+    @Test func aLineIsOneJSONObject() throws {
+        let logged = try Logged()
+        logged.begin(.error, "it's \"broken\"\n")
+        logged.log.add("request_id", utf8("a\"b\\c"))
+        logged.log.add("empty", [])
+        logged.log.add("reason", "accepted")
+        logged.log.add("error", text: "\u{0}\u{1f}\u{7f}é😀\u{2028}")
+        logged.log.add("status", number: 503)
+        logged.log.add("milliseconds", milliseconds: 1_234_567)
+        logged.log.end()
+        let line = try #require(try logged.lines().first)
+        let object = try object(line)
+        #expect(object["time"] as? String == "2026-11-24T10:00:00.000000Z" && object["level"] as? String == "error")
+        #expect(object["message"] as? String == "it's \"broken\"\n" && object["request_id"] as? String == "a\"b\\c")
+        #expect(object["empty"] == nil && object["reason"] as? String == "accepted")
+        #expect(object["error"] as? String == "\u{0}\u{1f}\u{7f}é😀\u{2028}" && object["status"] as? Int == 503)
         #expect(line.hasSuffix(#""status":503,"milliseconds":1.234}"#))
     }
 
-    @Test func textIsForPeople() throws {
-        var log = try log(.text)
-        if log.begin(.warning, "careful") {
-            log.add("status", number: 400)
-            log.add("error", text: "two words")
-            log.end()
-        }
-        log.flush()
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        #expect(try lines() == [#"2026-11-24T10:00:00.000000Z WARNING careful status=400 error="two words""#])
+    @Test(arguments: [
+        (0, "0.000"), (999, "0.000"), (1000, "0.001"), (999_999, "0.999"), (1_000_000, "1.000"), (1_050_000, "1.050"),
+        (60_000_000_000, "60000.000"), (UInt64.max, "18446744073709.551"),
+    ])
+    func millisecondsHaveThreeDigits(nanoseconds: UInt64, text: String) throws {
+        let logged = try Logged()
+        logged.begin(.info)
+        logged.log.add("ms", milliseconds: nanoseconds)
+        logged.log.end()
+        #expect(try logged.lines()[0].hasSuffix("\"ms\":\(text)}"))
     }
 
-    @Test func belowItsLevelNothingIsLogged() throws {
-        var log = try log(.json, level: .warning)
-        log.line(.info, "no")
-        log.line(.warning, "yes")
-        log.flush()
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        #expect(try lines().count == 1)
+    @Test func textIsForPeople() throws {
+        let logged = try Logged(.text)
+        logged.begin(.warning, "careful")
+        logged.log.add("tenant_id", utf8("acme"))
+        logged.log.add("empty", [])
+        logged.log.add("status", number: -400)
+        logged.log.add("error", text: "two \"words\"\nand a line")
+        logged.log.end()
+        logged.log.line(.info, "next")
+        let first = #"2026-11-24T10:00:00.000000Z WARNING careful tenant_id=acme status=-400"#
+        #expect(
+            try logged.lines() == [
+                first + #" error="two \"words\"\nand a line""#, "2026-11-24T10:00:00.000000Z INFO next",
+            ])
+    }
+
+    @Test(arguments: LogLevel.allCases)
+    func belowItsLevelNothingIsLogged(level: LogLevel) throws {
+        let logged = try Logged(level: level)
+        for other in LogLevel.allCases { logged.log.line(other, other.rawValue) }
+        let expected = LogLevel.allCases.drop { $0 != level }.map(\.rawValue)
+        #expect(try logged.lines().map { try object($0)["message"] as? String } == expected)
+    }
+
+    /// Whatever a peer sends, a line is a line, and one that a machine can read.
+    @Test(arguments: LogFormat.allCases)
+    func nothingThatIsLoggedBreaksALine(format: LogFormat) throws {
+        let logged = try Logged(format)
+        var random = SplitMix64(seed: 8)
+        var numbers: [Int] = []
+        for _ in 0..<2000 {
+            logged.begin(.info, "request")
+            logged.log.add("remote_addr", unchecked: random.bytes(1 + random.below(64)))
+            logged.log.add("error", text: random.bytes(random.below(40)).text)
+            numbers.append(Int(truncatingIfNeeded: random.next()))
+            logged.log.add("n", number: numbers.last!)
+            logged.log.end()
+        }
+        let lines = try logged.lines()
+        #expect(lines.count == 2000)
+        for (line, number) in zip(lines, numbers) {
+            #expect(line.utf8.allSatisfy { $0 >= 0x20 })
+            #expect(line.hasSuffix(format == .json ? ",\"n\":\(number)}" : " n=\(number)"))
+            if format == .json { #expect(try object(line).count == 6) }
+        }
     }
 
     @Test func aRenamedFileIsLeftOnReopening() throws {
-        var log = try log(.json)
-        log.line(.info, "before")
-        log.flush()
-        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
-        let fault = log.reopen()
+        let logged = try Logged()
+        logged.log.line(.info, "before")
+        logged.log.flush()
+        logged.rename(to: "log.1")
+        logged.log.line(.info, "still to the old one")
+        logged.log.flush()
+        let fault = logged.log.reopen()
         #expect(fault == nil)
-        log.line(.info, "after")
-        log.flush()
-        defer { for file in [path, path + ".1"] { try? FileManager.default.removeItem(atPath: file) } }
-        #expect(try lines().count == 1)
+        logged.log.line(.info, "after")
+        #expect(try logged.lines().map { try object($0)["message"] as? String } == ["after"])
+        #expect(try logged.lines(of: "log.1").count == 2)
+    }
+
+    @Test func aFileThatCannotBeReopenedIsKept() throws {
+        let logged = try Logged()
+        logged.rename(to: "log.1")
+        // In its place something that is no file to append to.
+        try #require(unsafe mkdir(logged.path, 0o700) == 0)
+        defer { unsafe rmdir(logged.path) }
+        let fault = logged.log.reopen()
+        #expect(fault.map { "\($0)" }?.hasPrefix("open: ") == true)
+        logged.log.line(.info, "kept")
+        logged.log.flush()
+        #expect(try logged.lines(of: "log.1").count == 1)
     }
 
     @Test func aFullDiskCostsLinesAndNoMemory() throws {
@@ -79,21 +177,144 @@ import Testing
             log.flush()
         }
         let dropped = log.takeDropped()
-        #expect(dropped > 900 && dropped < 1100)
+        let again = log.takeDropped()
+        #expect(dropped > 900 && dropped < 1100 && again == 0)
     }
 
+    @Test func whatWasDroppedIsToldWhenThereIsRoomAgain() throws {
+        let pipe = try ReadPipe()
+        var log = Log(level: .info, format: .json, sink: LogSink(standardError: pipe.writing.number))
+        let text = String(repeating: "x", count: 900)
+        for _ in 0..<1500 { log.line(.info, text) }
+        let dropped = log.takeDropped()
+        #expect(dropped > 100)
+        var read: [UInt8] = []
+        // Each flush fills the pipe, each read empties it.
+        for _ in 0..<100 {
+            log.flush()
+            read += pipe.read(65_536)
+            if read.text.contains("were dropped") { break }
+        }
+        let lines = read.text.split(separator: "\n").map(String.init)
+        #expect(lines.count == 1500 - dropped + 1)
+        for line in lines { _ = try object(line) }
+        let told = try object(try #require(lines.last))
+        #expect((told["message"] as? String)?.hasPrefix("\(dropped) log lines were dropped") == true)
+        #expect(told["level"] as? String == "warning")
+    }
+
+    /// A reader that keeps up the pace, and never catches up.
+    @Test func aReaderThatIsAlwaysBehindCostsNoMemory() throws {
+        let pipe = try ReadPipe()
+        var log = Log(level: .info, format: .json, sink: LogSink(standardError: pipe.writing.number))
+        let text = String(repeating: "x", count: 900)
+        for _ in 0..<800 { log.line(.info, text) }
+        var most = 0
+        for _ in 0..<400 {
+            for _ in 0..<40 { log.line(.info, text) }
+            log.flush()
+            _ = pipe.read(40 * 960)
+            most = max(most, log.size)
+        }
+        #expect(log.takeDropped() < 16_000, "most are written")
+        #expect(most < 3 * Log.backlogLimit)
+    }
+
+    @Test func fewLinesWaitForMoreAndManyDoNot() throws {
+        let logged = try Logged()
+        let now = Instant(nanoseconds: 1_000)
+        logged.log.turnEnded(at: now)
+        #expect(logged.log.due == .never, "nothing to write")
+        logged.log.line(.info, "one")
+        logged.log.turnEnded(at: now)
+        #expect(logged.log.due == now + Log.delay)
+        logged.log.line(.info, "two")
+        logged.log.turnEnded(at: now + .milliseconds(9))
+        #expect(logged.log.due == now + Log.delay, "the first line does not wait longer for the second")
+        #expect(try logged.lines(of: "log").isEmpty)
+        logged.log.turnEnded(at: now + Log.delay)
+        #expect(try logged.lines(of: "log").count == 2 && logged.log.due == .never)
+        logged.log.line(.info, String(repeating: "x", count: Log.worthwhile))
+        logged.log.turnEnded(at: now)
+        #expect(try logged.lines(of: "log").count == 3 && logged.log.due == .never)
+    }
+}
+
+struct LogSinkTests {
     @Test func aPipeThatNobodyReadsDoesNotBlockAndKeepsLinesWhole() throws {
-        let pipe = Pipe()
-        var sink = LogSink(standardError: pipe.fileHandleForWriting.fileDescriptor)
+        let pipe = try ReadPipe()
+        var sink = LogSink(standardError: pipe.writing.number)
         let line = utf8(String(repeating: "y", count: 299) + "\n")
         let bytes = Array(repeatElement(line, count: 1000).joined())
         var offset = 0
-        sink.write(bytes, from: &offset)
+        let start = Instant.now
+        for _ in 0..<3 { sink.write(bytes, from: &offset) }
+        #expect(Instant.now.since(start) < 1_000_000_000)
         #expect(offset > 0 && offset < bytes.count && offset % 300 == 0)
-        let read = try #require(try pipe.fileHandleForReading.read(upToCount: offset))
-        #expect(read.count == offset && read.last == 0x0A)
+        // Another process' line, put in between, splits none of ours.
+        let before = offset
+        let read = pipe.read(before)
+        #expect(read.count == before && read.last == 0x0A)
+        try #require(pipe.writing.write(utf8("theirs\n").span) == .bytes(7))
+        while offset < bytes.count {
+            sink.write(bytes, from: &offset)
+            let more = pipe.read(65_536).text.split(separator: "\n")
+            #expect(more.allSatisfy { $0.count == 299 || $0 == "theirs" })
+        }
+    }
+
+    @Test func aLineLongerThanAPipesUnitIsWrittenAllTheSame() throws {
+        let pipe = try ReadPipe()
+        var sink = LogSink(standardError: pipe.writing.number)
+        let bytes = utf8(String(repeating: "z", count: 10_000) + "\nshort\n")
+        var offset = 0
+        sink.write(bytes, from: &offset)
+        #expect(offset == bytes.count && pipe.read(65_536) == bytes)
+    }
+
+    @Test(arguments: [false, true])
+    func aBrokenPipeIsForgotten(isBrokenBefore: Bool) throws {
+        let pipe = try ReadPipe()
+        if isBrokenBefore { pipe.closeReader() }
+        var sink = LogSink(standardError: pipe.writing.number)
+        pipe.closeReader()
+        var offset = 0
+        sink.write(utf8("lost\n"), from: &offset)
+        #expect(offset == 5)
+    }
+
+    @Test func aSocketIsWrittenToWithoutBlocking() throws {
+        let (near, far) = try makeSocketPair()
+        let writing = Descriptor(owning: near)
+        let reading = Descriptor(owning: far)
+        // The near end blocks for everybody else who has it.
+        _ = fcntl(near, F_SETFL, 0)
+        var sink = LogSink(standardError: writing.number)
+        let bytes = [UInt8](repeating: 0x0A, count: 2_000_000)
+        var offset = 0
+        sink.write(bytes, from: &offset)
+        #expect(offset > 0 && offset < bytes.count)
+        #expect(fcntl(near, F_GETFL) & O_NONBLOCK == 0)
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        guard case .bytes = reading.receive(into: &chunk) else {
+            Issue.record("nothing came")
+            return
+        }
         let before = offset
         sink.write(bytes, from: &offset)
         #expect(offset > before)
+    }
+
+    @Test func withoutStandardErrorLinesGoNowhere() {
+        var sink = LogSink(standardError: -1)
+        var offset = 0
+        sink.write(utf8("x\n"), from: &offset)
+        #expect(offset == 2)
+        let fault = sink.reopen()
+        #expect(fault == nil)
+    }
+
+    @Test func aFileThatCannotBeOpenedIsAFault() {
+        #expect(throws: SystemError.self) { _ = try LogSink(path: "/no/such/directory/log") }
     }
 }

@@ -1,64 +1,198 @@
 import EventLoop
 import FastCGI
-import Foundation
+import Glibc
 import TestSupport
 import Testing
 import Webhook
 
 @testable import servicedesk_responder
 
-@Suite struct MetricsTests {
-    private func value(_ name: String, in text: String) -> Double? {
-        text.split(separator: "\n").first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
-    }
+/// Metrics as a scraper reads them.
+private struct Scrape {
+    let lines: [String]
 
+    init(_ metrics: Metrics) { lines = MetricsText.render(metrics).text.split(separator: "\n").map(String.init) }
+
+    var samples: [String] { lines.filter { !$0.hasPrefix("#") } }
+
+    func value(_ name: String) -> Double? {
+        samples.first { $0.hasPrefix(name + " ") }.flatMap { Double($0.dropFirst(name.count + 1)) }
+    }
+}
+
+struct MetricsTests {
     @Test func aHistogramIsCumulative() throws {
         let metrics = Metrics(pages: try CounterPages())
-        for nanoseconds: UInt64 in [100_000, 250_000, 250_001, 3_000_000, 60_000_000_000] {
-            metrics.observe(.request, nanoseconds: nanoseconds)
-        }
-        let text = MetricsText.render(metrics).text
+        let observed: [UInt64] = [
+            0, 100_000, 250_000, 250_001, 3_000_000, 10_000_000_000, 10_000_000_001, 60_000_000_000,
+        ]
+        for nanoseconds in observed { metrics.observe(.request, nanoseconds: nanoseconds) }
+        metrics.observe(.push, nanoseconds: 1_500_000)
+        let scrape = Scrape(metrics)
         let name = "servicedesk_request_duration_seconds"
-        #expect(value(#"\#(name)_bucket{le="0.00025"}"#, in: text) == 2)
-        #expect(value(#"\#(name)_bucket{le="0.0005"}"#, in: text) == 3)
-        #expect(value(#"\#(name)_bucket{le="0.005"}"#, in: text) == 4)
-        #expect(value(#"\#(name)_bucket{le="+Inf"}"#, in: text) == 5)
-        #expect(value("\(name)_count", in: text) == 5)
+        for (bound, count) in [("0.00025", 3), ("0.0005", 4), ("0.0025", 4), ("0.005", 5), ("5.0", 5), ("10.0", 6)] {
+            #expect(scrape.value(#"\#(name)_bucket{le="\#(bound)"}"#) == Double(count), "\(bound)")
+        }
+        #expect(scrape.value(#"\#(name)_bucket{le="+Inf"}"#) == 8 && scrape.value("\(name)_count") == 8)
+        #expect(abs((scrape.value("\(name)_sum") ?? 0) - Double(observed.reduce(0, +)) / 1e9) < 1e-6)
+        #expect(scrape.value("servicedesk_push_duration_seconds_count") == 1)
+        #expect(scrape.value("servicedesk_push_duration_seconds_sum") == 0.0015)
+        let counts = scrape.samples.filter { $0.hasPrefix("\(name)_bucket") }.compactMap {
+            $0.split(separator: " ").last.flatMap { Int($0) }
+        }
+        #expect(counts.count == Metrics.bounds.count + 1 && counts == counts.sorted())
     }
 
     @Test func everyReasonAndEveryDropHasItsOwnCounter() throws {
         let metrics = Metrics(pages: try CounterPages())
-        for reason in Reason.allCases { metrics.count(reason) }
-        for fault in ProtocolFault.allCases { metrics.count(.fault(fault)) }
-        metrics.count(DropReason.timedOut)
-        let text = MetricsText.render(metrics).text
-        let samples = text.split(separator: "\n").filter { $0.hasPrefix("servicedesk_requests_total{") }
-        #expect(samples.count == Reason.allCases.count && samples.allSatisfy { $0.hasSuffix(" 1") })
-        #expect(value(#"servicedesk_dropped_requests_total{reason="protocol_record_type"}"#, in: text) == 1)
-        #expect(value(#"servicedesk_dropped_requests_total{reason="incomplete"}"#, in: text) == 0)
-        #expect(
-            Set(text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { $0.split(separator: " ")[0] }).count
-                == text.split(separator: "\n").count { !$0.hasPrefix("#") })
+        var expected: [String] = []
+        for (index, reason) in Reason.allCases.enumerated() {
+            for _ in 0...index { metrics.count(reason) }
+            let labels = #"status="\#(reason.status)",reason="\#(reason.label)""#
+            expected.append("servicedesk_requests_total{\(labels)} \(index + 1)")
+        }
+        let drops = [DropReason.incomplete, .timedOut] + ProtocolFault.allCases.map { .fault($0) }
+        for (index, drop) in drops.enumerated() { for _ in 0...index { metrics.count(drop) } }
+        let scrape = Scrape(metrics)
+        #expect(scrape.samples.filter { $0.hasPrefix("servicedesk_requests_total{") } == expected)
+        #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="incomplete"}"#) == 1)
+        #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="timed_out"}"#) == 2)
+        #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="length_mismatch"}"#) == 0)
+        let faults = scrape.samples.filter { $0.contains("{reason=\"protocol_") }
+        #expect(faults.map { Int($0.split(separator: " ")[1]) } == (3..<3 + ProtocolFault.allCases.count).map { $0 })
+        #expect(faults.allSatisfy { $0.utf8.allSatisfy { !(0x41...0x5A).contains($0) } })
+        #expect(scrape.value(#"servicedesk_push_failures_total{reason="ambiguous"}"#) != nil)
+        let ambiguous = [Reason.ambiguous, .notReplicated].map { Double(Reason.allCases.firstIndex(of: $0)! + 1) }
+        #expect(scrape.value("servicedesk_ambiguous_pushes_total") == ambiguous[0] + ambiguous[1])
     }
 
-    @Test func countersOutliveTheirProcessAndGaugesDoNot() throws {
-        let directory = NSTemporaryDirectory() + "pages-\(UInt64.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let first = Metrics(pages: try CounterPages(directory: directory, layout: 9))
+    @Test func everyCounterAndGaugeIsShown() throws {
+        let metrics = Metrics(pages: try CounterPages())
+        for (index, counter) in Metrics.Counter.allCases.enumerated() { metrics.add(counter, 100 + index) }
+        for (index, gauge) in Metrics.Gauge.allCases.enumerated() where gauge != .processID && gauge != .queueDepthTime
+        {
+            metrics.set(gauge, 200 + index)
+        }
+        metrics.set(.processID, Int(getpid()))
+        let scrape = Scrape(metrics)
+        let shown = Set(scrape.samples.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } })
+        for index in Metrics.Counter.allCases.indices { #expect(shown.contains(100 + index)) }
+        for (index, gauge) in Metrics.Gauge.allCases.enumerated() where gauge != .processID && gauge != .queueDepthTime
+        {
+            #expect(shown.contains(200 + index), "\(gauge)")
+        }
+        #expect(scrape.value("servicedesk_processes") == 1)
+        #expect((scrape.value("process_resident_memory_bytes") ?? 0) > 1_000_000)
+        #expect((scrape.value("process_cpu_seconds_total") ?? 0) > 0 && (scrape.value("process_open_fds") ?? 0) > 2)
+        metrics.set(.pendingPushes, -1)
+        #expect(Scrape(metrics).value("servicedesk_pending_pushes") == 0)
+    }
+
+    /// Text exposition format 0.0.4.
+    @Test func theFormatIsPrometheus() throws {
+        let lines = Scrape(Metrics(pages: try CounterPages())).lines
+        var family = ""
+        var families: Set<String> = []
+        for (index, line) in lines.enumerated() {
+            let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+            if line.hasPrefix("# HELP ") {
+                family = words[2]
+                #expect(families.insert(family).inserted && words.count == 4, "\(line)")
+                #expect(lines[index + 1].hasPrefix("# TYPE \(family) "))
+            } else if line.hasPrefix("# TYPE ") {
+                #expect(words[2] == family && ["counter", "gauge", "histogram"].contains(words[3]))
+                #expect(words[3] != "counter" || family.hasSuffix("_total"))
+            } else {
+                let sample = try #require(
+                    line.wholeMatch(of: /([a-z_]+)(\{([a-z]+="[^"\\]*",?)+\})? ([0-9.e+-]+)/), "\(line)")
+                #expect(sample.1.hasPrefix(family) && Double(sample.4) != nil)
+            }
+        }
+        #expect(MetricsText.render(Metrics(pages: try CounterPages())).last == 0x0A)
+        #expect(families.count > 20)
+    }
+}
+
+/// What the processes of one socket count together.
+struct CounterPagesTests {
+    private let directory = TemporaryDirectory()
+
+    private func metrics(layout: Int = 9) throws -> Metrics {
+        Metrics(pages: try CounterPages(directory: directory.path, layout: layout))
+    }
+
+    @Test func countersAreSummedOverAllThatEverCountedAndGaugesOverThoseThatLive() throws {
+        let first = try metrics()
         do {
-            let second = Metrics(pages: try CounterPages(directory: directory, layout: 9))
+            let second = try metrics()
             first.add(.reconnects, 2)
             second.add(.reconnects, 3)
             first.set(.pendingPushes, 10)
             second.set(.pendingPushes, 20)
-            #expect(first.pages.sum(Metrics.Counter.reconnects.rawValue) == 5)
-            #expect(first.pages.values(Metrics.Gauge.pendingPushes.rawValue).sorted() == [10, 20])
+            for one in [first, second] {
+                #expect(one.pages.sum(Metrics.Counter.reconnects.rawValue) == 5)
+                #expect(one.pages.values(Metrics.Gauge.pendingPushes.rawValue).sorted() == [10, 20])
+                #expect(Scrape(one).value("servicedesk_pending_pushes") == 30)
+            }
         }
         #expect(first.pages.sum(Metrics.Counter.reconnects.rawValue) == 5)
         #expect(first.pages.values(Metrics.Gauge.pendingPushes.rawValue) == [10])
-        let third = Metrics(pages: try CounterPages(directory: directory, layout: 9))
+        // The next to come takes the page that was left, and counts on in it; the gauges are its own.
+        let third = try metrics()
+        #expect(first.pages.values(Metrics.Gauge.pendingPushes.rawValue).sorted() == [0, 10])
         third.add(.reconnects)
         #expect(first.pages.sum(Metrics.Counter.reconnects.rawValue) == 6)
+    }
+
+    @Test func countersOutliveAllOfThem() throws {
+        for round in 1...3 {
+            let metrics = try metrics()
+            metrics.add(.connectionsLost)
+            #expect(metrics.pages.sum(Metrics.Counter.connectionsLost.rawValue) == UInt64(round))
+        }
+    }
+
+    @Test func thereAreAsManyPagesAsTheLimitSays() throws {
+        var all: [CounterPages] = []
+        for _ in 0..<CounterPages.pageLimit { all.append(try CounterPages(directory: directory.path, layout: 1)) }
+        for pages in all { pages.add(1, to: 500) }
+        #expect(all[0].sum(500) == UInt64(CounterPages.pageLimit))
+        #expect(all[0].values(500).count == CounterPages.pageLimit)
+        #expect(throws: SystemError.self) { _ = try CounterPages(directory: directory.path, layout: 1) }
+        all.removeLast()
+        #expect(all[0].values(500).count == CounterPages.pageLimit - 1)
+        all.append(try CounterPages(directory: directory.path, layout: 1))
+    }
+
+    @Test func anotherLayoutIsAnotherFile() throws {
+        let old = try metrics(layout: 1)
+        let new = try metrics(layout: 2)
+        old.add(.reconnects)
+        #expect(new.pages.sum(Metrics.Counter.reconnects.rawValue) == 0)
+        var status = stat()
+        try #require(unsafe stat("\(directory.path)/counters-2", &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o600)
+    }
+
+    @Test func aLinkInPlaceOfTheFileIsNotFollowed() throws {
+        try #require(unsafe symlink("/dev/null", "\(directory.path)/counters-3") == 0)
+        #expect(throws: SystemError.self) { _ = try CounterPages(directory: directory.path, layout: 3) }
+    }
+
+    @Test func theQueuesDepthIsTheNewestThatAnyProcessWasTold() throws {
+        let (first, second) = (try metrics(), try metrics())
+        first.set(.queueDepth, 7)
+        first.set(.queueDepthTime, 2000)
+        second.set(.queueDepth, 900)
+        second.set(.queueDepthTime, 1000)
+        #expect(Scrape(second).value("servicedesk_queue_depth") == 7)
+        second.set(.queueDepthTime, 3000)
+        #expect(Scrape(first).value("servicedesk_queue_depth") == 900)
+    }
+
+    @Test func aProcessByItselfSharesNothing() throws {
+        let (first, second) = (try CounterPages(), try CounterPages())
+        first.add(1, to: 20)
+        #expect(second.sum(20) == 0 && first.values(20) == [1])
     }
 }

@@ -3,70 +3,204 @@ import FastCGI
 import Redis
 import TestSupport
 import Testing
+import Webhook
 
 @testable import servicedesk_responder
 
-@Suite struct SettingsTests {
-    private let secret = String(repeating: "s", count: 32)
+private let secret = String(repeating: "s", count: 32)
 
-    private func faults(_ environment: [String: String]) -> [String] {
-        do throws(Settings.Faults) {
-            _ = try Settings(environment)
-            return []
-        } catch {
-            return error.lines
-        }
-    }
-
-    @Test func theDefaultsAreThoseOfTheReadme() throws {
-        let settings = try Settings(["SERVICEDESK_SECRET": secret])
-        #expect(settings.pool.queue == "enhancement:queue" && settings.pool.maxConnections == 10)
-        #expect(settings.pool.attempts == 3 && settings.pool.retryDelay == .seconds(1))
-        #expect(settings.pool.pushDeadline == .seconds(8) && settings.pool.maxPending == 4096)
-        #expect(settings.pool.window == 86_400 && settings.pool.maxDepth == 0 && settings.pool.waitReplicas == 0)
-        #expect(settings.server.body == 131_072 && settings.server.request == .seconds(5))
-        #expect(settings.logLevel == .info && settings.logFormat == .json && settings.logFile == nil)
-        #expect(settings.pool.address.description == "127.0.0.1:6379")
-    }
-
-    @Test func everyFaultIsToldAtOnceAndNoSecret() {
-        let lines = faults([
-            "SERVICEDESK_SECRET": "hunter2", "SERVICEDESK_REDIS_URL": "redis://:hunter2@h:0",
-            "SERVICEDESK_MAX_BODY": "0", "SERVICEDESK_REDIS_TIMEOUT": "soon", "SERVICEDESK_LOG_LEVEL": "loud",
-            "SERVICEDESK_REDIS_WAIT": "1", "SERVICEDESK_RUNTIME_DIR": "/no/such/directory",
-        ])
-        let names = [
-            "SERVICEDESK_SECRET", "SERVICEDESK_REDIS_URL", "SERVICEDESK_MAX_BODY", "SERVICEDESK_REDIS_TIMEOUT",
-            "SERVICEDESK_LOG_LEVEL", "SERVICEDESK_REDIS_WAIT", "SERVICEDESK_RUNTIME_DIR",
-        ]
-        #expect(lines.count == names.count)
-        for name in names { #expect(lines.contains { $0.hasPrefix(name + " ") }) }
-        #expect(!lines.joined().contains("hunter2"))
-    }
-
-    @Test func oneKindOfSecretIsNeededAndNotTwo() {
-        #expect(faults([:]).count == 1)
-        #expect(faults(["SERVICEDESK_SECRET": secret, "SERVICEDESK_TENANTS_FILE": "/dev/null"]).count == 1)
-        #expect(faults(["SERVICEDESK_TENANTS_FILE": "/no/such/file"]).count == 1)
-    }
-
-    @Test func aMisspeltSettingIsTold() throws {
-        let settings = try Settings(["SERVICEDESK_SECRET": secret, "SERVICEDESK_QUEUE": "x"])
-        #expect(settings.unknownVariables == ["SERVICEDESK_QUEUE"])
+/// What is wrong with an environment, beside what the test is about.
+private func faults(_ environment: [String: String], hasSecret: Bool = true) -> [String] {
+    let base = hasSecret ? ["SERVICEDESK_SECRET": secret] : [:]
+    do throws(Settings.Faults) {
+        _ = try Settings(base.merging(environment) { $1 })
+        return []
+    } catch {
+        return error.lines
     }
 }
 
-@Suite struct PoolQueueTests {
-    @Test func aMarkTellsRepeatsFromConflicts() {
-        let id = utf8("00000000-0000-4000-8000-000000000001")
-        let other = utf8("00000000-0000-4000-8000-000000000002")
-        let mine = PoolQueue.markValue(id: id, digest: .init(repeating: 1))
-        #expect(mine.count == 101)
-        #expect(PoolQueue.compare(found: mine, mine: mine) == .same)
-        let first = PoolQueue.markValue(id: other, digest: .init(repeating: 1))
-        #expect(PoolQueue.compare(found: first, mine: mine) == .repeated(jobID: other))
-        let foreign = PoolQueue.markValue(id: other, digest: .init(repeating: 2))
-        #expect(PoolQueue.compare(found: foreign, mine: mine) == .conflict)
-        #expect(PoolQueue.compare(found: utf8("junk"), mine: mine) == .conflict)
+private func settings(_ environment: [String: String]) throws -> Settings {
+    try Settings(["SERVICEDESK_SECRET": secret].merging(environment) { $1 })
+}
+
+struct SettingsTests {
+    @Test func theDefaultsAreThoseOfTheReadme() throws {
+        let settings = try settings([:])
+        let pool = settings.pool
+        #expect(pool.address == (try Address("redis://127.0.0.1:6379/0")))
+        #expect(pool.queue == "enhancement:queue" && pool.maxConnections == 10)
+        #expect(pool.connectTimeout == .seconds(5) && pool.replyTimeout == .seconds(5))
+        #expect(pool.attempts == 3 && pool.retryDelay == .seconds(1) && pool.idleTimeout == .seconds(60))
+        #expect(pool.pushDeadline == .seconds(8) && pool.maxPending == 4096)
+        #expect(pool.window == 86_400 && pool.maxDepth == 0 && pool.waitReplicas == 0)
+        #expect(settings.server.body == 131_072 && settings.server.request == .seconds(5))
+        #expect(settings.unknownFields == .reject && settings.drainTimeout == .seconds(10))
+        #expect(settings.logLevel == .info && settings.logFormat == .json && settings.logFile == nil)
+        #expect(settings.runtimeDirectory == nil && settings.tenantsFile == nil && settings.unknownVariables == [])
+        #expect(!settings.secrets.arePerTenant)
+    }
+
+    @Test func everyVariableGoesWhereItBelongs() throws {
+        let directory = TemporaryDirectory()
+        let settings = try settings([
+            "SERVICEDESK_REDIS_URL": "unix://u:p@/s?db=3", "SERVICEDESK_QUEUE_KEY": "q",
+            "SERVICEDESK_REDIS_MAX_CONNECTIONS": "2", "SERVICEDESK_REDIS_CONNECT_TIMEOUT": "0.25",
+            "SERVICEDESK_REDIS_TIMEOUT": "3", "SERVICEDESK_REDIS_ATTEMPTS": "4", "SERVICEDESK_REDIS_RETRY_DELAY": "0.5",
+            "SERVICEDESK_PUSH_DEADLINE": "6.5", "SERVICEDESK_MAX_PENDING": "7", "SERVICEDESK_MAX_QUEUE_DEPTH": "8",
+            "SERVICEDESK_DELIVERY_WINDOW": "9", "SERVICEDESK_REDIS_WAIT": "1,100", "SERVICEDESK_REQUEST_TIMEOUT": "11",
+            "SERVICEDESK_MAX_BODY": "12", "SERVICEDESK_UNKNOWN_FIELDS": "ignore", "SERVICEDESK_DRAIN_TIMEOUT": "0",
+            "SERVICEDESK_LOG_LEVEL": "warning", "SERVICEDESK_LOG_FORMAT": "text", "SERVICEDESK_LOG_FILE": "/log",
+            "SERVICEDESK_RUNTIME_DIR": directory.path,
+        ])
+        let pool = settings.pool
+        #expect(pool.address == (try Address("unix://u:p@/s?db=3")) && pool.queue == "q" && pool.maxConnections == 2)
+        #expect(pool.connectTimeout == .milliseconds(250) && pool.replyTimeout == .seconds(3))
+        #expect(pool.attempts == 4 && pool.retryDelay == .milliseconds(500) && pool.pushDeadline == .milliseconds(6500))
+        #expect(pool.maxPending == 7 && pool.maxDepth == 8 && pool.window == 9)
+        #expect(pool.waitReplicas == 1 && pool.waitMilliseconds == 100)
+        #expect(settings.server.request == .seconds(11) && settings.server.body == 12)
+        #expect(settings.unknownFields == .ignore && settings.drainTimeout == Nanoseconds(0))
+        #expect(settings.logLevel == .warning && settings.logFormat == .text && settings.logFile == "/log")
+        #expect(settings.runtimeDirectory == directory.path && settings.unknownVariables == [])
+    }
+
+    @Test(arguments: [
+        ("SERVICEDESK_REDIS_MAX_CONNECTIONS", "1", "100"), ("SERVICEDESK_REDIS_ATTEMPTS", "1", "100"),
+        ("SERVICEDESK_MAX_PENDING", "1", "1000000"), ("SERVICEDESK_MAX_QUEUE_DEPTH", "0", "4000000000"),
+        ("SERVICEDESK_DELIVERY_WINDOW", "0", "31536000"), ("SERVICEDESK_MAX_BODY", "1", "131072"),
+    ])
+    func aNumberIsWholeAndInItsRange(name: String, lowest: String, highest: String) {
+        for good in [lowest, highest, ""] { #expect(faults([name: good]) == []) }
+        let tooLow = "\(Int(lowest)! - 1)"
+        let tooHigh = "\(Int(highest)! + 1)"
+        for bad in [tooLow, tooHigh, "1.5", "one", " 1", "1 ", "0x1", "99999999999999999999", "--1"] {
+            let accepted = "a whole number from \(lowest) to \(highest) is accepted"
+            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(accepted)"])
+        }
+    }
+
+    @Test(arguments: [
+        ("SERVICEDESK_REDIS_CONNECT_TIMEOUT", "0.01", "60.0"), ("SERVICEDESK_REDIS_TIMEOUT", "0.01", "60.0"),
+        ("SERVICEDESK_REDIS_RETRY_DELAY", "0.001", "60.0"), ("SERVICEDESK_PUSH_DEADLINE", "0.01", "600.0"),
+        ("SERVICEDESK_REQUEST_TIMEOUT", "0.01", "600.0"), ("SERVICEDESK_DRAIN_TIMEOUT", "0.0", "600.0"),
+    ])
+    func secondsAreInTheirRange(name: String, lowest: String, highest: String) {
+        for good in [lowest, highest, "1", ""] { #expect(faults([name: good]) == []) }
+        for bad in ["-1", "601", "nan", "inf", "-0.1", "1s", "1,5", "soon", "1e400", "0.00001"] {
+            if bad == "0.00001" && lowest == "0.0" { continue }
+            let accepted = "seconds from \(lowest) to \(highest) are accepted"
+            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(accepted)"])
+        }
+    }
+
+    @Test(arguments: [
+        ("SERVICEDESK_UNKNOWN_FIELDS", "reject, ignore"), ("SERVICEDESK_LOG_FORMAT", "json, text"),
+        ("SERVICEDESK_LOG_LEVEL", "debug, info, warning, error"),
+    ])
+    func aChoiceIsOneOfThoseThatAreNamed(name: String, accepted: String) {
+        for good in accepted.split(separator: ", ") { #expect(faults([name: String(good)]) == []) }
+        for bad in ["INFO", "none", " json"] {
+            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": one of \(accepted) is accepted"])
+        }
+    }
+
+    @Test(arguments: ["1", "0,100", "101,100", "1,0", "1,5000", "1,100,1", "a,b", ",", "1,-1", "1, 100"])
+    func replicasToWaitForAreTwoNumbers(value: String) throws {
+        let lines = faults(["SERVICEDESK_REDIS_WAIT": value])
+        try #require(lines.count == 1)
+        #expect(lines[0].hasPrefix("SERVICEDESK_REDIS_WAIT is \"\(value)\": 1 to 100 replicas"))
+        #expect(lines[0].contains("SERVICEDESK_REDIS_TIMEOUT"))
+    }
+
+    @Test func textsHaveALimit() {
+        let long = String(repeating: "x", count: 5000)
+        for (name, limit) in [
+            ("SERVICEDESK_QUEUE_KEY", 512), ("SERVICEDESK_LOG_FILE", 4095), ("SERVICEDESK_RUNTIME_DIR", 4000),
+        ] {
+            #expect(faults([name: long]) == ["\(name) has 5000 bytes: at most \(limit) are accepted"])
+        }
+        #expect(faults(["SERVICEDESK_QUEUE_KEY": String(repeating: "x", count: 512)]) == [])
+    }
+
+    @Test func aDirectoryIsOneThatCanBeWrittenTo() {
+        let lines = faults(["SERVICEDESK_RUNTIME_DIR": "/no/such/directory"])
+        #expect(lines.count == 1)
+        #expect(lines.first?.hasPrefix("SERVICEDESK_RUNTIME_DIR is \"/no/such/directory\": a directory") == true)
+        #expect(lines.first?.contains("No such file or directory") == true)
+    }
+
+    @Test func everyFaultIsToldAtOnceAndNoSecret() {
+        let environment = [
+            "SERVICEDESK_SECRET": "hunter2", "SERVICEDESK_REDIS_URL": "redis://:hunter2@h:0",
+            "SERVICEDESK_MAX_BODY": "0", "SERVICEDESK_REDIS_TIMEOUT": "soon", "SERVICEDESK_LOG_LEVEL": "loud",
+            "SERVICEDESK_REDIS_WAIT": "1", "SERVICEDESK_RUNTIME_DIR": "/no/such/directory",
+        ]
+        let lines = faults(environment)
+        #expect(lines.count == environment.count)
+        for name in environment.keys { #expect(lines.count { $0.hasPrefix("\(name) ") } == 1, "\(name)") }
+        #expect(!lines.joined().contains("hunter2"))
+    }
+
+    @Test func whatIsShownOfAValueIsShortAndOneLine() {
+        let lines = faults(["SERVICEDESK_MAX_BODY": "1\n2\u{7f}\u{1b}[31m" + String(repeating: "x", count: 100)])
+        #expect(lines.count == 1 && lines[0].contains("\"1?2??[31m" + String(repeating: "x", count: 31) + "…\""))
+    }
+
+    @Test func aMisspeltSettingIsTold() throws {
+        let settings = try settings([
+            "SERVICEDESK_QUEUE": "x", "SERVICEDESK_ZZZ": "", "SERVICEDESK_PROGRAM": "x", "SERVICEDESK_RATE": "1",
+            "servicedesk_secret": "x", "PATH": "/bin",
+        ])
+        #expect(settings.unknownVariables == ["SERVICEDESK_QUEUE", "SERVICEDESK_ZZZ"])
+    }
+}
+
+struct SecretSettingsTests {
+    @Test func aSecretIsAsLongAsATag() throws {
+        let lines = faults(["SERVICEDESK_SECRET": String(repeating: "k", count: 31)])
+        #expect(lines.count == 1 && lines[0].hasPrefix("SERVICEDESK_SECRET has 31 bytes: at least 32 are accepted"))
+        // Bytes, not characters.
+        #expect(faults(["SERVICEDESK_SECRET": String(repeating: "é", count: 16)]) == [])
+    }
+
+    @Test func oneKindOfSecretIsNeededAndNotTwo() {
+        let none = faults([:], hasSecret: false)
+        #expect(none.count == 1 && none[0].hasPrefix("SERVICEDESK_SECRET is not set"))
+        #expect(none.first?.contains("SERVICEDESK_TENANTS_FILE") == true && none.first?.contains("32 bytes") == true)
+        #expect(faults(["SERVICEDESK_SECRET": ""]) == none, "an empty value is none")
+        let both = faults(["SERVICEDESK_TENANTS_FILE": "/dev/null"])
+        #expect(both == ["SERVICEDESK_SECRET is set beside SERVICEDESK_TENANTS_FILE: only one of them is accepted"])
+    }
+
+    @Test func aTenantsFileIsRead() throws {
+        let directory = TemporaryDirectory()
+        let path = try write("acme \(secret)\n# comment\nother \(secret) \(secret)2\n", in: directory)
+        let settings = try Settings(["SERVICEDESK_TENANTS_FILE": path])
+        #expect(settings.tenantsFile == path && settings.secrets.arePerTenant)
+    }
+
+    @Test func itsFaultsNameLinesAndNeverWhatIsOnThem() throws {
+        let directory = TemporaryDirectory()
+        let path = try write(String(repeating: "Hunter hunter2\n", count: 8), in: directory)
+        let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
+        try #require(lines.count == 1)
+        #expect(lines[0].hasPrefix("SERVICEDESK_TENANTS_FILE: \(path): line 1: "))
+        #expect(
+            lines[0].contains("line 5") && !lines[0].contains("line 6") && lines[0].hasSuffix("; and 3 faults more"))
+        #expect(!lines[0].contains("hunter2") && !lines[0].contains("Hunter"))
+    }
+
+    @Test func oneThatCannotBeReadIsAFault() {
+        let lines = faults(["SERVICEDESK_TENANTS_FILE": "/no/such/file"], hasSecret: false)
+        let told = "/no/such/file cannot be read (open: No such file or directory)"
+        #expect(lines == ["SERVICEDESK_TENANTS_FILE: \(told)"])
+    }
+
+    private func write(_ text: String, in directory: TemporaryDirectory) throws -> String {
+        let path = "\(directory.path)/tenants"
+        let file = try Descriptor.append(to: path)
+        try #require(file.write(utf8(text).span) == .bytes(text.utf8.count))
+        return path
     }
 }
