@@ -90,7 +90,11 @@ struct RefusalTests {
     }
 
     @Test func onAFullSocketWhatWasNotWrittenFollowsWhatWasRefused() throws {
-        let bench = try Bench { $0.maxConnections = 1 }
+        let bench = try Bench {
+            $0.maxConnections = 1
+            // The next connection is there before the time of those that were refused has come.
+            $0.retryDelay = .milliseconds(200)
+        }
         let first = try bench.connect()
         first.isReading = false
         let job = String(repeating: "z", count: 60_000)
