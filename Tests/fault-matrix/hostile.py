@@ -39,7 +39,8 @@ def variables(length=2, method=b"POST"):
 
 
 def request(body=b"{}", names=None):
-    return (begin() + record(PARAMS, variables(len(body)) if names is None else names) + record(PARAMS)
+    names = variables(len(body)) if names is None else names
+    return (begin() + (record(PARAMS, names) if names else b"") + record(PARAMS)
             + (record(STDIN, body) if body else b"") + record(STDIN))
 
 

@@ -25,7 +25,8 @@ class Ledger:
     """`answers` is what senders may see beside what is due to them: "all" for any, "503" for what the contract promises
     while Redis is away, "202" for nothing else. `loses_counters`: responders are killed, and what they knew with them."""
 
-    def __init__(self, name, entries, jobs, before, after, recoveries, answers, loses_counters):
+    def __init__(self, name, seconds, entries, jobs, before, after, recoveries, answers, loses_counters):
+        self.seconds = seconds
         self.name, self.recoveries, self.times = name, [r for r in recoveries if r is not None], len(recoveries)
         self.deliveries = collections.defaultdict(list)
         for entry in entries:
@@ -100,17 +101,17 @@ class Ledger:
 
     # --- as text -----------------------------------------------------------------------------------------------------
 
-    HEAD = (f"{'fault':<20}{'times':>6}{'sent':>8}{'202':>8}{'queued':>8}{'lost':>6}{'twice':>6}{'no 202':>8}"
+    HEAD = (f"{'fault':<20}{'s':>5}{'times':>6}{'sent':>8}{'202':>8}{'queued':>8}{'lost':>6}{'twice':>6}{'no 202':>8}"
             f"{'ambig.':>8}{'unheard':>8}{'recovery, s':>16}")
 
     def row(self):
-        return self.line(self.name, self.times, self.requests, self.accepted, self.jobs, self.lost, self.twice,
+        return self.line(self.name, self.seconds, self.times, self.requests, self.accepted, self.jobs, self.lost, self.twice,
                          self.without_202 + self.without_answer, self.ambiguous, max(0, self.unseen), self.recoveries)
 
     @staticmethod
-    def line(name, times, requests, accepted, jobs, lost, twice, without, ambiguous, unseen, recoveries):
+    def line(name, seconds, times, requests, accepted, jobs, lost, twice, without, ambiguous, unseen, recoveries):
         recovery = f"{statistics.median(recoveries):.2f} / {max(recoveries):.2f}" if recoveries else ""
-        return (f"{name:<20}{times:>6}{requests:>8}{accepted:>8}{jobs:>8}{lost:>6}{twice:>6}{without:>8}{ambiguous:>8}"
+        return (f"{name:<20}{seconds:>5.0f}{times:>6}{requests:>8}{accepted:>8}{jobs:>8}{lost:>6}{twice:>6}{without:>8}{ambiguous:>8}"
                 f"{unseen:>8}{recovery:>16}")
 
     def details(self):
@@ -124,7 +125,7 @@ class Ledger:
     def total(ledgers):
         every = [r for ledger in ledgers for r in ledger.recoveries]
         sums = [sum(getattr(ledger, name) for ledger in ledgers) for name in
-                ("times", "requests", "accepted", "jobs", "lost", "twice")]
+                ("seconds", "times", "requests", "accepted", "jobs", "lost", "twice")]
         without = sum(ledger.without_202 + ledger.without_answer for ledger in ledgers)
         return Ledger.line("total", *sums, without, sum(ledger.ambiguous for ledger in ledgers),
                            sum(max(0, ledger.unseen) for ledger in ledgers), every)

@@ -49,8 +49,9 @@ def kill_responder(stack, number):
         victims.insert(0, stack.set_pid())
     else:
         victims = victims[number % 2:][:1]
-    for pid in victims:
-        kill(pid)
+    with stack.under_way():
+        for pid in victims:
+            kill(pid)
     for pid in victims:
         wait_for(lambda: not alive(pid))
 
@@ -64,7 +65,8 @@ def replace_responders(stack, number):
 # --- Redis -----------------------------------------------------------------------------------------------------------
 
 def kill_redis(stack, number):
-    stack.stop_redis()
+    with stack.under_way() if number % 2 else contextlib.nullcontext():
+        stack.stop_redis()
     pause(0, 0.5)
     if number % 4 == 1:
         pause(3)  # long enough for the breaker to open
@@ -95,7 +97,14 @@ def demote(stack, number):
 
 
 def kill_clients(stack, number):
-    stack.hang_up()
+    """Every second time in the same turn of Redis in which it has pushed and not answered yet."""
+    if number % 2:
+        stack.hang_up()
+        return
+    with Redis(stack.real_redis, stack.password) as redis:
+        with stack.under_way():
+            redis.send("CLIENT", "KILL", "TYPE", "normal")
+        redis.reply()
 
 
 # Each refuses pushes for a while: what brings it about, and what undoes it.
@@ -145,7 +154,8 @@ def proxied(stack):
     stack.start_proxy()
     stack.wait_ready()
     yield
-    time.sleep(1.5)  # what it still holds reaches Redis
+    wait_for(lambda: stack.proxy_mode("pass")[1] == 0, what="what the proxy still holds to reach Redis")
+    time.sleep(0.1)
     stack.stop_proxy()
     stack.wait_ready()
 
@@ -157,7 +167,7 @@ def in_the_way(*mode):
             words = ("delay", 6 if number % 8 == 1 else 0.3)  # the longer one is longer than the responders wait
         stack.proxy_mode(*words)
         pause(0.4)
-        struck = stack.proxy_mode("pass")
+        struck, _ = stack.proxy_mode("pass")
         limits.expect(struck > 0, f"the proxy's {mode[0]} has struck nothing")
     return strike
 
@@ -175,15 +185,17 @@ def kill_nginx(stack, number):
     by = signal.SIGKILL if number % 2 else signal.SIGTERM
     workers = stack.nginx_workers()
     if number % 4 < 2:
-        kill(workers[0], by)
-        wait_for(lambda: not alive(workers[0]))
-        return
-    victims = [stack.nginx_pid, *(workers if by == signal.SIGKILL else ())]
-    for pid in victims:
-        kill(pid, by)
+        victims = workers[:1]
+    else:
+        victims = [stack.nginx_pid, *(workers if by == signal.SIGKILL else ())]
+    with stack.under_way():
+        for pid in victims:
+            kill(pid, by)
+        time.sleep(0.05)
     for pid in victims:
         wait_for(lambda: not alive(pid))
-    stack.start_nginx()
+    if stack.nginx_pid in victims:
+        stack.start_nginx()
 
 
 # --- the machine -----------------------------------------------------------------------------------------------------
@@ -301,7 +313,7 @@ FAULTS = [
           around=limits.small_capacity, load={"rate": 500, "in_flight": 160, "words": 400}),
     Fault("queue-full", "SERVICEDESK_MAX_QUEUE_DEPTH reached, then a worker empties the queue", limits.fill_queue,
           around=limits.short_queue, drains=True, recovers=2),
-    Fault("hostile-bytes", "what no web server sends, at the FastCGI socket", hostile.attack, answers="202",
+    Fault("hostile-bytes", "what no web server sends, at the FastCGI socket", hostile.attack, short=1, answers="202",
           around=hostile.hurried),
 ]
 if not shutil.which("cc"):

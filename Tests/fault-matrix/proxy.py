@@ -2,7 +2,8 @@
 
     proxy.py LISTEN UPSTREAM
 
-A line on standard input changes the mode, and is answered by how often the last one has struck:
+A line on standard input changes the mode, and is answered by how often the last one has struck, and how many pieces are
+still held:
 
     pass                hands everything on
     delay SECONDS       holds every piece, in either direction, for so long
@@ -24,7 +25,7 @@ GARBAGE = (b"\0" * 64, b"HTTP/1.1 400 Bad Request\r\n\r\n", b":+1\r\n", b":01\r\
 class Proxy:
     def __init__(self, upstream):
         self.upstream = upstream
-        self.mode, self.seconds, self.struck = "pass", 0.0, 0
+        self.mode, self.seconds, self.struck, self.held = "pass", 0.0, 0, 0
         self.connections = set()
         self.random = random.Random(7)
 
@@ -90,7 +91,9 @@ class Proxy:
     async def hold(self):
         if self.mode == "delay":
             self.struck += 1
+            self.held += 1
             await asyncio.sleep(self.seconds)
+            self.held -= 1
 
     async def steer(self):
         loop = asyncio.get_running_loop()
@@ -99,7 +102,7 @@ class Proxy:
         while line := await orders.readline():
             self.mode, *rest = line.decode().split()
             self.seconds = float(rest[0]) if rest else 0.0
-            print(self.struck, flush=True)
+            print(self.struck, self.held, flush=True)
             self.struck = 0
 
 

@@ -1,5 +1,6 @@
 """The stack under test: redis-server, the responders as spawn/responder starts them, nginx with the shipped files, and a
 proxy before Redis. All of it lives in one directory, on sockets and a port of its own, and dies with us."""
+import contextlib
 import ctypes
 import http.client
 import os
@@ -137,6 +138,16 @@ class Stack:
         """Redis closes the connections of all responders."""
         return self.redis("CLIENT", "KILL", "TYPE", "normal")
 
+    @contextlib.contextmanager
+    def under_way(self):
+        """Meanwhile Redis stands still, so that what happens meets pushes that were sent and not answered."""
+        os.kill(self.redis_pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        try:
+            yield
+        finally:
+            kill(self.redis_pid, signal.SIGCONT)
+
     def route(self, path):
         """Where responders find Redis when they connect next: itself, or the proxy."""
         os.symlink(path, f"{self.redis_link}.new")
@@ -151,10 +162,10 @@ class Stack:
         self.hang_up()
 
     def proxy_mode(self, *words):
-        """Sets the proxy's mode, and returns how often the last one has struck."""
+        """Sets the proxy's mode. Returns how often the last one has struck, and how many pieces it still holds."""
         self.proxy.stdin.write(" ".join(map(str, words)) + "\n")
         self.proxy.stdin.flush()
-        return int(self.proxy.stdout.readline())
+        return tuple(map(int, self.proxy.stdout.readline().split()))
 
     def stop_proxy(self):
         self.route(self.real_redis)
@@ -191,14 +202,13 @@ class Stack:
         if not alive(self.set_pid()):
             self.start_responders()
 
-    def stop_responders(self):
+    def with_settings(self, **settings):
+        """Other responders, with these settings on top. Nobody sends now, so the second TERM, which ends at once, will do."""
         pid = self.set_pid()
         kill(pid, signal.SIGTERM)
-        wait_for(lambda: not alive(pid), 30, "the responders to drain")
-
-    def with_settings(self, **settings):
-        """Other responders, with these settings on top."""
-        self.stop_responders()
+        time.sleep(0.1)
+        kill(pid, signal.SIGTERM)
+        wait_for(lambda: not alive(pid), 30, "the responders to end")
         self.start_responders(**settings)
         self.wait_ready()
 
