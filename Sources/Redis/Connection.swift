@@ -10,8 +10,8 @@ struct Pending {
         case marked
         /// The same by the script itself.
         case scripted
-        /// WAIT for the pushes before it, so many.
-        case wait(covering: Int)
+        /// WAIT for the pushes before it.
+        case wait
         /// LLEN
         case length
     }
@@ -49,7 +49,6 @@ struct Pending {
 
 /// A push that Redis has answered, and its result once replicas have it too.
 struct Held {
-    /// Its waiter is nil where the place is empty: the push failed, or was sent again.
     var pending: Pending
     let result: PushResult
 }
@@ -76,8 +75,8 @@ final class Connection {
     var pending = Fifo<Pending>()
     /// Pushes whose WAIT has not been answered.
     var unreplicated = Fifo<Held>()
-    /// Pushes since the last WAIT.
-    var uncovered = 0
+    /// Whether anything was pushed since the last WAIT.
+    var needsWait = false
     /// WAITs without their reply.
     var waits = 0
     /// The kernel takes no more for now.

@@ -15,7 +15,7 @@ extension Pool {
         let word = ErrorReply.word(of: text.span)
         guard pending.isPush else {
             _ = popPending(on: connection)
-            if case .wait(let covering) = pending.kind { replicated(covering, 0, on: connection) }
+            if pending.kind == .wait { replicated(0, on: connection) }
             if pending.kind == .length && error == .misconfigured { queueDepth.supposeBelow(settings.maxDepth) }
             return true
         }
@@ -41,16 +41,10 @@ extension Pool {
         breaker.wasRefused(probe: loop.now + backoff.jittered(Nanoseconds(interval.count / 2)))
     }
 
-    /// Takes the oldest push off a connection, to be sent again. A WAIT that covered it finds an empty place.
+    /// Takes the oldest push off a connection, to be sent again.
     private func takeBack(from connection: Connection) -> (pending: Pending, bytes: [UInt8]) {
         let bytes = connection.command(connection.pending.first!)
-        let pending = popPending(on: connection)
-        if settings.waitReplicas > 0 {
-            var place = pending
-            place.waiter = nil
-            connection.unreplicated.append(Held(pending: place, result: .failed(.ambiguous)))
-        }
-        return (pending, bytes)
+        return (popPending(on: connection), bytes)
     }
 
     private func sendScript(on connection: Connection) {

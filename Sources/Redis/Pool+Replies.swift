@@ -74,9 +74,9 @@ extension Pool {
         case (.marked, .bulk(let value?)), (.scripted, .bulk(let value?)):
             if breaker.state == .probing { breaker.succeeded() }
             finish(on: connection, .marked(value))
-        case (.wait(let covering), .integer(let acknowledged)):
+        case (.wait, .integer(let acknowledged)):
             _ = popPending(on: connection)
-            replicated(covering, Int(acknowledged), on: connection)
+            replicated(Int(acknowledged), on: connection)
         case (.length, .integer(let depth)) where depth >= 0:
             _ = popPending(on: connection)
             queueDepth.measure(Int(depth), at: loop.now)
@@ -97,16 +97,16 @@ extension Pool {
     func finish(on connection: Connection, _ result: PushResult) {
         var pending = popPending(on: connection)
         guard settings.waitReplicas > 0 else { return complete(&pending, result) }
-        // A failure is none that replicas could confirm, but has its place in the WAIT that covers it.
-        if case .failed = result { complete(&pending, result) }
+        // Replicas could not confirm a failure.
+        if case .failed = result { return complete(&pending, result) }
         connection.unreplicated.append(Held(pending: pending, result: result))
     }
 
-    func replicated(_ covering: Int, _ acknowledged: Int, on connection: Connection) {
+    /// Takes the reply to WAIT: every push that was answered before it was written before it, and is covered.
+    func replicated(_ acknowledged: Int, on connection: Connection) {
         connection.waits -= 1
         let isEnough = acknowledged >= settings.waitReplicas
-        for _ in 0..<covering {
-            guard var held = connection.unreplicated.popFirst() else { return }
+        while var held = connection.unreplicated.popFirst() {
             complete(&held.pending, isEnough ? held.result : .failed(.notReplicated(acknowledged: acknowledged)))
         }
     }

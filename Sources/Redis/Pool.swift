@@ -159,7 +159,7 @@ package final class Pool {
         connection.append(pending, now: loop.now, write)
         let appended = connection.pending[connection.pending.count - 1]
         pendingBytes += appended.length
-        if appended.isPush { connection.uncovered += 1 }
+        if appended.isPush { connection.needsWait = true }
     }
 
     /// The first connection that is ready and can take more; else one that is ready, and another is dialled.
@@ -202,7 +202,7 @@ package final class Pool {
     package func flush() {
         hasUnsent = false
         for case let connection? in connections where connection.state == .ready {
-            if connection.uncovered > 0 && settings.waitReplicas > 0 { appendWait(to: connection) }
+            if connection.needsWait && settings.waitReplicas > 0 { appendWait(to: connection) }
             send(connection)
         }
         if dialler.wantsAnother { dial() }
@@ -211,11 +211,11 @@ package final class Pool {
     }
 
     private func appendWait(to connection: Connection) {
-        let wait = Pending(kind: .wait(covering: connection.uncovered), waiter: nil, length: 0, deadline: .never)
+        let wait = Pending(kind: .wait, waiter: nil, length: 0, deadline: .never)
         append(wait, to: connection) { output in
             output.append(command: "WAIT", String(settings.waitReplicas), String(settings.waitMilliseconds))
         }
-        connection.uncovered = 0
+        connection.needsWait = false
         connection.waits += 1
     }
 
