@@ -104,7 +104,7 @@ struct PoolBreakerTests {
         _ = try probe(bench)
         _ = try bench.commands(1, of: session)
         session.send(reply)
-        try bench.run { bench.pool.breakerState != .probing }
+        try bench.run(seconds: 2) { bench.pool.breakerState != .probing }
         #expect(bench.breakerChanges == [true])
         // Answers well from here on, to whatever connection.
         bench.redis.answer = { _, command in

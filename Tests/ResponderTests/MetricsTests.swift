@@ -175,8 +175,11 @@ struct CounterPagesTests {
     }
 
     @Test func aLinkInPlaceOfTheFileIsNotFollowed() throws {
-        try #require(unsafe symlink("/dev/null", "\(directory.path)/counters-3") == 0)
+        let target = "\(directory.path)/somebody's"
+        _ = try Descriptor.append(to: target)
+        try #require(unsafe symlink(target, "\(directory.path)/counters-3") == 0)
         #expect(throws: SystemError.self) { _ = try CounterPages(directory: directory.path, layout: 3) }
+        #expect(try readFile(target, limit: 1).isEmpty)
     }
 
     @Test func theQueuesDepthIsTheNewestThatAnyProcessWasTold() throws {
