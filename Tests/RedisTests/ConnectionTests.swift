@@ -133,6 +133,25 @@ struct ConnectionTests {
         #expect(bench.pool.breakerState == .unreachable)
     }
 
+    @Test(arguments: [false, true])
+    func onlyAnAddressWhereNobodyIsCostsNoAttempt(isThere: Bool) throws {
+        let redis = try ScriptedRedis(.loopback)
+        let bench = try Bench(redis, url: "redis://localhost:\(redis.port)")
+        let session = try bench.accept()
+        let deserted = try ScriptedRedis(.loopback)
+        deserted.stop()
+        let port = isThere ? redis.port : deserted.port
+        let address = SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true)
+        let isFound = bench.pool.dialler.resolved(address + address + address)
+        #expect(isFound)
+        session.send("-LOADING wait\r\n")
+        try bench.run { bench.pool.dialler.failures > 0 }
+        #expect(bench.dialFailures[0].contains("LOADING"))
+        let failures = bench.pool.dialler.failures
+        try bench.run { bench.pool.dialler.failures > failures || redis.sessions.count > 1 }
+        #expect(bench.pool.dialler.hasMoreAddresses == isThere, "all are tried before it counts as another failure")
+    }
+
     @Test func aSecondConnectionGoesToTheAddressOfTheFirst() throws {
         var dialler = try Dialler(address: try Address("redis://redis.example:6379"))
         let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].flatMap {

@@ -121,10 +121,18 @@ struct RefusalTests {
     }
 
     @Test func aReplyThatTheLeftConnectionOwesIsNotWaitedForWithoutEnd() throws {
-        let bench = try Bench { $0.replyTimeout = .milliseconds(80) }
+        let bench = try Bench {
+            $0.replyTimeout = .milliseconds(250)
+            $0.maxConnections = 1
+        }
         let first = try bench.connect()
         let waiters = [try bench.pushed("a", on: first), try bench.pushed("b", on: first)]
         first.send("-READONLY no\r\n")
+        try bench.linger(milliseconds: 40)
+        // Its place is taken until then, so there is nothing to dial, and nothing to wake up for.
+        let start = Instant.now
+        bench.turn(within: .milliseconds(100))
+        #expect(Instant.now.since(start) >= 95_000_000)
         #expect(try bench.await(waiters[1]) == .failed(.ambiguous))
         try bench.run { first.isAbandoned }
         let second = try bench.connect()
