@@ -119,6 +119,7 @@ class Ledger:
         parts = [f"{label} {count}" for label, count in sorted(self.reasons.items())]
         parts += [f"{status} nginx {self.statuses[status]}" for status in (502, 504) if self.statuses[status]]
         parts += [f"{error} {count}" for error, count in self.errors.items()]
+        parts += [f"queued and undeliverable {self.undelivered}"] if self.undelivered else []
         return "    " + (", ".join(parts) or "nothing was refused")
 
     @staticmethod

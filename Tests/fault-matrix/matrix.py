@@ -113,7 +113,7 @@ SHOW = f"redis.call('DEL', '{QUEUE}') redis.call('RENAME', 'aside', '{QUEUE}')"
 REFUSALS = {
     "OOM": ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
     "NOREPLICAS": ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
-    "NOPERM": ("ACL SETUSER default -lpush -evalsha -eval", "ACL SETUSER default +@all"),
+    "NOPERM": ("ACL SETUSER default -lpush", "ACL SETUSER default +@all"),
     "NOPERM of the mark": ("ACL SETUSER default -set", "ACL SETUSER default +@all"),
     "WRONGTYPE": (["EVAL", HIDE, 0], ["EVAL", SHOW, 0]),
     "NOSCRIPT": ("SCRIPT FLUSH", "PING"),
@@ -141,6 +141,8 @@ def refuse(stack, number):
         else:
             do, undo = (words if isinstance(words, list) else words.split() for words in REFUSALS[kind])
             redis(*do)
+            with stack.under_way():
+                pass  # so that many are refused, and not the first alone, at which the breaker opens
             if kind == "max clients":
                 redis("CLIENT", "KILL", "TYPE", "normal")
             pause(0.4, 0.8)

@@ -80,10 +80,12 @@ class Proxy:
             await asyncio.sleep(0.05)
             return False
         if mode == "drip":
-            self.struck += 1
             for index in range(len(piece)):
+                if self.mode != "drip":
+                    return await self.hand_on(piece[index:], writer)
+                self.struck += 1
                 await self.hand_on(piece[index:index + 1], writer)
-                await asyncio.sleep(0.0005)
+                await asyncio.sleep(0)
             return True
         await self.hold()
         return await self.hand_on(piece, writer)

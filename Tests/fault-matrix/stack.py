@@ -195,7 +195,8 @@ class Stack:
                     return file.read().strip()
             except (FileNotFoundError, ProcessLookupError):
                 return ""
-        return [pid for pid in children(self.set_pid()) if name(pid).startswith("servicedesk-res")]
+        program = os.path.basename(self.environment["SERVICEDESK_PROGRAM"])[:15]
+        return [pid for pid in children(self.set_pid()) if name(pid) == program]
 
     def supervise(self):
         """What systemd would do: multiwatch gives up on a child that dies again and again."""
