@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import TestSupport
 import Testing
 
 struct AddressTests {
@@ -26,7 +27,8 @@ struct AddressTests {
     }
 
     @Test func aConnectionInTheBackgroundSucceeds() throws {
-        let listener = try TCPListener()
+        let listener = ListeningSocket.loopback()
+        defer { close(listener.number) }
         let address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: listener.port, isNumeric: true).first)
         let loop = try EventLoop()
         let connection = try address.connect()
@@ -40,7 +42,9 @@ struct AddressTests {
 
     @Test func aConnectionInTheBackgroundFails() throws {
         // Bound and closed again: nobody listens there.
-        let port = try TCPListener().port
+        let listening = ListeningSocket.loopback()
+        close(listening.number)
+        let port = listening.port
         let address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true).first)
         let loop = try EventLoop()
         let connection = try address.connect()

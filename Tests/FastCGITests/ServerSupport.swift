@@ -72,58 +72,6 @@ struct Event: Equatable {
     var body: [UInt8] = []
 }
 
-/// A listening socket: unix, in a directory of its own, or TCP, at a port that the kernel chooses.
-struct ListeningSocket: ~Copyable {
-    let descriptor: Descriptor
-    let address: SocketAddress
-    let directory: String?
-
-    init(tcp: Bool) throws {
-        let domain = tcp ? AF_INET : AF_UNIX
-        let descriptor = Descriptor(owning: socket(domain, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
-        if tcp {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            try listen(descriptor, at: &address)
-            let port = UInt16(bigEndian: address.sin_port)
-            self.address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true).first)
-            directory = nil
-        } else {
-            let directory = try makeDirectory()
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            unsafe withUnsafeMutableBytes(of: &address.sun_path) {
-                unsafe $0.copyBytes(from: (directory + "/socket").utf8)
-            }
-            try listen(descriptor, at: &address)
-            self.address = try #require(SocketAddress(unixPath: directory + "/socket"))
-            self.directory = directory
-        }
-        self.descriptor = descriptor
-    }
-}
-
-private func makeDirectory() throws -> String {
-    let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
-    var template = Array((parent + "/fastcgi-XXXXXX").utf8CString)
-    let isMade = unsafe mkdtemp(&template) != nil
-    try #require(isMade)
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-}
-
-/// Binds to an address, which is then the one that the kernel chose, and listens.
-private func listen<Address>(_ descriptor: borrowing Descriptor, at address: inout Address) throws {
-    let number = descriptor.number
-    var size = socklen_t(MemoryLayout<Address>.size)
-    let isListening = unsafe withUnsafeMutableBytes(of: &address) { bytes in
-        let pointer = unsafe bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
-        return unsafe bind(number, pointer, size) == 0 && listen(number, 1024) == 0
-            && getsockname(number, pointer, &size) == 0
-    }
-    try #require(isListening)
-}
-
 /// A server on a real listening socket, with the loop that drives it.
 final class Site {
     private static let ready: Void = initializeLibrary()
@@ -132,23 +80,21 @@ final class Site {
     let server: Server
     let loop: EventLoop
     private let address: SocketAddress
-    private let directory: String?
+    private let directory = TemporaryDirectory()
     private(set) var events: [Event] = []
     private(set) var acceptErrors: [SystemError] = []
 
     init(_ limits: Server.Limits = Server.Limits(), tcp: Bool = false) throws {
         Site.ready
-        let listening = try ListeningSocket(tcp: tcp)
-        address = listening.address
-        directory = listening.directory
+        let path = directory.path + "/socket"
+        let listening = tcp ? ListeningSocket.loopback() : ListeningSocket.unix(path)
+        address = try #require(
+            tcp
+                ? SocketAddress.resolve(host: "127.0.0.1", port: listening.port, isNumeric: true).first
+                : SocketAddress(unixPath: path))
         loop = try EventLoop()
-        server = try Server(try Listener(listening.descriptor), in: loop, kinds: Site.kinds, limits: limits)
-    }
-
-    deinit {
-        guard let directory else { return }
-        unsafe unlink(directory + "/socket")
-        unsafe rmdir(directory)
+        server = try Server(
+            try Listener(Descriptor(owning: listening.number)), in: loop, kinds: Site.kinds, limits: limits)
     }
 
     // MARK: Clients

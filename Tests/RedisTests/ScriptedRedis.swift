@@ -102,45 +102,22 @@ final class ScriptedRedis {
             url = "unix://\(path)"
             try start()
         case .loopback:
-            listener = Descriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let number = listener.number
-            let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                    unsafe bind(number, address, size) == 0 && getsockname(number, address, &size) == 0
-                }
-            }
-            port = UInt16(bigEndian: address.sin_port)
+            let listening = ListeningSocket.loopback()
+            port = listening.port
             url = "redis://127.0.0.1:\(port)"
-            try #require(isBound)
-            try listen()
+            take(listening)
         }
     }
 
     /// Listens on its unix socket, again after `stop()`.
     func start() throws {
         unsafe unlink(path)
-        listener = Descriptor(owning: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
-        let number = listener.number
-        let isBound = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                unsafe bind(number, address, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
-        }
-        try #require(isBound)
-        try listen()
+        take(ListeningSocket.unix(path))
     }
 
-    private func listen() throws {
-        try #require(Glibc.listen(listener.number, 64) == 0)
+    private func take(_ listening: ListeningSocket) {
+        listener = Descriptor(owning: listening.number)
         _ = fcntl(listener.number, F_SETFL, O_NONBLOCK)
-        _ = fcntl(listener.number, F_SETFD, FD_CLOEXEC)
     }
 
     /// Connections are refused from here on. Those that there are stay.
