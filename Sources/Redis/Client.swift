@@ -1,5 +1,6 @@
 import Bytes
 package import EventLoop
+import Glibc
 package import RESP
 
 /// One connection to Redis that waits for each reply: for tools, where nothing else is to be done meanwhile.
@@ -50,7 +51,9 @@ package final class Client {
         for candidate in candidates {
             do throws(SystemError) {
                 let descriptor = try candidate.connect()
-                guard descriptor.wait(for: .writable, until: .now + timeout) else { throw SystemError("connect", 110) }
+                guard descriptor.wait(for: .writable, until: .now + timeout) else {
+                    throw SystemError("connect", ETIMEDOUT)
+                }
                 guard descriptor.pendingError == 0 else { throw SystemError("connect", descriptor.pendingError) }
                 return descriptor
             } catch {

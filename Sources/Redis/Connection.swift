@@ -79,7 +79,7 @@ final class Connection {
     var needsWait = false
     /// WAITs without their reply.
     var waits = 0
-    /// The kernel takes no more for now.
+    /// The kernel takes no more at the moment.
     private(set) var isBlocked = false
     var lastUsed: Instant
     /// No sender of a push here is to be told anything before this.

@@ -10,7 +10,7 @@ package enum ErrorReply: Equatable, Sendable {
     case elsewhere
     /// NOREPLICAS: fewer replicas than `min-replicas-to-write`.
     case tooFewReplicas
-    /// OOM, MISCONF: Redis takes nothing for now.
+    /// OOM, MISCONF: Redis takes nothing at the moment.
     case takesNothing
     /// NOAUTH: log in again.
     case notAuthenticated

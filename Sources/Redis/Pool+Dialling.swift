@@ -56,8 +56,7 @@ extension Pool {
         guard error == 0 else { return lose(connection, "connect: \(SystemError.text(error))") }
         connection.greet(settings.address)
         guard connection.flush() else { return abandon(connection, "the connection broke while greeting") }
-        let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
-        try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
+        watch(connection)
     }
 
     /// Takes the reply to the greeting's oldest command. Returns false where the connection is lost over it.
@@ -95,7 +94,10 @@ extension Pool {
         }
         dialler.failures += 1
         if dialler.failures == 1 { events.append(.dialFailed(reason: reason)) }
-        failWaiting()
+        failWaiting(.notConnected) { pending in
+            pending.attempts += 1
+            return mayRetry(pending)
+        }
         let delay: Nanoseconds
         if dialler.failures >= settings.attempts {
             breaker.becameUnreachable()
@@ -107,16 +109,15 @@ extension Pool {
         dialler.notBefore = loop.now + delay
     }
 
-    /// An attempt has failed for all who wait.
-    private func failWaiting() {
+    /// Fails the pushes that wait and that are not to be kept.
+    func failWaiting(_ failure: PushFailure, unless isKept: (inout Pending) -> Bool) {
         var kept: [Waiting] = []
         for var item in waiting {
-            item.pending.attempts += 1
-            if mayRetry(item.pending) {
+            if isKept(&item.pending) {
                 kept.append(item)
             } else {
                 pendingBytes -= item.bytes.count
-                complete(&item.pending, .failed(.notConnected))
+                complete(&item.pending, .failed(failure))
             }
         }
         waiting = kept

@@ -42,16 +42,7 @@ extension Pool {
     }
 
     private func poolTimerFired() {
-        var kept: [Waiting] = []
-        for var item in waiting {
-            if item.pending.deadline <= loop.now {
-                pendingBytes -= item.bytes.count
-                complete(&item.pending, .failed(.timedOut))
-            } else {
-                kept.append(item)
-            }
-        }
-        waiting = kept
+        failWaiting(.timedOut) { $0.deadline > loop.now }
         dial()
         release()
         askDepth()
@@ -62,9 +53,7 @@ extension Pool {
     private func askDepth() {
         guard nextDepthCheck <= loop.now else { return }
         nextDepthCheck = .never
-        guard queueDepth.last >= settings.maxDepth, let connection = readyConnection(),
-            connection.pending.isEmpty
-        else { return }
+        guard isQueueFull, let connection = readyConnection(), connection.pending.isEmpty else { return }
         let length = Pending(kind: .length, waiter: nil, length: 0, deadline: .never)
         append(length, to: connection) { output in output.append(command: "LLEN", settings.queue) }
     }
@@ -78,7 +67,7 @@ extension Pool {
             next = min(next, item.pending.deadline)
             if isReady { next = min(next, item.notBefore) }
         }
-        if settings.maxDepth > 0 && queueDepth.last >= settings.maxDepth {
+        if isQueueFull {
             if nextDepthCheck == .never { nextDepthCheck = loop.now + Pool.depthInterval }
             next = min(next, nextDepthCheck)
         }

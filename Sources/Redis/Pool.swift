@@ -114,9 +114,11 @@ package final class Pool {
         return counts
     }
 
+    var isQueueFull: Bool { settings.maxDepth > 0 && queueDepth.last >= settings.maxDepth }
+
     /// Seconds after which a sender should try again, at least 1.
     package var retryAfter: Int {
-        if settings.maxDepth > 0 && queueDepth.last >= settings.maxDepth {
+        if isQueueFull {
             return queueDepth.secondsUntil(settings.maxDepth)
         }
         return breaker.isClosed ? 1 : 5
@@ -127,7 +129,7 @@ package final class Pool {
     /// Takes a job to be pushed; its result comes to `waiter`. A refusal is the result.
     package func push(_ job: Span<UInt8>, mark: Mark?, waiter: UInt64) -> PushRefusal? {
         guard pendingCount < settings.maxPending, pendingBytes < Pool.pendingBytesLimit else { return .overloaded }
-        if settings.maxDepth > 0 && queueDepth.last >= settings.maxDepth { return .queueFull }
+        if isQueueFull { return .queueFull }
         guard breaker.admits(at: loop.now) else { return .breakerOpen }
         let mark = settings.window > 0 ? mark : nil
         var pending = Pending(
@@ -222,11 +224,14 @@ package final class Pool {
     func send(_ connection: Connection) {
         let wasBlocked = connection.isBlocked
         guard connection.flush() else { return abandon(connection, "the connection broke while sending") }
-        if connection.isBlocked != wasBlocked {
-            let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
-            try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
-        }
+        if connection.isBlocked != wasBlocked { watch(connection) }
         if connection.state == .ready { setDeadline(of: connection) }
+    }
+
+    /// Watches a connection for replies, and for room where it is blocked.
+    func watch(_ connection: Connection) {
+        let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
+        try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
     }
 
     /// Results since the last call, each once.

@@ -71,15 +71,9 @@ package struct Handler {
         do throws(PayloadError) {
             try reader.read(body, into: &exchange.ticket)
         } catch {
-            switch error {
-            case .json(let fault):
-                let message = "\(fault.kind.rawValue), at byte \(fault.offset)"
-                exchange.faults = [PayloadFaults.Row(field: Array("(body)".utf8), message: message)]
-                return .invalidJSON
-            case .fields(let faults):
-                exchange.faults = faults.rows
-                return .invalidFields
-            }
+            exchange.faults = error.rows
+            if case .json = error { return .invalidJSON }
+            return .invalidFields
         }
         if exchange.hasInvalidDeliveryID {
             let message = "must be 1 to \(Exchange.deliveryIDLimit) visible ASCII characters"

@@ -20,7 +20,7 @@ package enum Reason: UInt8, CaseIterable {
     case pushTimedOut
     /// The push was written and not answered: it may have happened.
     case ambiguous
-    /// Redis answered that it will not, for now.
+    /// Redis answered that it will not at the moment.
     case queueRefused
     /// Redis answered that it will not until an operator changes something.
     case queueMisconfigured

@@ -74,6 +74,13 @@ package enum SignatureHeader: Sendable {
     }
 }
 
+extension [UInt8] {
+    /// Appends a tag as 64 hexadecimal digits in lower case.
+    package mutating func append(hex tag: Tag) {
+        for index in tag.indices { append(hex: tag[index]) }
+    }
+}
+
 /// Whether two tags are the same, in a time that does not tell where they differ.
 package func areEqual(_ a: Tag, _ b: Tag) -> Bool {
     unsafe a.span.withUnsafeBytes { a in

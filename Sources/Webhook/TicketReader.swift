@@ -10,6 +10,16 @@ package enum UnknownFields: String, CaseIterable, Sendable {
 package enum PayloadError: Error, Equatable {
     case json(JSONFault)
     case fields(PayloadFaults)
+
+    /// What the sender is told, a row for each fault.
+    package var rows: [PayloadFaults.Row] {
+        switch self {
+        case .json(let fault):
+            let message = "\(fault.kind.rawValue), at byte \(fault.offset)"
+            return [PayloadFaults.Row(field: Array("(body)".utf8), message: message)]
+        case .fields(let faults): return faults.rows
+        }
+    }
 }
 
 /// Reads tickets out of bodies.

@@ -1,5 +1,6 @@
 import Bytes
 import EventLoop
+import Glibc
 
 /// Where log lines go: a file, or what standard error leads to.
 struct LogSink: ~Copyable {
@@ -54,7 +55,7 @@ struct LogSink: ~Copyable {
             let transfer = kind == .socket ? descriptor.send(part) : descriptor.write(part)
             guard case .bytes(let count) = transfer else {
                 // Nobody will ever read a broken pipe: forget it, and do not gather lines for it.
-                if transfer == .failed(32) { offset = bytes.count }
+                if transfer == .failed(EPIPE) { offset = bytes.count }
                 return
             }
             offset += count

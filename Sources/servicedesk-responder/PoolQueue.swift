@@ -30,7 +30,7 @@ struct PoolQueue: JobQueue {
     /// `<job_id>:<digest of the body>`, 36 and 64 characters.
     static func markValue(id: [UInt8], digest: Tag) -> [UInt8] {
         var value = id + [0x3A]
-        for index in 0..<32 { value.append(hex: digest[index]) }
+        value.append(hex: digest)
         return value
     }
 

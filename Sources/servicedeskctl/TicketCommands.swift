@@ -1,7 +1,6 @@
 import ArgumentParser
 import Bytes
 import EventLoop
-import JSON
 import Webhook
 
 /// `servicedeskctl sign < body`
@@ -17,7 +16,7 @@ struct Sign: ParsableCommand {
         let body = try readFile("/dev/stdin", limit: 1_048_576)
         let tag = Authenticator(key: Array(secret.utf8).span).tag(of: body.span)
         var digits: [UInt8] = []
-        for index in 0..<32 { digits.append(hex: tag[index]) }
+        digits.append(hex: tag)
         print(String(decoding: digits, as: UTF8.self))
     }
 }
@@ -37,11 +36,7 @@ struct Check: ParsableCommand {
             try reader.read(body.span, into: &ticket)
             print("valid")
         } catch {
-            switch error {
-            case .json(let fault): print("(body): \(fault.kind.rawValue), at byte \(fault.offset)")
-            case .fields(let faults):
-                for row in faults.rows { print("\(String(decoding: row.field, as: UTF8.self)): \(row.message)") }
-            }
+            for row in error.rows { print("\(String(decoding: row.field, as: UTF8.self)): \(row.message)") }
             throw ExitCode(1)
         }
     }
