@@ -1,12 +1,22 @@
 extension [UInt8] {
     /// Appends a copy of a span.
     @inlinable package mutating func append(_ span: Span<UInt8>) {
-        unsafe span.withUnsafeBufferPointer { bytes in unsafe append(contentsOf: bytes) }
+        unsafe span.withUnsafeBytes { bytes in unsafe append(copying: bytes) }
     }
 
     /// Appends literal text.
     @inlinable package mutating func append(_ text: StaticString) {
-        unsafe append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        unsafe append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// One check for room, one copy: `append(contentsOf:)` is prepared for any sequence, and three times as long.
+    @inlinable mutating func append(copying bytes: UnsafeRawBufferPointer) {
+        append(addingCapacity: bytes.count) { output in
+            unsafe output.withUnsafeMutableBufferPointer { room, count in
+                unsafe UnsafeMutableRawBufferPointer(room).copyMemory(from: bytes)
+                count = bytes.count
+            }
+        }
     }
 
     @inlinable package mutating func append(text: String) {
