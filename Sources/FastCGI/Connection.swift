@@ -1,6 +1,7 @@
 import Bytes
 import CFastCGI
 import EventLoop
+import Glibc
 
 /// A FastCGI connection, which closes when it is let go, and the `FCGX_Request` that reads its requests and writes their answers.
 ///
@@ -63,7 +64,22 @@ import EventLoop
             unsafe FCGX_GetStr(bytes.baseAddress!.assumingMemoryBound(to: CChar.self), wanted, input)
         }
         keepsConnection = shape.keepsConnection
-        return unsafe Int(count) == shape.bodyLength && FCGX_GetError(input) == 0
+        let isWhole = unsafe Int(count) == shape.bodyLength && FCGX_GetError(input) == 0
+        forgetRequest()
+        return isWhole
+    }
+
+    /// Lets go of what libfcgi keeps of a request until it is answered, an 8 KiB buffer and a copy of each parameter: the
+    /// answer needs none of it, and the next request gets the same memory while it is still in the cache.
+    private func forgetRequest() {
+        unsafe FCGX_FreeStream(&request.pointee.in)
+        var parameter = unsafe request.pointee.envp
+        while let copy = unsafe parameter?.pointee {
+            unsafe free(copy)
+            // FCGX_Free frees as many as there were, and free(NULL) does nothing.
+            unsafe parameter?.pointee = nil
+            unsafe parameter = parameter?.successor()
+        }
     }
 
     private func releaseDescriptor() {
