@@ -6,7 +6,7 @@ import Webhook
 /// What the log says.
 extension Responder {
     /// One line for each request.
-    func logRequest(_ slot: Int, _ reason: Reason, nanoseconds: UInt64, isDelivered: Bool, error: PushFailure?) {
+    mutating func logRequest(_ slot: Int, _ reason: Reason, nanoseconds: UInt64, isDelivered: Bool, error: PushFailure?) {
         guard log.begin(level(of: reason)) else { return }
         log.add("request_id", exchanges[slot].requestID)
         log.add("correlation_id", exchanges[slot].ticket.correlationID)
@@ -33,7 +33,7 @@ extension Responder {
         }
     }
 
-    func logDrop(_ reason: DropReason) {
+    mutating func logDrop(_ reason: DropReason) {
         metrics.count(reason)
         guard log.begin(.warning, "a request was dropped unanswered") else { return }
         switch reason {
@@ -45,7 +45,7 @@ extension Responder {
     }
 
     /// One line for each change.
-    func logPoolEvents() {
+    mutating func logPoolEvents() {
         guard !pool.events.isEmpty else { return }
         for event in pool.events {
             switch event {

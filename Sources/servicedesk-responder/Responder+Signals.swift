@@ -9,7 +9,7 @@ extension Responder {
     /// TERM, INT and USR1 drain, the second one ends at once; HUP opens the log anew and reads the tenants again.
     static let signals = [SIGTERM, SIGINT, SIGUSR1, SIGHUP]
 
-    func takeSignals() {
+    mutating func takeSignals() {
         while let signal = signals.next() {
             if signal == SIGHUP {
                 reload()
@@ -24,13 +24,13 @@ extension Responder {
 
     /// Takes in who waits on the socket, accepts no more, and goes on serving the connections that there are until the web
     /// server has closed them: closing one just as it is used again would cost a request.
-    private func drain() {
+    private mutating func drain() {
         log.line(.info, "draining: no more connections are accepted")
         drainEnd = loop.now + settings.drainTimeout
         server.stopAccepting()
     }
 
-    private func reload() {
+    private mutating func reload() {
         if let error = log.reopen() {
             log.line(.error, "the log file cannot be opened anew (\(error)); the old one is kept")
         } else {

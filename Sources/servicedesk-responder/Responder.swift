@@ -10,7 +10,7 @@ import Webhook
 ///     readable FastCGI connections ─► exchange ─► handler ─► pool ─┐ end of the turn: one write to each Redis connection
 ///     readable Redis connections   ─► completions ─► answers       │ and one to the log
 ///     due timers                   ─► deadlines, retries, probes  ◄┘
-final class Responder {
+struct Responder: ~Copyable {
     /// Whose an event is.
     enum Kind {
         static let listener: UInt8 = 1, web: UInt8 = 2, redis: UInt8 = 3, resolver: UInt8 = 4, signals: UInt8 = 5
@@ -41,26 +41,30 @@ final class Responder {
     init(settings: Settings, listener: consuming Listener, signals: consuming Signals, log: consuming Log)
         throws(SystemError)
     {
+        let loop = try EventLoop()
+        let server = try Server(listener, in: loop, kinds: (Kind.listener, Kind.web), limits: settings.server)
+        let pool = try Pool(settings: settings.pool, in: loop, kinds: (Kind.redis, Kind.resolver))
+        let pages =
+            if let directory = settings.runtimeDirectory {
+                try CounterPages(directory: directory, layout: Metrics.layout)
+            } else {
+                try CounterPages()
+            }
+        try loop.watch(signals.descriptor.number, for: .readable, as: Token(kind: Kind.signals))
         self.settings = settings
         self.signals = signals
         self.log = log
-        loop = try EventLoop()
-        server = try Server(
-            listener, in: loop, kinds: (Kind.listener, Kind.web), limits: settings.server)
-        pool = try Pool(settings: settings.pool, in: loop, kinds: (Kind.redis, Kind.resolver))
+        self.loop = loop
+        self.server = server
+        self.pool = pool
         queue = PoolQueue(pool, queue: settings.pool.queue)
         handler = Handler(
             secrets: settings.secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields)
-        if let directory = settings.runtimeDirectory {
-            metrics = Metrics(pages: try CounterPages(directory: directory, layout: Metrics.layout))
-        } else {
-            metrics = Metrics(pages: try CounterPages())
-        }
-        try loop.watch(self.signals.descriptor.number, for: .readable, as: Token(kind: Kind.signals))
+        metrics = Metrics(pages: pages)
     }
 
     /// Says that it is there, and as what.
-    func start() {
+    mutating func start() {
         log.time = clock.text(at: loop.now)
         metrics.set(.processID, Int(getpid()))
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
@@ -77,7 +81,7 @@ final class Responder {
     }
 
     /// Takes turns until the process has drained.
-    func run() {
+    mutating func run() {
         while !isFinished {
             turn()
             if isDraining && (server.connectionCount == 0 || loop.now >= drainEnd) { isFinished = true }
@@ -87,7 +91,7 @@ final class Responder {
         log.flush()
     }
 
-    private func turn() {
+    private mutating func turn() {
         let count = loop.wait(until: min(drainEnd, log.due))
         log.time = clock.text(at: loop.now)
         for index in 0..<count {
@@ -105,7 +109,7 @@ final class Responder {
         log.turnEnded(at: loop.now)
     }
 
-    private func handle(_ token: Token, _ readiness: Readiness) {
+    private mutating func handle(_ token: Token, _ readiness: Readiness) {
         switch token.kind {
         case Kind.web: receive(token, readiness)
         case Kind.redis: pool.event(token, readiness)
@@ -115,7 +119,7 @@ final class Responder {
         }
     }
 
-    private func timer(_ token: Token) {
+    private mutating func timer(_ token: Token) {
         switch token.kind {
         case Kind.web: if case .dropped(let reason) = server.timer(token) { logDrop(reason) }
         case Kind.redis: pool.timer(token)
@@ -123,7 +127,7 @@ final class Responder {
         }
     }
 
-    private func accept() {
+    private mutating func accept() {
         guard let error = server.accept() else { return }
         metrics.add(.acceptFailures)
         guard log.begin(.error, "no connection can be accepted for 100 ms: raise the limit of open files") else {
@@ -135,7 +139,7 @@ final class Responder {
 
     // MARK: Requests
 
-    private func receive(_ token: Token, _ readiness: Readiness) {
+    private mutating func receive(_ token: Token, _ readiness: Readiness) {
         let slot = Int(token.slot)
         while slot >= exchanges.count {
             exchanges.append(Exchange())
@@ -154,7 +158,7 @@ final class Responder {
         }
     }
 
-    private func handle(_ slot: Int, _ token: Token, isWhole: Bool) {
+    private mutating func handle(_ slot: Int, _ token: Token, isWhole: Bool) {
         let body = server.body
         let length = isWhole ? exchanges[slot].bodyLength : 0
         let disposition = handler.handle(
@@ -172,7 +176,7 @@ final class Responder {
         }
     }
 
-    private func complete(_ completion: Pool.Completion) {
+    private mutating func complete(_ completion: Pool.Completion) {
         let token = Token(bits: completion.waiter)
         let slot = Int(token.slot)
         metrics.observe(.push, nanoseconds: Instant.now.since(started[slot]))
@@ -196,14 +200,14 @@ final class Responder {
 
     // MARK: Answers
 
-    private func answer(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
+    private mutating func answer(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         response.removeAll(keepingCapacity: true)
         exchanges[slot].appendAnswer(reason, retryAfter: reason.status == 503 ? pool.retryAfter : 0, to: &response)
         finish(token, reason, error: error)
     }
 
-    private func answerAboutSelf(_ disposition: Disposition, _ token: Token) {
+    private mutating func answerAboutSelf(_ disposition: Disposition, _ token: Token) {
         let slot = Int(token.slot)
         response.removeAll(keepingCapacity: true)
         switch disposition {
@@ -223,7 +227,7 @@ final class Responder {
     }
 
     /// Sends what `response` holds, counts and logs it, and readies the slot for the next request.
-    private func finish(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
+    private mutating func finish(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         let response = response
         let isDelivered = server.answer(token, with: response.span) || server.answerTooLong(token, with: response.span)
@@ -241,7 +245,7 @@ final class Responder {
 
     // MARK: Gauges
 
-    private func setGauges() {
+    private mutating func setGauges() {
         metrics.set(.pendingPushes, pool.pendingCount)
         metrics.set(.webConnections, server.connectionCount)
         metrics.set(.breakerOpen, pool.breakerState == .closed ? 0 : 1)
@@ -252,5 +256,5 @@ final class Responder {
         metrics.add(.droppedLogLines, log.takeDropped())
     }
 
-    func finishNow() { isFinished = true }
+    mutating func finishNow() { isFinished = true }
 }

@@ -31,7 +31,7 @@ func serve(_ settings: Settings) throws(SystemError) {
     raiseDescriptorLimit()
     let log = Log(level: settings.logLevel, format: settings.logFormat, sink: try sink(for: settings.logFile))
     let listener = try Listener(Descriptor(owning: 0))
-    let responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)
+    var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)
     responder.start()
     responder.run()
 }
