@@ -9,7 +9,7 @@ extension [UInt8] {
         unsafe append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// One check for room, one copy: `append(contentsOf:)` is prepared for any sequence, and three times as long.
+    /// One check for room, one copy: `append(contentsOf:)` is prepared for any sequence, and longer.
     @inlinable mutating func append(copying bytes: UnsafeRawBufferPointer) {
         append(addingCapacity: bytes.count) { output in
             unsafe output.withUnsafeMutableBufferPointer { room, count in

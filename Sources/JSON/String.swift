@@ -19,7 +19,7 @@ package struct JSONString: Equatable {
         var hasEscapes = false
         var hasNull = false
         while true {
-            index = plainEnd(of: bytes, from: index)
+            index = bytes.plainEnd(from: index)
             guard index < bytes.count else { throw JSONFault(.unexpectedEnd, at: index) }
             let byte = bytes[index]
             if byte == 0x22 { break }
@@ -40,30 +40,6 @@ package struct JSONString: Equatable {
         position = index + 1
         return JSONString(
             range: start..<index, scalars: index - start - surplus, hasEscapes: hasEscapes, hasNull: hasNull)
-    }
-
-    /// The end of the run of printable ASCII that neither ends a string nor begins an escape.
-    private static func plainEnd(of bytes: Span<UInt8>, from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
-        var index = start
-        while index + 8 <= bytes.count {
-            let word = bytes.word(at: index)
-            // A high bit is set, for the lowest byte that is one of them at least, where a byte is below 0x20, is a
-            // quotation mark, is a backslash, or has its own high bit set.
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            let control = (word &- ones &* 0x20) & ~word
-            let special = (control | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | word) & highs
-            if special != 0 { return index + special.trailingZeroBitCount >> 3 }
-            index += 8
-        }
-        while index < bytes.count {
-            let byte = bytes[index]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x80 { break }
-            index += 1
-        }
-        return index
     }
 
     /// The length of the well-formed UTF-8 sequence at `index` (RFC 3629, section 4), 2 to 4 bytes.
@@ -112,6 +88,32 @@ package struct JSONString: Equatable {
                 index += 1
             }
         }
+    }
+}
+
+extension Span<UInt8> {
+    /// The end of the run of printable ASCII that neither ends a string nor begins an escape.
+    func plainEnd(from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var index = start
+        while index + 8 <= count {
+            let word = self.word(at: index)
+            // A high bit is set, for the lowest byte that is one of them at least, where a byte is below 0x20, is a
+            // quotation mark, is a backslash, or has its own high bit set.
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            let control = (word &- ones &* 0x20) & ~word
+            let special = (control | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | word) & highs
+            if special != 0 { return index + special.trailingZeroBitCount >> 3 }
+            index += 8
+        }
+        while index < count {
+            let byte = self[index]
+            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x80 { break }
+            index += 1
+        }
+        return index
     }
 }
 

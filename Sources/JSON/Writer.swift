@@ -16,11 +16,15 @@ extension [UInt8] {
     /// The same without the quotation marks.
     package mutating func append(jsonContent text: Span<UInt8>) {
         var plain = 0
-        for index in text.indices {
+        var index = 0
+        while true {
+            index = text.plainEnd(from: index)
+            guard index < text.count else { break }
             let byte = text[index]
-            guard byte < 0x20 || byte == 0x22 || byte == 0x5C else { continue }
-            append(text.extracting(plain..<index))
-            plain = index + 1
+            index += 1
+            guard byte < 0x80 else { continue }
+            append(text.extracting(plain..<index - 1))
+            plain = index
             append(0x5C)
             switch byte {
             case 0x22, 0x5C: append(byte)

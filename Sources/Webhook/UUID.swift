@@ -24,10 +24,15 @@ package struct UUID: Equatable, Sendable {
 
     /// Appends its 36 characters, in lower case.
     package func append(to text: inout [UInt8]) {
+        var characters = InlineArray<36, UInt8>(repeating: 0x2D)
+        var position = 0
         for index in 0..<16 {
-            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(0x2D) }
-            text.append(hex: bytes[index])
+            if index == 4 || index == 6 || index == 8 || index == 10 { position += 1 }
+            characters[position] = hexDigit(bytes[index] >> 4)
+            characters[position + 1] = hexDigit(bytes[index] & 15)
+            position += 2
         }
+        text.append(characters.span)
     }
 
     /// Whether text is a UUID of version 4, in either case: `8-4-4-4-12` digits, version 4, variant 10.

@@ -15,6 +15,15 @@ enum LogLevel: String, CaseIterable, Comparable {
         case .error: 3
         }
     }
+
+    var name: StaticString {
+        switch self {
+        case .debug: "debug"
+        case .info: "info"
+        case .warning: "warning"
+        case .error: "error"
+        }
+    }
 }
 
 enum LogFormat: String, CaseIterable { case json, text }
@@ -65,7 +74,7 @@ struct Log: ~Copyable {
             buffer.append(#"{"time":""#)
             buffer.append(time.span)
             buffer.append(#"","level":""#)
-            buffer.append(text: level.rawValue)
+            buffer.append(level.name)
             buffer.append(0x22)
             if let message {
                 buffer.append(#","message":"#)

@@ -6,7 +6,8 @@ import Webhook
 /// What the log says.
 extension Responder {
     /// One line for each request.
-    mutating func logRequest(_ slot: Int, _ reason: Reason, nanoseconds: UInt64, isDelivered: Bool, error: PushFailure?) {
+    mutating func logRequest(_ slot: Int, _ reason: Reason, nanoseconds: UInt64, isDelivered: Bool, error: PushFailure?)
+    {
         guard log.begin(level(of: reason)) else { return }
         log.add("request_id", exchanges[slot].requestID)
         log.add("correlation_id", exchanges[slot].ticket.correlationID)

@@ -203,7 +203,8 @@ struct Responder: ~Copyable {
     private mutating func answer(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         response.removeAll(keepingCapacity: true)
-        exchanges[slot].appendAnswer(reason, retryAfter: reason.status == 503 ? pool.retryAfter : 0, to: &response)
+        let retryAfter = reason.status == 503 ? pool.retryAfter : 0
+        exchanges.span[slot].appendAnswer(reason, retryAfter: retryAfter, to: &response)
         finish(token, reason, error: error)
     }
 
