@@ -22,11 +22,11 @@ package struct Address: Equatable, Sendable {
     package init(_ url: String) throws(Fault) {
         let scheme: String
         var rest: Substring
-        guard let colon = url.firstRange(of: "://") else {
+        guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
             throw Fault(description: "is no URL; redis://host:port/db and unix:///path?db=0 are accepted")
         }
-        scheme = url[..<colon.lowerBound].lowercased()
-        rest = url[colon.upperBound...]
+        scheme = url[..<colon].lowercased()
+        rest = url[colon...].dropFirst(3)
         guard scheme == "redis" || scheme == "unix" else {
             throw Fault(description: "has an unknown scheme; redis:// and unix:// are accepted")
         }
