@@ -103,8 +103,16 @@ extension UInt8 {
 
     /// The value of a hexadecimal digit of either case, or nil.
     @inlinable package var hexValue: UInt8? {
-        if isDigit { return self - 0x30 }
-        let letter = lowercased &- 0x61
-        return letter < 6 ? letter + 10 : nil
+        let value = hexValueOrMore
+        return value < 16 ? value : nil
+    }
+
+    /// The value of a hexadecimal digit of either case; of any other byte 16 or more.
+    ///
+    /// Without a branch: digits of a tag are random, and so half of the branches on them would be predicted wrongly.
+    @inlinable package var hexValueOrMore: UInt8 {
+        let letter = (self | 0x20) &- 0x61
+        let value = letter < 6 ? letter + 10 : 0xFF
+        return isDigit ? self &- 0x30 : value
     }
 }

@@ -22,14 +22,14 @@ package enum SignatureHeader: Sendable {
             return
         }
         var tag = Tag(repeating: 0)
+        var seen: UInt8 = 0
         for index in 0..<32 {
-            guard let high = digits[2 * index].hexValue, let low = digits[2 * index + 1].hexValue else {
-                self = .malformed
-                return
-            }
-            tag[index] = high << 4 | low
+            let high = digits[2 * index].hexValueOrMore
+            let low = digits[2 * index + 1].hexValueOrMore
+            seen |= high | low
+            tag[index] = high << 4 | low & 15
         }
-        self = .tag(tag)
+        self = seen < 16 ? .tag(tag) : .malformed
     }
 }
 
