@@ -1,0 +1,84 @@
+"""Runs the peers and, with --ours, the project's responder side by side and prints what each costs.
+
+    compare.py --ours 'COMMAND'            # COMMAND is started by spawn-fcgi with the listening socket as fd 0
+    compare.py --only lua,limit --connections 1,32,256 --seconds 5 --rounds 3
+
+COMMAND finds Redis at the unix socket $PEER_REDIS and the signing secret in $PEER_SECRET, and hands them on as its own
+settings, e.g. --ours 'multiwatch -f 2 -- env SERVICEDESK_SECRET=$PEER_SECRET SERVICEDESK_REDIS_URL=unix://$PEER_REDIS NAME'. Tests/bench does that.
+Each round runs every contender once, in turn, so that a drift of the machine's speed hits all of them alike.
+rps: answered 202 a second. cpu: microseconds of processor time for one accepted webhook, added up over nginx, the
+program and Redis (the load generator is not counted). A contender with any other answer than 202 is shown with `bad`.
+Needs: nginx with libnginx-mod-http-lua and lua-cjson, redis-server, spawn-fcgi, wrk, gcc, libfcgi-dev, libssl-dev,
+libhiredis-dev, and for fastapi the packages fastapi, 'uvicorn[standard]' and 'redis[hiredis]' ($PEER_PYTHON, default
+python3).
+"""
+import argparse
+import json
+import statistics
+import sys
+
+from rig import Rig, load_script
+
+
+def markdown(rows, only):
+    print("\n| connections | | 202 a second | p50 ms | p99 ms | CPU µs | ours: 202 a second | ours: CPU |\n|--:|---|--:|--:|--:|--:|--:|--:|")
+    for connections in sorted({r["connections"] for r in rows}):
+        runs = {n: {r["round"]: r for r in rows if r["name"] == n and r["connections"] == connections} for n in only}
+        for name in only:
+            m = {k: statistics.median(r[k] for r in runs[name].values()) for k in ("rps", "50%", "99%", "cpu")}
+            ratio = {k: statistics.median(runs["ours"][i][k] / r[k] for i, r in runs[name].items() if r[k])
+                     for k in ("rps", "cpu")} if "ours" in runs and name != "ours" else {}
+            print(f"| {connections} | {name} | {m['rps']:,.0f} | {m['50%']:.2f} | {m['99%']:.2f} | {m['cpu']:.1f} | "
+                  + " | ".join(f"×{ratio[k]:.2f}" if ratio else "" for k in ("rps", "cpu")) + " |")
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--ours", help="command of the project's responder")
+    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated (ours is added by --ours)")
+    a.add_argument("--connections", default="32")
+    a.add_argument("--seconds", type=int, default=4)
+    a.add_argument("--rounds", type=int, default=3)
+    a.add_argument("--size", type=int, default=0, help="description length in characters; 0: a realistic mix, median about 400")
+    a.add_argument("--port", type=int, default=18099)
+    a.add_argument("--json", help="write all rows to this file")
+    a.add_argument("--markdown", action="store_true", help="end with a table of medians and ratios in Markdown")
+    o = a.parse_args()
+    only = [n for n in o.only.split(",") if n] + (["ours"] if o.ours else [])
+    if "named" in only:
+        only.append(only.pop(only.index("named")))
+    rig, rows = Rig(only, o.ours, o.port), []
+    try:
+        rig.up()
+        load_script(f"{rig.dir}/load.lua", o.size)
+        load_script(f"{rig.dir}/named.lua", o.size, named=True)
+        for connections in map(int, o.connections.split(",")):
+            for round_ in range(o.rounds):
+                for name in only:
+                    rows.append(dict(rig.run(name, connections, o.seconds), name=name, connections=connections, round=round_))
+            print(f"\n{connections} connections, {o.rounds} rounds of {o.seconds} s; medians"
+                  f"\n{'':10}{'rps':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us':>9}{'nginx':>8}{'app':>8}{'redis':>8}{'RSS MB':>8}{'bad':>6}")
+            for name in only:
+                mine = [r for r in rows if r["name"] == name and r["connections"] == connections]
+                m = {k: statistics.median(r[k] for r in mine) for k in ("rps", "50%", "99%", "cpu", "nginx", "app", "redis", "rss")}
+                print(f"{name:10}{m['rps']:9.0f}{m['50%']:9.2f}{m['99%']:9.2f}{m['cpu']:9.1f}{m['nginx']:8.1f}{m['app']:8.1f}{m['redis']:8.1f}"
+                      f"{m['rss']:8.1f}{sum(r['bad'] for r in mine):6d}")
+            if "ours" in only:
+                for name in only:
+                    if name == "ours":
+                        continue
+                    pairs = [(r, s) for r in rows for s in rows if r["name"] == "ours" and s["name"] == name and r["connections"] == s["connections"] == connections and r["round"] == s["round"]]
+                    print(f"ours / {name:9} rps x{statistics.median(r['rps'] / s['rps'] for r, s in pairs):.2f}   cpu x{statistics.median(r['cpu'] / s['cpu'] for r, s in pairs if s['cpu']):.2f}")
+    finally:
+        rig.down()
+    lost = [r for r in rows if r["name"] == "ours" and r["depth"] < r["total"] - r["bad"]]
+    if lost:
+        sys.exit(f"ours: fewer jobs in Redis than answers 202 in {len(lost)} runs")
+    if o.json:
+        json.dump(rows, open(o.json, "w"))
+    if o.markdown:
+        markdown(rows, only)
+
+
+if __name__ == "__main__":
+    main()
