@@ -54,6 +54,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: productSettings),
+        .executableTarget(
+            name: "codec-bench", dependencies: ["Bytes", "JSON", "RESP", "FastCGI", "Webhook", "COpenSSL"],
+            path: "Tests/benchmarks/Codecs", swiftSettings: productSettings),
         // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("Bytes", ["Bytes"]),
