@@ -31,6 +31,7 @@ class Fault:
     loses_counters: bool = False  # whether responders are killed: see Ledger
     recovers: float = 3.0      # seconds to the first 202 after it, at most
     evidence: str = ""         # a counter that grows where the fault has really struck
+    executes: bool = False     # pushes must have been executed whose answers it has kept from us
     around: Callable = contextlib.nullcontext
     load: dict = dataclasses.field(default_factory=dict)
     drains: bool = False       # the queue has a limit: jobs are taken while the senders finish
@@ -44,6 +45,7 @@ def pause(least, most=None):
 
 def kill_responder(stack, number):
     """One, or, every fifth time, the whole set at once."""
+    wait_for(lambda: stack.supervise() or len(stack.responders()) == 2, what="two responders")
     victims = stack.responders()
     if number % 5 == 4:
         victims.insert(0, stack.set_pid())
@@ -102,7 +104,9 @@ def kill_clients(stack, number):
         stack.hang_up()
         return
     with Redis(stack.real_redis, stack.password) as redis:
-        with stack.under_way():
+        time.sleep(0.05)
+        time.sleep(0.05)  # or Redis still looks at this connection first, and kills before it has read the pushes
+        with stack.under_way(pushes=8):
             redis.send("CLIENT", "KILL", "TYPE", "normal")
         redis.reply()
 
@@ -169,8 +173,8 @@ def in_the_way(*mode):
             words = ("delay", 6 if number % 8 == 1 else 0.3)  # the longer one is longer than the responders wait
         stack.proxy_mode(*words)
         pause(0.4)
-        struck, _ = stack.proxy_mode("pass")
-        limits.expect(struck > 0, f"the proxy's {mode[0]} has struck nothing")
+        wait_for(lambda: stack.proxy_mode(*words)[0], what=f"the proxy's {mode[0]} to strike")
+        stack.proxy_mode("pass")
     return strike
 
 
@@ -274,33 +278,36 @@ def set_clock_back(stack, number):
     """By a day, and, in turn, forward to where it was."""
     set_clock(stack, 0 if number % 2 else -86400)
     pause(0.3)
-    year_day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (0 if number % 2 else 86400)))
-    newest = stack.redis("LINDEX", QUEUE, 0)
-    limits.expect(f'"created_at":"{year_day}' in newest.decode(), "the clock was not set")
+
+    def is_set():
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - (0 if number % 2 else 86400)))
+        return f'"created_at":"{day}' in stack.redis("LINDEX", QUEUE, 0).decode()
+    wait_for(is_set, what="jobs of the other day")
 
 
 FAULTS = [
     Fault("responder-killed", "kill -9 of a responder, every fifth time of the whole set", kill_responder,
-          answers="all", loses_counters=True, recovers=4, evidence=""),
+          answers="all", loses_counters=True, recovers=4),
     Fault("responder-replaced", "spawn/restart: a new set takes over the socket, the old one drains", replace_responders,
           short=1, answers="202"),
     Fault("redis-killed", "kill -9 of Redis, and its start from the append-only file", kill_redis, evidence=LOST),
     Fault("redis-stopped-1s", "Redis stopped (SIGSTOP) for 1 s", stop_redis_for(1)),
     Fault("redis-stopped-6s", "Redis stopped for 6 s, longer than a reply is waited for", stop_redis_for(6), times=3,
-          short=1, evidence=LOST),
+          short=1, evidence=LOST, executes=True),
     Fault("redis-stopped-20s", "Redis stopped for 20 s, longer than any request may wait", stop_redis_for(20), times=3,
-          short=0, evidence=LOST),
+          short=0, evidence=LOST, executes=True),
     Fault("redis-password", "Redis restarted with another password, then with the right one", change_password,
           short=1, evidence=LOST),
     Fault("redis-demoted", "the primary turned replica, and back", demote, evidence=LOST),
     Fault("redis-refuses", "/".join((*REFUSALS, "BUSY", "MISCONF")), refuse, times=27, short=9, rest=0.1, recovers=5),
-    Fault("client-killed", "CLIENT KILL of all responders' connections", kill_clients, evidence=LOST),
+    Fault("client-killed", "CLIENT KILL of all responders' connections", kill_clients, evidence=LOST,
+          executes=True),
     Fault("proxy-delay", "a proxy holds everything for 0.3 s, sometimes 6 s", in_the_way("delay"), recovers=8,
           short=1, around=proxied),
     Fault("proxy-cut-command", "a proxy cuts in the middle of a command", in_the_way("cut-command"), around=proxied,
           evidence=LOST),
     Fault("proxy-cut-reply", "a proxy cuts in the middle of a reply", in_the_way("cut-reply"), around=proxied,
-          evidence=LOST),
+          evidence=LOST, executes=True),
     Fault("proxy-drip", "a proxy hands on replies byte by byte", in_the_way("drip"), around=proxied, answers="202"),
     Fault("proxy-garbage", "a proxy answers what is no reply", in_the_way("garbage"), around=proxied, evidence=LOST),
     Fault("nginx-reloaded", "nginx reloaded", reload_nginx, answers="all"),
@@ -314,7 +321,7 @@ FAULTS = [
     Fault("overload", "Redis stopped, ten times as many requests as may wait", limits.overload, times=5, short=1,
           around=limits.small_capacity, load={"rate": 500, "in_flight": 160, "words": 400}),
     Fault("queue-full", "SERVICEDESK_MAX_QUEUE_DEPTH reached, then a worker empties the queue", limits.fill_queue,
-          around=limits.short_queue, drains=True, recovers=2),
+          around=limits.short_queue, drains=True, recovers=2, load={"in_flight": limits.IN_FLIGHT}),
     Fault("hostile-bytes", "what no web server sends, at the FastCGI socket", hostile.attack, short=1, answers="202",
           around=hostile.hurried),
 ]

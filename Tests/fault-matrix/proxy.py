@@ -45,7 +45,7 @@ class Proxy:
     async def pump(self, reader, writer, both, transform):
         try:
             while piece := await reader.read(65536):
-                if not await transform(piece, writer):
+                if not await transform(piece, reader, writer):
                     break
         except OSError:
             pass
@@ -57,24 +57,36 @@ class Proxy:
         await writer.drain()
         return True
 
-    async def part(self, piece, writer):
+    async def gather(self, piece, reader):
+        """What comes in a tenth of a second, so that many pushes are struck and not one alone."""
+        try:
+            async with asyncio.timeout(0.1):
+                while more := await reader.read(65536):
+                    piece += more
+        except TimeoutError:
+            pass
+        return piece
+
+    async def part(self, piece, reader, writer):
         """Hands on less than all, and asks for the end."""
         self.struck += 1
+        piece = await self.gather(piece, reader)
         await self.hand_on(piece[:self.random.randrange(len(piece))], writer)
         return False
 
-    async def commands(self, piece, writer):
+    async def commands(self, piece, reader, writer):
         if self.mode == "cut-command":
-            return await self.part(piece, writer)
+            return await self.part(piece, reader, writer)
         await self.hold()
         return await self.hand_on(piece, writer)
 
-    async def replies(self, piece, writer):
+    async def replies(self, piece, reader, writer):
         mode = self.mode
         if mode == "cut-reply":
-            return await self.part(piece, writer)
+            return await self.part(piece, reader, writer)
         if mode == "garbage":
             self.struck += 1
+            await self.gather(piece, reader)
             await self.hand_on(self.random.choice(GARBAGE), writer)
             # A part of a reply that never comes to its end would be waited for, as it should be.
             await asyncio.sleep(0.05)

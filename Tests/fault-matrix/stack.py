@@ -70,7 +70,10 @@ def descriptors(pid):
 
 
 class Stack:
-    def __init__(self):
+    def __init__(self, slack=1):
+        """`slack`: how many times longer than it should what has a limit on time may take. Where a busy machine must not
+        fail a test, it is large."""
+        self.slack = slack
         # What daemons leave behind becomes our child instead of init's: so it can be waited for, and none stays.
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
         self.dir = tempfile.mkdtemp(prefix="faults.")
@@ -139,11 +142,13 @@ class Stack:
         return self.redis("CLIENT", "KILL", "TYPE", "normal")
 
     @contextlib.contextmanager
-    def under_way(self):
-        """Meanwhile Redis stands still, so that what happens meets pushes that were sent and not answered."""
+    def under_way(self, pushes=0):
+        """Meanwhile Redis stands still, so that what happens meets pushes that were sent and not answered: at least so
+        many, if they come in time."""
         os.kill(self.redis_pid, signal.SIGSTOP)
-        time.sleep(0.1)
         try:
+            time.sleep(0.1)
+            wait_for(lambda: not pushes or self.metrics()["servicedesk_pending_pushes"] >= pushes, 4, f"{pushes} pushes")
             yield
         finally:
             kill(self.redis_pid, signal.SIGCONT)
