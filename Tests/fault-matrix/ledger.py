@@ -6,6 +6,7 @@ found again. The rules:
 - an answer 202 has its job in the queue, under the job_id that was answered;
 - a delivery is one job at most: a named one however often it was repeated, another one because it was sent once;
 - what was refused for good (400, 401) is no job, and a named delivery is accepted in the end;
+- a request that was sent is answered 202, refused, or broken, and what senders saw refused, responders have counted;
 - a job whose sender never got a 202 is one that was counted as ambiguous, or whose answer was lost on the way: counted as
   undelivered, taken by an nginx that then died, or unsaid by a responder that was killed.
 """
@@ -15,6 +16,8 @@ import statistics
 
 ACCEPTED = ('servicedesk_requests_total{status="202",reason="accepted"}',
             'servicedesk_requests_total{status="202",reason="repeated"}')
+
+REFUSED, BROKEN = (400, 401, 413, 415, 422, 429, 503), (0, 502, 504)  # 0: no answer
 
 
 def change(before, after, *names):
@@ -36,20 +39,30 @@ class Ledger:
             self.queued[job["ticket_id"]].append(job["job_id"])
         self.jobs, self.requests = len(jobs), len(entries)
         self.accepted = sum(entry["status"] == 202 for entry in entries)
-        self.broken = sum(entry["status"] in (0, 502, 504) for entry in entries)
-        self.errors = collections.Counter(entry["error"] for entry in entries if "error" in entry)
         self.statuses = collections.Counter(entry["status"] for entry in entries)
+        self.broken = sum(self.statuses[status] for status in BROKEN)
+        self.refused = sum(self.statuses[status] for status in REFUSED)
         self.ambiguous = change(before, after, "servicedesk_ambiguous_pushes_total")
         self.undelivered = change(before, after, "servicedesk_queued_unanswered_total")
         self.said = change(before, after, *ACCEPTED)
-        self.reasons = {label: count for label, count in (
-            (name.split('"')[1] + " " + name.split('"')[3], change(before, after, name))
-            for name in after if name.startswith("servicedesk_requests_total{")) if count and label[:3] not in ("200", "202")}
+        counted = {(name.split('"')[1], name.split('"')[3]): change(before, after, name)
+                   for name in after if name.startswith("servicedesk_requests_total{")}
+        self.counted = collections.Counter()
+        for (status, _), count in counted.items():
+            self.counted[int(status)] += count
+        # Refusals by reason, as the responders counted them, and what broke, as senders saw it.
+        self.reasons = collections.Counter({" ".join(label): count for label, count in sorted(counted.items())
+                                            if count > 0 and label[0] not in ("200", "202")})
+        self.reasons.update({f"{status} nginx": self.statuses[status] for status in (502, 504) if self.statuses[status]})
+        self.reasons.update(entry["error"] for entry in entries if "error" in entry)
+        if self.undelivered:
+            self.reasons["queued and undeliverable"] = self.undelivered
         self.wrong = []
         self.balance(answers, loses_counters)
+        self.balance_requests(answers, loses_counters)
 
     def balance(self, answers, loses_counters):
-        lost, twice, other, stray, never, without_answer, without_202 = [], [], [], [], [], [], []
+        lost, named_twice, twice, other, stray, never, without_answer, without_202 = ([] for _ in range(8))
         for ticket, entries in self.deliveries.items():
             jobs = self.queued.get(ticket, [])
             due = entries[0]["due"]
@@ -59,7 +72,7 @@ class Ledger:
             elif said and said != set(jobs):
                 other.append(ticket)
             if len(jobs) > 1:
-                twice.append(ticket)
+                (named_twice if entries[0]["named"] else twice).append(ticket)
             if due != 202 and (jobs or any(entry["status"] in (202, 422) for entry in entries)):
                 stray.append(ticket)
             if any(entry.get("gave_up") for entry in entries):
@@ -67,16 +80,17 @@ class Ledger:
             if due == 202 and any(entry["status"] in (400, 401, 422, 413, 415, 429) for entry in entries):
                 stray.append(ticket)
             if jobs and not said:
-                is_broken = any(entry["status"] in (0, 502, 504) for entry in entries)
+                is_broken = any(entry["status"] in BROKEN for entry in entries)
                 (without_answer if is_broken else without_202).append(ticket)
         stray += [ticket for ticket in self.queued if ticket not in self.deliveries]
-        self.lost, self.twice = len(lost), len(twice)
+        self.lost, self.named_twice, self.twice = len(lost), len(named_twice), len(twice)
         self.without_202, self.without_answer = len(without_202), len(without_answer)
         # What responders have answered 202 and no sender has seen: they cannot know all of it themselves.
         self.unseen = self.said - self.accepted
 
         self.expect(not lost, "202 without a job", lost)
-        self.expect(not twice, "a delivery queued twice", twice)
+        self.expect(not named_twice, "a named delivery queued twice", named_twice)
+        self.expect(not twice, "a delivery that was sent once queued twice", twice)
         self.expect(not other, "the answer has another job_id than the queue", other)
         self.expect(not stray, "refused or accepted against the contract", stray)
         self.expect(not never, "a named delivery that was never accepted", never)
@@ -86,10 +100,15 @@ class Ledger:
         explained = self.unseen + self.ambiguous - self.without_202 + (self.broken if loses_counters else 0)
         self.expect(self.without_answer <= explained,
                     f"{self.without_answer} jobs without an answer, and only {explained} explained", without_answer)
-        if not loses_counters:
-            self.expect(self.unseen >= 0, f"senders saw {self.accepted} answers 202, and {self.said} were counted")
+
+    def balance_requests(self, answers, loses_counters):
+        known = self.accepted + self.refused + self.broken
+        self.expect(known == self.requests, f"{self.requests - known} answers of another kind: {dict(self.statuses)}")
+        for status in () if loses_counters else (202, *REFUSED):
+            self.expect(self.counted[status] >= self.statuses[status],
+                        f"senders saw {self.statuses[status]} answers {status}, and {self.counted[status]} were counted")
         if answers != "all":
-            self.expect(self.broken == 0, f"{self.broken} answers broke: {dict(self.errors)} {dict(self.statuses)}")
+            self.expect(self.broken == 0, f"{self.broken} answers broke: {dict(self.reasons)}")
             self.expect(self.unseen == 0, f"senders saw {self.accepted} answers 202, and {self.said} were counted")
         if answers == "202":
             refused = self.statuses[503]
@@ -101,32 +120,37 @@ class Ledger:
 
     # --- as text -----------------------------------------------------------------------------------------------------
 
-    HEAD = (f"{'fault':<20}{'s':>5}{'times':>6}{'sent':>8}{'202':>8}{'queued':>8}{'lost':>6}{'twice':>6}{'no 202':>8}"
-            f"{'ambig.':>8}{'unheard':>8}{'recovery, s':>16}")
-
-    def row(self):
-        return self.line(self.name, self.seconds, self.times, self.requests, self.accepted, self.jobs, self.lost, self.twice,
-                         self.without_202 + self.without_answer, self.ambiguous, max(0, self.unseen), self.recoveries)
-
-    @staticmethod
-    def line(name, seconds, times, requests, accepted, jobs, lost, twice, without, ambiguous, unseen, recoveries):
-        recovery = f"{statistics.median(recoveries):.2f} / {max(recoveries):.2f}" if recoveries else ""
-        return (f"{name:<20}{seconds:>5.0f}{times:>6}{requests:>8}{accepted:>8}{jobs:>8}{lost:>6}{twice:>6}{without:>8}{ambiguous:>8}"
-                f"{unseen:>8}{recovery:>16}")
-
-    def details(self):
-        """Refusals by reason, as the responders counted them, and what broke, as senders saw it."""
-        parts = [f"{label} {count}" for label, count in sorted(self.reasons.items())]
-        parts += [f"{status} nginx {self.statuses[status]}" for status in (502, 504) if self.statuses[status]]
-        parts += [f"{error} {count}" for error, count in self.errors.items()]
-        parts += [f"queued and undeliverable {self.undelivered}"] if self.undelivered else []
-        return "    " + (", ".join(parts) or "nothing was refused")
+    COLUMNS = (("fault", 19), ("s", 4), ("times", 6), ("sent", 7), ("202", 7), ("refused", 8), ("broken", 7), ("queued", 7),
+               ("lost", 5), ("dup. id", 8), ("dup.", 5), ("no 202", 7), ("ambig.", 7), ("unheard", 8), ("recovery, s", 14))
+    LEGEND = """    sent = 202 + refused + broken; the reasons stand below each row: refusals as responders counted them
+    lost       202 without a job
+    dup. id    deliveries with a webhook-id that are queued twice; dup.: without one, sent once, and queued twice
+    no 202     jobs whose sender got no 202, explained by ambig. (counted as ambiguous), unheard (202 that no sender saw), or
+               broken where the responder was killed that had not answered yet
+    recovery   from the end of the fault to the next 202, the median and the longest"""
 
     @staticmethod
-    def total(ledgers):
-        every = [r for ledger in ledgers for r in ledger.recoveries]
-        sums = [sum(getattr(ledger, name) for ledger in ledgers) for name in
-                ("seconds", "times", "requests", "accepted", "jobs", "lost", "twice")]
-        without = sum(ledger.without_202 + ledger.without_answer for ledger in ledgers)
-        return Ledger.line("total", *sums, without, sum(ledger.ambiguous for ledger in ledgers),
-                           sum(max(0, ledger.unseen) for ledger in ledgers), every)
+    def line(*cells):
+        return "".join(f"{cell:<{width}}" if index == 0 else f"{cell:>{width}}"
+                       for index, (cell, (_, width)) in enumerate(zip(cells, Ledger.COLUMNS, strict=True)))
+
+    @staticmethod
+    def head():
+        return Ledger.line(*(name for name, _ in Ledger.COLUMNS))
+
+    @staticmethod
+    def row(name, ledgers):
+        """The sums of some ledgers."""
+        def total(*names):
+            return sum(getattr(ledger, each) for ledger in ledgers for each in names)
+        recoveries = [recovery for ledger in ledgers for recovery in ledger.recoveries]
+        return Ledger.line(
+            name, round(total("seconds")), *map(total, ("times", "requests", "accepted", "refused", "broken", "jobs", "lost",
+                                                        "named_twice", "twice")),
+            total("without_202", "without_answer"), total("ambiguous"), sum(max(0, ledger.unseen) for ledger in ledgers),
+            f"{statistics.median(recoveries):.2f} / {max(recoveries):.2f}" if recoveries else "")
+
+    @staticmethod
+    def details(ledgers):
+        reasons = sum((ledger.reasons for ledger in ledgers), collections.Counter())
+        return "    " + (", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "nothing was refused")
