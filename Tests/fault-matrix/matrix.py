@@ -44,13 +44,13 @@ def pause(least, most=None):
 # --- responders ------------------------------------------------------------------------------------------------------
 
 def kill_responder(stack, number):
-    """One, or, every fifth time, the whole set at once."""
+    """The older one, or, every fifth time, the whole set at once."""
     wait_for(lambda: stack.supervise() or len(stack.responders()) == 2, what="two responders")
     victims = stack.responders()
     if number % 5 == 4:
         victims.insert(0, stack.set_pid())
     else:
-        victims = victims[number % 2:][:1]
+        victims = victims[:1]
     with stack.under_way():
         for pid in victims:
             kill(pid)
