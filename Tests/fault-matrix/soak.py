@@ -5,7 +5,8 @@ import time
 from matrix import FAULTS
 from stack import descriptors, memory
 
-# Bounds for one process, from the highest of the first quarter to the highest of the last.
+# Bounds for one process, from the first quarter of the time to the last: of the most memory, and of the fewest
+# descriptors, since requests that wait for Redis have one each, and give it back.
 MEMORY, DESCRIPTORS = 4 * 1_048_576, 32
 NAMES = ("redis-killed", "redis-stopped-1s", "redis-password", "redis-demoted", "redis-refuses", "client-killed",
          "nginx-reloaded", "nginx-killed", "log-full", "descriptors")
@@ -30,10 +31,10 @@ class Samples:
         if self.stack.responders() != self.pids:
             wrong.append(f"the responders were {self.pids}, and are {self.stack.responders()}")
         for index, pid in enumerate(self.pids):
-            first, last = ([max(row[index][kind] for row in rows) for kind in (0, 1)]
+            first, last = ((max(row[index][0] for row in rows), min(row[index][1] for row in rows))
                            for rows in (self.rows[:quarter], self.rows[-quarter:]))
-            said.append(f"    process {pid}: at most {first[0] / 1e6:.1f} MB and {first[1]} descriptors in the first quarter, "
-                        f"{last[0] / 1e6:.1f} MB and {last[1]} in the last")
+            said.append(f"    process {pid}: {first[0] / 1e6:.1f} MB at most and {first[1]} descriptors at least in the first "
+                        f"quarter, {last[0] / 1e6:.1f} MB and {last[1]} in the last")
             if last[0] - first[0] >= MEMORY or last[1] - first[1] >= DESCRIPTORS:
                 wrong.append(f"process {pid} grew by {last[0] - first[0]} bytes and {last[1] - first[1]} descriptors")
         return said, wrong
@@ -45,7 +46,7 @@ def soak(stack, minutes, run):
     samples = Samples(stack)
     end = time.monotonic() + minutes * 60
     rng = random.Random(1)
-    number = 0
+    phase = number = 0
 
     def strike(stack, _):
         nonlocal number
@@ -54,5 +55,6 @@ def soak(stack, minutes, run):
         samples.take()
 
     while time.monotonic() < end:
-        yield run(strike, f"minute-{len(samples.rows) // 60 + 1}", samples.take, min(60.0, end - time.monotonic()))
+        phase += 1
+        yield run(strike, f"minute-{phase}", samples.take, min(60.0, end - time.monotonic()))
     yield samples.verdict()
