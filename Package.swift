@@ -69,3 +69,11 @@ let package = Package(
         tests("Responder", ["servicedesk-responder", "Bytes", "EventLoop", "FastCGI", "Redis", "Webhook"]),
     ]
 )
+
+// Tests/fuzz sets it: libFuzzer brings its own main, and wants everything that it looks into instrumented.
+if Context.environment["SERVICEDESK_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["Bytes", "JSON", "RESP", "FastCGI", "Webhook"], path: "Tests/fuzzing",
+            sources: ["Fuzz.swift"], swiftSettings: productSettings))
+}

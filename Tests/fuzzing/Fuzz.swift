@@ -1,0 +1,158 @@
+import Bytes
+import FastCGI
+import Glibc
+import JSON
+import RESP
+import Webhook
+
+// One input for one of the parsers, by libFuzzer. Nothing may trap, and what each promises must hold.
+
+/// A parser: what it is called, and what becomes of an input.
+let parsers: [String: @Sendable ([UInt8]) -> Void] = [
+    "records": records, "json": json, "ticket": ticket, "resp": resp, "signature": signature,
+]
+
+/// libFuzzer's loop, which calls `body` with one input after the other.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runFuzzer(
+    _ count: inout CInt, _ arguments: inout UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
+    _ body: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt
+
+private let parser: @Sendable ([UInt8]) -> Void = {
+    let name = unsafe getenv("FUZZ_PARSER").map { unsafe String(cString: $0) } ?? ""
+    guard let parser = parsers[name] else { fatalError("FUZZ_PARSER must be one of \(parsers.keys.sorted())") }
+    return parser
+}()
+
+@main
+enum Fuzz {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments = unsafe CommandLine.unsafeArgv
+        exit(
+            unsafe runFuzzer(&count, &arguments) { start, count in
+                unsafe parser(Array(UnsafeBufferPointer(start: start, count: count)))
+                return 0
+            })
+    }
+}
+
+/// A whole request stays whole, none of its beginnings is one, and its parameters are as long as was checked.
+@Sendable private func records(_ bytes: [UInt8]) {
+    var scanner = RecordScanner(bodyLimit: 1024)
+    switch scanner.scan(bytes.span) {
+    case .complete(let shape):
+        precondition(shape.bodyLength <= 1024)
+        var length = 0
+        let isWhole = scanner.forEachParameter(of: shape, in: bytes.span) { length += $0.count + $1.count }
+        precondition(isWhole && length <= bytes.count)
+        for cut in [bytes.count - 1, bytes.count / 2, bytes.count / 3] {
+            guard case .incomplete(let needed) = scanner.scan(bytes.span.extracting(first: cut)) else {
+                fatalError("a part of a request is taken for a request")
+            }
+            precondition(needed > cut && needed <= bytes.count)
+        }
+    case .incomplete(let needed): precondition(needed > bytes.count)
+    case .tooLong(let shape):
+        precondition(shape.bodyLength > 1024)
+        precondition(scanner.forEachParameter(of: shape, in: bytes.span) { _, _ in })
+    case .refused: break
+    }
+}
+
+/// What is accepted is UTF-8; strings come back from being escaped as they were.
+@Sendable private func json(_ bytes: [UInt8]) {
+    var reader = JSONReader()
+    do throws(JSONFault) {
+        try reader.beginObject(in: bytes.span)
+        while let key = try reader.nextKey(in: bytes.span) {
+            roundTrip(key, of: bytes)
+            if try reader.type(in: bytes.span) == .string {
+                roundTrip(try reader.string(in: bytes.span), of: bytes)
+            } else {
+                try reader.skipValue(in: bytes.span)
+            }
+        }
+        try reader.end(in: bytes.span)
+        precondition(String(validating: bytes, as: UTF8.self) != nil)
+    } catch {
+        precondition((0...bytes.count).contains(error.offset))
+    }
+}
+
+private func roundTrip(_ string: JSONString, of bytes: [UInt8]) {
+    let text = string.text(from: bytes.span)
+    precondition(String(decoding: text, as: UTF8.self).unicodeScalars.count == string.scalars)
+    var object = Array("{".utf8)
+    object.append(jsonString: text.span)
+    object.append(contentsOf: Array(":0}".utf8))
+    var reader = JSONReader()
+    do throws(JSONFault) {
+        try reader.beginObject(in: object.span)
+        guard let again = try reader.nextKey(in: object.span) else { fatalError("a written key is missing") }
+        precondition(again.text(from: object.span) == text)
+    } catch {
+        fatalError("a written string is refused: \(error)")
+    }
+}
+
+/// A ticket that is accepted makes a job that is JSON, and is of the tenant whose secret is looked up.
+@Sendable private func ticket(_ bytes: [UInt8]) {
+    var reader = TicketReader()
+    var exchange = Exchange()
+    var ticket = Ticket()
+    do throws(PayloadError) {
+        try reader.read(bytes.span, into: &ticket)
+    } catch {
+        precondition(!error.rows.isEmpty)
+        return
+    }
+    var tenant: [UInt8] = []
+    reader.tenant(of: bytes.span, into: &tenant)
+    precondition(tenant == ticket.tenantID && Ticket.isTenantID(tenant.span))
+    var handler = Handler(secrets: Secrets(shared: Array("a secret of at least 32 bytes, it says".utf8)))
+    exchange.complete(bodyLength: bytes.count, random: &handler.random)
+    var job: [UInt8] = []
+    Job.append(of: exchange, description: bytes.span.extracting(ticket.description), createdAt: [], to: &job)
+    json(job)
+}
+
+/// Replies are the same wherever their bytes are cut.
+@Sendable private func resp(_ bytes: [UInt8]) {
+    let whole = replies(in: [bytes])
+    let cut = bytes.isEmpty ? 0 : Int(bytes[0]) % bytes.count
+    precondition(replies(in: [Array(bytes[..<cut]), Array(bytes[cut...])]) == whole)
+}
+
+private struct Parsing: Equatable {
+    var replies: [Reply] = []
+    var fault: ReplyFault?
+}
+
+private func replies(in parts: [[UInt8]]) -> Parsing {
+    var parser = ReplyParser(replyLimit: 4096)
+    var input: [UInt8] = []
+    var parsing = Parsing()
+    for part in parts {
+        input += part
+        do throws(ReplyFault) {
+            while let reply = try parser.next(in: input.span) { parsing.replies.append(reply) }
+        } catch {
+            parsing.fault = error
+            return parsing
+        }
+        input.removeFirst(parser.consumed)
+        parser.discardConsumed()
+    }
+    return parsing
+}
+
+/// A tag that is accepted is what the digits say.
+@Sendable private func signature(_ bytes: [UInt8]) {
+    guard case .tag(let tag) = SignatureHeader(bytes.span) else { return }
+    var digits: [UInt8] = []
+    digits.append(hex: tag)
+    precondition(bytes.count == 64 || bytes.count == 71)
+    precondition(bytes.suffix(64).map(\.lowercased) == digits)
+}
