@@ -171,7 +171,8 @@ def in_the_way(*mode):
         words = mode
         if mode == ("delay",):
             words = ("delay", 6 if number % 8 == 1 else 0.3)  # the longer one is longer than the responders wait
-        stack.proxy_mode(*words)
+        with stack.under_way(pushes=8) if mode[0] in ("cut-reply", "garbage") else contextlib.nullcontext():
+            stack.proxy_mode(*words)
         pause(0.4)
         wait_for(lambda: stack.proxy_mode(*words)[0], what=f"the proxy's {mode[0]} to strike")
         stack.proxy_mode("pass")
@@ -293,9 +294,9 @@ FAULTS = [
     Fault("redis-killed", "kill -9 of Redis, and its start from the append-only file", kill_redis, evidence=LOST),
     Fault("redis-stopped-1s", "Redis stopped (SIGSTOP) for 1 s", stop_redis_for(1)),
     Fault("redis-stopped-6s", "Redis stopped for 6 s, longer than a reply is waited for", stop_redis_for(6), times=3,
-          short=1, evidence=LOST, executes=True),
+          short=1, evidence=LOST),
     Fault("redis-stopped-20s", "Redis stopped for 20 s, longer than any request may wait", stop_redis_for(20), times=3,
-          short=0, evidence=LOST, executes=True),
+          short=0, evidence=LOST),
     Fault("redis-password", "Redis restarted with another password, then with the right one", change_password,
           short=1, evidence=LOST),
     Fault("redis-demoted", "the primary turned replica, and back", demote, evidence=LOST),
