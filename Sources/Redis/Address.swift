@@ -128,3 +128,12 @@ extension Address: CustomStringConvertible {
         }
     }
 }
+
+extension Address.Endpoint: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): "\(host):\(port)"
+        case .unix(let path): path
+        }
+    }
+}

@@ -6,6 +6,8 @@ import RESP
 struct Pending {
     enum Kind: Equatable {
         case push
+        /// ASKING for the push behind it
+        case asking
         /// A push with a mark, by the script's digest.
         case marked
         /// The same by the script itself.
@@ -34,6 +36,8 @@ struct Pending {
     var isProbe = false
     /// Replies that asked for another try.
     var retries = 0
+    /// A node of a cluster has sent it to another: that happens once.
+    var wasRedirected = false
 
     var end: UInt64 { start + UInt64(length) }
     /// A result, said honestly: what may have happened before is ambiguous, whatever failed after that.
@@ -67,6 +71,8 @@ final class Connection {
     private static let keptOutput = 1_048_576
 
     let token: Token
+    /// `ASKING` goes before each push.
+    let asks: Bool
     private(set) var descriptor: Descriptor
     private(set) var state = State.connecting
     var deadline = Deadline()
@@ -99,7 +105,8 @@ final class Connection {
     private var filled = 0
     private var parser = ReplyParser(replyLimit: Connection.inputSize / 2)
 
-    init(_ descriptor: consuming Descriptor, token: Token, now: Instant) {
+    init(_ descriptor: consuming Descriptor, token: Token, asks: Bool = false, now: Instant) {
+        self.asks = asks
         self.descriptor = descriptor
         self.token = token
         lastUsed = now

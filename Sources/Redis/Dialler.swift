@@ -3,6 +3,10 @@ import EventLoop
 /// Whom to connect to next, and when: one attempt at a time.
 struct Dialler: ~Copyable {
     let address: Address
+    /// The node of a cluster that another has named, in place of the address.
+    private var redirect: (endpoint: Address.Endpoint, asks: Bool)?
+    /// The look-up that is under way is of a name that is no longer wanted.
+    private var isLookUpStale = false
     var resolver: Resolver
     private var addresses: [SocketAddress] = []
     private var nextAddress = 0
@@ -33,9 +37,38 @@ struct Dialler: ~Copyable {
         case failed(String)
     }
 
+    /// Whether `ASKING` must go before each command on the next connection.
+    var asks: Bool { redirect?.asks ?? false }
+
+    private var endpoint: Address.Endpoint { redirect?.endpoint ?? address.endpoint }
+
+    /// Where a redirection leads to; nil where that cannot be told.
+    func endpoint(of redirection: Redirection) -> Address.Endpoint? {
+        if let host = redirection.host { return .tcp(host: host, port: redirection.port) }
+        guard case .tcp(let host, _) = endpoint else { return nil }
+        return .tcp(host: host, port: redirection.port)
+    }
+
+    /// Connects to another node from here on, or with `asks` once.
+    mutating func follow(to endpoint: Address.Endpoint, asks: Bool) {
+        redirect = (endpoint, asks)
+        addresses = []
+        nextAddress = 0
+        isLookUpStale = resolver.isBusy
+    }
+
+    /// Goes back to the address that was set.
+    mutating func forgetRedirect() {
+        guard redirect != nil else { return }
+        redirect = nil
+        addresses = []
+        nextAddress = 0
+        isLookUpStale = resolver.isBusy
+    }
+
     /// The next address to try.
     mutating func target() -> Target {
-        switch address.endpoint {
+        switch endpoint {
         case .unix(let path):
             guard let address = SocketAddress(unixPath: path) else { return .failed("\(path) is no path of a socket") }
             return .address(address)
@@ -52,6 +85,10 @@ struct Dialler: ~Copyable {
 
     /// Takes what a look-up found. Returns whether there is anything to try.
     mutating func resolved(_ found: [SocketAddress]) -> Bool {
+        if isLookUpStale {
+            isLookUpStale = false
+            return true
+        }
         addresses = found
         nextAddress = 0
         return !found.isEmpty
@@ -63,6 +100,7 @@ struct Dialler: ~Copyable {
         dialling = nil
         wantsAnother = false
         if nextAddress > 0 { nextAddress -= 1 }
+        if asks { forgetRedirect() }
     }
 
     /// Whether the name has addresses that were not tried yet.

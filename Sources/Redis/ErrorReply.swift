@@ -6,7 +6,7 @@ package enum ErrorReply: Equatable, Sendable {
     case tryAgain
     /// READONLY: this was the primary. Look the address up again.
     case notPrimary
-    /// MOVED, ASK: another node has the key; a single Redis is needed here.
+    /// MOVED, ASK: another node of the cluster has the key. Followed once.
     case elsewhere
     /// NOREPLICAS: fewer replicas than `min-replicas-to-write`.
     case tooFewReplicas
@@ -59,7 +59,7 @@ package enum ErrorReply: Equatable, Sendable {
         switch self {
         case .tryAgain: "Redis is busy or loading; pushes are tried again"
         case .notPrimary: "this Redis is a replica; point SERVICEDESK_REDIS_URL at the primary"
-        case .elsewhere: "this is a node of a cluster; point SERVICEDESK_REDIS_URL at a single Redis"
+        case .elsewhere: "a node of a cluster sends the queue on; point SERVICEDESK_REDIS_URL at the node that has it"
         case .tooFewReplicas: "fewer replicas are connected than min-replicas-to-write asks for"
         case .takesNothing: "Redis refuses writes: look at its memory limit and its disk"
         case .notAuthenticated: "Redis asks for a password; put it into SERVICEDESK_REDIS_URL"

@@ -30,7 +30,7 @@ extension Pool {
             let descriptor = try address.connect()
             let token = Token(kind: kinds.connection, slot: slot, generation: generations[slot])
             try loop.watch(descriptor.number, for: [.readable, .writable], as: token)
-            let connection = Connection(descriptor, token: token, now: loop.now)
+            let connection = Connection(descriptor, token: token, asks: dialler.asks, now: loop.now)
             connections[slot] = connection
             dialler.dialling = slot
             dialler.lastDial = loop.now
@@ -83,6 +83,7 @@ extension Pool {
     func dialFailed(_ reason: String, isAddressFault: Bool = false) {
         dialler.dialling = nil
         dialler.lastFailure = reason
+        dialler.forgetRedirect()
         guard readyConnection() == nil else {
             // One more would have helped, but is not needed.
             dialler.notBefore = loop.now + settings.retryDelay
@@ -160,6 +161,7 @@ extension Pool {
         }
         events.append(.lost(reason: reason, ambiguous: ambiguous, retried: connection.returned + retried.count))
         dialler.lastFailure = reason
+        if connection.state != .leaving { dialler.forgetRedirect() }
         if readyConnection() == nil { dialler.forgetAddresses() }
         let interval = min(Pool.dialInterval, settings.retryDelay)
         dialler.notBefore = max(dialler.notBefore, dialler.lastDial + interval)

@@ -19,6 +19,7 @@ extension Pool {
             if pending.kind == .length && error == .misconfigured { queueDepth.supposeBelow(settings.maxDepth) }
             return true
         }
+        if error == .elsewhere, !pending.wasRedirected, follow(text, from: connection) { return true }
         switch error {
         case .unknownScript where pending.kind == .marked:
             sendScript(on: connection)
@@ -94,11 +95,30 @@ extension Pool {
         return false
     }
 
+    /// Follows a node of a cluster to the one that it names, and tries the push there. Returns false where that is no node.
+    private func follow(_ text: [UInt8], from connection: Connection) -> Bool {
+        guard let redirection = Redirection(text.span), let endpoint = dialler.endpoint(of: redirection) else {
+            return false
+        }
+        let isFirst = connection.state == .ready
+        connection.pending[0].wasRedirected = true
+        _ = leave(connection, .elsewhere, ErrorReply.word(of: text.span))
+        guard isFirst else { return true }
+        // The others lead to the same node, which has not what is wanted.
+        for case let other? in connections where other.state == .ready {
+            if other.pending.isEmpty { forget(other) } else { beginLeaving(other, connection.leaving.reason) }
+        }
+        dialler.follow(to: endpoint, asks: redirection.asks)
+        events.append(.redirected(to: "\(endpoint)"))
+        return true
+    }
+
     private func beginLeaving(_ connection: Connection, _ reason: String) {
         let delay = Nanoseconds(settings.retryDelay.count / 2)
         connection.leave(reason, retryAt: loop.now + backoff.jittered(delay))
         // Not in a circle: the next connection will most likely meet the same answer.
         dialler.notBefore = loop.now + backoff.jittered(Nanoseconds(delay.count / 2))
+        dialler.forgetRedirect()
         dialler.forgetAddresses()
         try? loop.rewatch(connection.descriptor.number, for: .readable, as: connection.token)
     }

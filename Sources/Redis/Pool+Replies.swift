@@ -74,6 +74,7 @@ extension Pool {
         case (.marked, .bulk(let value?)), (.scripted, .bulk(let value?)):
             if breaker.state == .probing { breaker.succeeded() }
             finish(on: connection, .marked(value))
+        case (.asking, .simple): _ = popPending(on: connection)
         case (.wait, .integer(let acknowledged)):
             _ = popPending(on: connection)
             replicated(Int(acknowledged), on: connection)

@@ -158,6 +158,10 @@ package final class Pool {
     }
 
     func append(_ pending: Pending, to connection: Connection, _ write: (inout [UInt8]) -> Void) {
+        if connection.asks && pending.isPush {
+            let asking = Pending(kind: .asking, waiter: nil, length: 0, deadline: .never)
+            append(asking, to: connection) { output in output.append(command: "ASKING") }
+        }
         connection.append(pending, now: loop.now, write)
         let appended = connection.pending[connection.pending.count - 1]
         pendingBytes += appended.length

@@ -59,6 +59,8 @@ package enum PoolEvent: Equatable {
     case lost(reason: String, ambiguous: Int, retried: Int)
     /// The first of a row of failures to connect.
     case dialFailed(reason: String)
+    /// A node of a cluster has named the one that has the queue.
+    case redirected(to: String)
     case breakerOpened(reason: String)
     case breakerClosed
 }

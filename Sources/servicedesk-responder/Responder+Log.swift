@@ -58,6 +58,8 @@ extension Responder {
             case .breakerOpened(let reason):
                 log.line(
                     .error, "answering 503 at once until Redis at \(settings.pool.address) takes jobs again: \(reason)")
+            case .redirected(let node):
+                log.line(.info, "Redis at \(settings.pool.address) is a node of a cluster; \(node) has the queue")
             case .breakerClosed: log.line(.info, "Redis takes jobs again")
             case .lost(let reason, let ambiguous, let retried):
                 metrics.add(.connectionsLost)
