@@ -1,0 +1,74 @@
+# A real Redis Cluster of two nodes, of which the first has every slot, and the responder is pointed at the second.
+load stack.bash
+
+# at NODE WORD...: a command to one node.
+at() { redis-cli -p "$(<"$dir/port-$1")" --raw "${@:2}"; }
+has_slots() { at "$1" CLUSTER INFO | grep -q 'cluster_slots_ok:16384'; }
+
+# node_start NODE: on a free port, and the one 10,000 above it, which the nodes use among themselves.
+node_start() {
+    mkdir -p "$dir/node-$1"
+    for _ in {1..20}; do
+        echo $((20000 + RANDOM % 9000)) >"$dir/port-$1"
+        background "$dir/node-$1/log" redis-server --dir "$dir/node-$1" --port "$(<"$dir/port-$1")" --bind 127.0.0.1 \
+            --save '' --cluster-enabled yes --cluster-config-file nodes.conf
+        echo "$pid" >"$dir/node-$1.pid"
+        ! wait_up "$pid" eval "at $1 PING >/dev/null 2>&1" || return 0
+    done
+    return 1
+}
+
+setup_file() {
+    node_start 0
+    node_start 1
+    at 0 CLUSTER ADDSLOTSRANGE 0 16383
+    at 0 CLUSTER MEET 127.0.0.1 "$(<"$dir/port-1")"
+    for node in 0 1; do wait_for 20 has_slots "$node"; done
+    export SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1")
+    start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
+    wait_up "$pid" responder_answers "$dir/responder.sock" ready
+    nginx_start main "$dir/responder.sock"
+}
+
+teardown_file() {
+    local file
+    for file in "$dir/main/nginx.pid" "$dir/responder.sock.pid" "$dir"/node-?.pid; do
+        [[ ! -s $file ]] || stop "$(<"$file")"
+    done
+}
+
+setup() {
+    nginx_use main
+    at 0 DEL "$queue" >/dev/null
+}
+
+@test "MOVED is followed: the job is in the queue of the node that has it" {
+    for number in 1 2 3 4; do
+        post "$(ticket)"
+        accepted
+        same "$number" "$(at 0 LLEN "$queue")"
+    done
+    wait_for 5 grep -q 'is a node of a cluster; 127.0.0.1:.* has the queue' "$SERVICEDESK_LOG_FILE"
+}
+
+@test "a named delivery is queued once, by the script, on that node" {
+    post "$(ticket)" -H 'webhook-id: moved'
+    accepted
+    first=$(jq -r .job_id <<<"$answer")
+    post "$(ticket)" -H 'webhook-id: moved'
+    accepted
+    same "$first" "$(jq -r .job_id <<<"$answer")"
+    same 1 "$(at 0 LLEN "$queue")"
+}
+
+@test "ASK is followed while the queue's slot is on its way" {
+    slot=$(at 0 CLUSTER KEYSLOT "$queue")
+    at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 0 CLUSTER MYID)"
+    at 0 CLUSTER SETSLOT "$slot" MIGRATING "$(at 1 CLUSTER MYID)"
+    for number in 1 2 3; do
+        post "$(ticket)"
+        accepted
+        same "OK $number" "$(printf 'ASKING\nLLEN %s\n' "$queue" | at 1 | tr '\n' ' ' | sed 's/ $//')"
+    done
+    same 0 "$(at 0 EXISTS "$queue" 2>&1 | grep -c '^[1-9]')"
+}
