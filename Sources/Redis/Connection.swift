@@ -36,7 +36,7 @@ struct Pending {
     var isProbe = false
     /// Replies that asked for another try.
     var retries = 0
-    /// A node of a cluster has sent it to another: that happens once.
+    /// A node of a cluster has sent it to another: that happens once, unless a connection fails after that.
     var wasRedirected = false
 
     var end: UInt64 { start + UInt64(length) }

@@ -97,6 +97,7 @@ extension Pool {
         if dialler.failures == 1 { events.append(.dialFailed(reason: reason)) }
         failWaiting(.notConnected) { pending in
             pending.attempts += 1
+            pending.wasRedirected = false
             return mayRetry(pending)
         }
         let delay: Nanoseconds
@@ -134,6 +135,7 @@ extension Pool {
             pendingBytes -= pending.length
             guard pending.isPush, pending.waiter != nil else { continue }
             pending.attempts += 1
+            pending.wasRedirected = false
             if pending.end <= connection.written { pending.mayHaveHappened = true }
             let isHarmless = !pending.mayHaveHappened || pending.isRepeatable
             if isHarmless && mayRetry(pending) {

@@ -105,9 +105,10 @@ extension Pool {
         _ = leave(connection, .elsewhere, ErrorReply.word(of: text.span))
         guard isFirst else { return true }
         // The others lead to the same node, which has not what is wanted.
-        for case let other? in connections where other.state == .ready {
+        for case let other? in connections where other.state != .leaving {
             if other.pending.isEmpty { forget(other) } else { beginLeaving(other, connection.leaving.reason) }
         }
+        dialler.dialling = nil
         dialler.follow(to: endpoint, asks: redirection.asks)
         events.append(.redirected(to: "\(endpoint)"))
         return true
