@@ -121,18 +121,13 @@ package struct Address: Equatable, Sendable {
 
 extension Address: CustomStringConvertible {
     /// The place alone: no user, no password.
-    package var description: String {
-        switch endpoint {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): path
-        }
-    }
+    package var description: String { "\(endpoint)" }
 }
 
 extension Address.Endpoint: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .tcp(let host, let port): "\(host):\(port)"
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path): path
         }
     }

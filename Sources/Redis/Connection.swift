@@ -6,7 +6,7 @@ import RESP
 struct Pending {
     enum Kind: Equatable {
         case push
-        /// ASKING for the push behind it
+        /// ASKING for the push or LLEN behind it.
         case asking
         /// A push with a mark, by the script's digest.
         case marked
@@ -71,6 +71,8 @@ final class Connection {
     private static let keptOutput = 1_048_576
 
     let token: Token
+    /// Where it leads to.
+    let endpoint: Address.Endpoint
     /// `ASKING` goes before each push.
     let asks: Bool
     private(set) var descriptor: Descriptor
@@ -105,7 +107,10 @@ final class Connection {
     private var filled = 0
     private var parser = ReplyParser(replyLimit: Connection.inputSize / 2)
 
-    init(_ descriptor: consuming Descriptor, token: Token, asks: Bool = false, now: Instant) {
+    init(
+        _ descriptor: consuming Descriptor, token: Token, endpoint: Address.Endpoint, asks: Bool, now: Instant
+    ) {
+        self.endpoint = endpoint
         self.asks = asks
         self.descriptor = descriptor
         self.token = token

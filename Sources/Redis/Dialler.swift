@@ -3,8 +3,10 @@ import EventLoop
 /// Whom to connect to next, and when: one attempt at a time.
 struct Dialler: ~Copyable {
     let address: Address
-    /// The node of a cluster that another has named, in place of the address.
-    private var redirect: (endpoint: Address.Endpoint, asks: Bool)?
+    /// The node of a cluster that has the queue, as another has told, in place of the address.
+    private var owner: Address.Endpoint?
+    /// In place of both for the next connection alone.
+    private var asked: Address.Endpoint?
     /// The look-up that is under way is of a name that is no longer wanted.
     private var isLookUpStale = false
     var resolver: Resolver
@@ -38,29 +40,29 @@ struct Dialler: ~Copyable {
     }
 
     /// Whether `ASKING` must go before each command on the next connection.
-    var asks: Bool { redirect?.asks ?? false }
+    var asks: Bool { asked != nil }
 
-    private var endpoint: Address.Endpoint { redirect?.endpoint ?? address.endpoint }
+    var isRedirected: Bool { asked != nil || owner != nil }
 
-    /// Where a redirection leads to; nil where that cannot be told.
-    func endpoint(of redirection: Redirection) -> Address.Endpoint? {
-        if let host = redirection.host { return .tcp(host: host, port: redirection.port) }
-        guard case .tcp(let host, _) = endpoint else { return nil }
-        return .tcp(host: host, port: redirection.port)
-    }
+    /// Where the next connection goes.
+    var endpoint: Address.Endpoint { asked ?? owner ?? address.endpoint }
 
     /// Connects to another node from here on, or with `asks` once.
     mutating func follow(to endpoint: Address.Endpoint, asks: Bool) {
-        redirect = (endpoint, asks)
-        addresses = []
-        nextAddress = 0
-        isLookUpStale = resolver.isBusy
+        if !asks { owner = endpoint }
+        asked = asks ? endpoint : nil
+        dropAddresses()
     }
 
-    /// Goes back to the address that was set.
+    /// Goes back from the node that is asked to the owner, or from the owner to the address that was set.
     mutating func forgetRedirect() {
-        guard redirect != nil else { return }
-        redirect = nil
+        guard isRedirected else { return }
+        if asked == nil { owner = nil }
+        asked = nil
+        dropAddresses()
+    }
+
+    private mutating func dropAddresses() {
         addresses = []
         nextAddress = 0
         isLookUpStale = resolver.isBusy

@@ -30,7 +30,8 @@ extension Pool {
             let descriptor = try address.connect()
             let token = Token(kind: kinds.connection, slot: slot, generation: generations[slot])
             try loop.watch(descriptor.number, for: [.readable, .writable], as: token)
-            let connection = Connection(descriptor, token: token, asks: dialler.asks, now: loop.now)
+            let connection = Connection(
+                descriptor, token: token, endpoint: dialler.endpoint, asks: dialler.asks, now: loop.now)
             connections[slot] = connection
             dialler.dialling = slot
             dialler.lastDial = loop.now
@@ -46,7 +47,7 @@ extension Pool {
         if dialler.resolved(found) {
             dial()
         } else {
-            dialFailed("the name of \(dialler.address) cannot be resolved")
+            dialFailed("the name of \(dialler.endpoint) cannot be resolved")
         }
     }
 
@@ -81,15 +82,17 @@ extension Pool {
 
     /// - Parameter isAddressFault: nobody is there; the name's next address may do.
     func dialFailed(_ reason: String, isAddressFault: Bool = false) {
+        let reason = dialler.isRedirected ? "\(dialler.endpoint): \(reason)" : reason
         dialler.dialling = nil
         dialler.lastFailure = reason
-        dialler.forgetRedirect()
+        let hasMoreAddresses = isAddressFault && dialler.hasMoreAddresses
+        if !hasMoreAddresses { dialler.forgetRedirect() }
         guard readyConnection() == nil else {
             // One more would have helped, but is not needed.
             dialler.notBefore = loop.now + settings.retryDelay
             return
         }
-        if isAddressFault && dialler.hasMoreAddresses {
+        if hasMoreAddresses {
             dialler.notBefore = loop.now
             return
         }
@@ -163,8 +166,11 @@ extension Pool {
         }
         events.append(.lost(reason: reason, ambiguous: ambiguous, retried: connection.returned + retried.count))
         dialler.lastFailure = reason
-        if connection.state != .leaving { dialler.forgetRedirect() }
-        if readyConnection() == nil { dialler.forgetAddresses() }
+        if readyConnection() == nil {
+            // One that is left had reasons, and where to go instead is known.
+            if connection.state != .leaving && connection.endpoint == dialler.endpoint { dialler.forgetRedirect() }
+            dialler.forgetAddresses()
+        }
         let interval = min(Pool.dialInterval, settings.retryDelay)
         dialler.notBefore = max(dialler.notBefore, dialler.lastDial + interval)
         dial()

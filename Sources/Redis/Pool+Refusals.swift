@@ -16,7 +16,9 @@ extension Pool {
         guard pending.isPush else {
             _ = popPending(on: connection)
             if pending.kind == .wait { replicated(0, on: connection) }
-            if pending.kind == .length && error == .misconfigured { queueDepth.supposeBelow(settings.maxDepth) }
+            if pending.kind == .length && (error == .misconfigured || error == .elsewhere) {
+                queueDepth.supposeBelow(settings.maxDepth)
+            }
             return true
         }
         if error == .elsewhere, !pending.wasRedirected, follow(text, from: connection) { return true }
@@ -76,10 +78,15 @@ extension Pool {
     /// as often as connection failures are. Those behind it have their replies on the way, and wait for them here.
     private func leave(_ connection: Connection, _ error: ErrorReply, _ word: String) -> Bool {
         var (pending, bytes) = takeBack(from: connection)
-        pending.attempts += 1
+        // To be sent on is no failure, and ends by itself.
+        let isSentOn = error == .elsewhere
+        if !isSentOn { pending.attempts += 1 }
         let reason = "Redis answered \(word): \(error.advice)"
-        if connection.state == .ready { beginLeaving(connection, reason) }
-        if mayRetry(pending) && error != .protocolError && breaker.state != .probing {
+        if connection.state == .ready {
+            beginLeaving(connection, reason)
+            if !isSentOn { dialler.forgetRedirect() }
+        }
+        if mayRetry(pending) && error != .protocolError && (breaker.state != .probing || isSentOn) {
             guard pending.waiter != nil else { return true }
             pendingBytes += bytes.count
             let item = Waiting(pending: pending, bytes: bytes, notBefore: connection.leaving.retryAt)
@@ -97,21 +104,31 @@ extension Pool {
 
     /// Follows a node of a cluster to the one that it names, and tries the push there. Returns false where that is no node.
     private func follow(_ text: [UInt8], from connection: Connection) -> Bool {
-        guard let redirection = Redirection(text.span), let endpoint = dialler.endpoint(of: redirection) else {
-            return false
-        }
+        guard let redirection = Redirection(text.span), let endpoint = redirection.endpoint(from: connection.endpoint)
+        else { return false }
         let isFirst = connection.state == .ready
         connection.pending[0].wasRedirected = true
         _ = leave(connection, .elsewhere, ErrorReply.word(of: text.span))
         guard isFirst else { return true }
-        // The others lead to the same node, which has not what is wanted.
-        for case let other? in connections where other.state != .leaving {
-            if other.pending.isEmpty { forget(other) } else { beginLeaving(other, connection.leaving.reason) }
-        }
-        dialler.dialling = nil
         dialler.follow(to: endpoint, asks: redirection.asks)
-        events.append(.redirected(to: "\(endpoint)"))
+        events.append(.redirected(from: "\(connection.endpoint)", to: "\(endpoint)"))
+        // The others most likely lead to the same node, which has not what is wanted.
+        for case let other? in connections where other.state != .leaving {
+            if other.endpoint != endpoint || redirection.asks && !other.asks {
+                giveUp(other, connection.leaving.reason)
+            }
+        }
         return true
+    }
+
+    /// Leaves a connection that no reply has just come on.
+    private func giveUp(_ connection: Connection, _ reason: String) {
+        if connection.pending.isEmpty && connection.unreplicated.isEmpty {
+            if dialler.dialling == Int(connection.token.slot) { dialler.dialling = nil }
+            return forget(connection)
+        }
+        beginLeaving(connection, reason)
+        if connection.awaitsReply { setDeadline(of: connection) } else { lose(connection, reason) }
     }
 
     private func beginLeaving(_ connection: Connection, _ reason: String) {
@@ -119,7 +136,6 @@ extension Pool {
         connection.leave(reason, retryAt: loop.now + backoff.jittered(delay))
         // Not in a circle: the next connection will most likely meet the same answer.
         dialler.notBefore = loop.now + backoff.jittered(Nanoseconds(delay.count / 2))
-        dialler.forgetRedirect()
         dialler.forgetAddresses()
         try? loop.rewatch(connection.descriptor.number, for: .readable, as: connection.token)
     }

@@ -158,7 +158,7 @@ package final class Pool {
     }
 
     func append(_ pending: Pending, to connection: Connection, _ write: (inout [UInt8]) -> Void) {
-        if connection.asks && pending.isPush {
+        if connection.asks && (pending.isPush || pending.kind == .length) {
             let asking = Pending(kind: .asking, waiter: nil, length: 0, deadline: .never)
             append(asking, to: connection) { output in output.append(command: "ASKING") }
         }

@@ -60,7 +60,7 @@ package enum PoolEvent: Equatable {
     /// The first of a row of failures to connect.
     case dialFailed(reason: String)
     /// A node of a cluster has named the one that has the queue.
-    case redirected(to: String)
+    case redirected(from: String, to: String)
     case breakerOpened(reason: String)
     case breakerClosed
 }

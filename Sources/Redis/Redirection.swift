@@ -26,10 +26,17 @@ struct Redirection: Equatable {
         else { return nil }
         // A node that does not know its name yet calls itself "?".
         let host = words[2][..<colon]
-        guard host != "?" else { return nil }
+        guard host != "?", host.utf8.count <= 255 else { return nil }
         asks = words[0] == "ASK"
         self.host = host.isEmpty ? nil : String(host)
         self.port = port
+    }
+
+    /// Where it leads to from the node that answered it; nil where that is a unix socket, and has no host.
+    func endpoint(from node: Address.Endpoint) -> Address.Endpoint? {
+        if let host { return .tcp(host: host, port: port) }
+        guard case .tcp(let host, _) = node else { return nil }
+        return .tcp(host: host, port: port)
     }
 
     private static func number(_ digits: Substring) -> UInt16? {

@@ -58,8 +58,8 @@ extension Responder {
             case .breakerOpened(let reason):
                 log.line(
                     .error, "answering 503 at once until Redis at \(settings.pool.address) takes jobs again: \(reason)")
-            case .redirected(let node):
-                log.line(.info, "Redis at \(settings.pool.address) is a node of a cluster; \(node) has the queue")
+            case .redirected(let node, let other):
+                log.line(.info, "Redis at \(node) is a node of a cluster, and sends the queue on to \(other)")
             case .breakerClosed: log.line(.info, "Redis takes jobs again")
             case .lost(let reason, let ambiguous, let retried):
                 metrics.add(.connectionsLost)

@@ -14,6 +14,8 @@ final class Bench {
 
     let loop: EventLoop
     let redis: ScriptedRedis
+    /// Other nodes of its cluster.
+    var nodes: [ScriptedRedis] = []
     let pool: Pool
     /// Results in the order in which they came.
     private(set) var results: [(waiter: UInt64, result: PushResult)] = []
@@ -75,6 +77,7 @@ final class Bench {
                 throw TookTooLong()
             }
             try redis.poll()
+            for node in nodes { try node.poll() }
             turn()
         }
     }
@@ -87,12 +90,12 @@ final class Bench {
 
     // MARK: Connections
 
-    /// The next connection, accepted.
-    func accept(sourceLocation: SourceLocation = #_sourceLocation) throws -> Session {
+    /// The next connection, accepted, to this Redis or to another node.
+    func accept(at node: ScriptedRedis? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws -> Session {
         var session: Session?
         try run(
             until: {
-                session = redis.takeSession()
+                session = (node ?? redis).takeSession()
                 return session != nil
             }, sourceLocation: sourceLocation)
         return try #require(session)
@@ -100,8 +103,8 @@ final class Bench {
 
     /// The next connection, greeted and ready.
     @discardableResult
-    func connect(sourceLocation: SourceLocation = #_sourceLocation) throws -> Session {
-        let session = try accept(sourceLocation: sourceLocation)
+    func connect(to node: ScriptedRedis? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws -> Session {
+        let session = try accept(at: node, sourceLocation: sourceLocation)
         let known = connectedCount
         while try commands(1, of: session, sourceLocation: sourceLocation)[0] != ["PING"] { session.send("+OK\r\n") }
         session.send("+PONG\r\n")
@@ -158,6 +161,8 @@ final class Bench {
 
     var lossReasons: [String] { events.compactMap { if case .lost(let reason, _, _) = $0 { reason } else { nil } } }
     var dialFailures: [String] { events.compactMap { if case .dialFailed(let reason) = $0 { reason } else { nil } } }
+    /// The nodes that others have named.
+    var redirections: [String] { events.compactMap { if case .redirected(_, let node) = $0 { node } else { nil } } }
     /// Changes of the breaker: true where it opened.
     var breakerChanges: [Bool] {
         events.compactMap { event in
