@@ -65,6 +65,7 @@ struct ClusterTests {
         // The owner goes: whoever was set knows the new one.
         other.close()
         try bench.connect()
+        #expect(owner.sessions.count == 1)
     }
 
     @Test func anOwnerThatIsAReplicaNowIsForgotten() throws {
@@ -72,6 +73,7 @@ struct ClusterTests {
         let (waiter, other) = try redirected(bench, to: owner, by: moved(to: owner))
         other.send("-READONLY You can't write against a read only replica.\r\n")
         let again = try bench.connect()
+        #expect(owner.sessions.count == 1)
         #expect(try bench.commands(1, of: again)[0].contains("job"))
         again.send(":1\r\n")
         #expect(try bench.await(waiter) == .queued(depth: 1))
