@@ -138,6 +138,9 @@ final class ScriptedRedis {
             guard number >= 0 else { break }
             _ = fcntl(number, F_SETFL, O_NONBLOCK)
             _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+            // As Redis does: a second small reply must not wait for the first one's acknowledgement. Unix sockets refuse it.
+            var isOn: Int32 = 1
+            _ = unsafe setsockopt(number, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, 4)
             let session = Session(Descriptor(owning: number))
             sessions.append(session)
             fresh.append(session)

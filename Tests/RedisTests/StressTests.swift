@@ -81,7 +81,7 @@ private final class Ledger {
         try bench.run { bench.pool.isUsable }
         let waiter = bench.push("last")
         guard case .queued = try bench.await(waiter) else {
-            Issue.record("the last push failed: \(bench.results)")
+            Issue.record("the last push failed: \(bench.results.suffix(3)), \(bench.events.suffix(5))")
             return
         }
     }
@@ -224,6 +224,5 @@ struct StressTests {
         try ledger.close()
         try ledger.expectItWorks()
         #expect(ledger.bench.results.count > 100, "most are taken")
-        #expect(!owner.sessions.isEmpty)
     }
 }
