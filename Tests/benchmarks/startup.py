@@ -9,28 +9,23 @@ import json
 import os
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
+from fastcgi import pair, whole
 from rig import SECRET, Rig
 
 
-def record(kind, content):
-    return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
-
-
 def request():
-    """A signed ticket as a web server sends it: BEGIN_REQUEST, PARAMS, STDIN (FastCGI Specification 1.0)."""
+    """A signed ticket as a web server sends it."""
     body = json.dumps({"event": "ticket_created", "ticket_id": "TKT-1", "tenant_id": "tenant-abc", "description": "slow",
                        "priority": "low", "created_at": "2026-01-01T00:00:00Z"}).encode()
     variables = {"REQUEST_METHOD": "POST", "SCRIPT_NAME": "/webhook/servicedesk", "CONTENT_TYPE": "application/json",
                  "CONTENT_LENGTH": str(len(body)), "REQUEST_ID": "startup",
                  "HTTP_X_SERVICEDESK_SIGNATURE": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
-    pairs = b"".join(bytes([len(name), len(value)]) + name.encode() + value.encode() for name, value in variables.items())
-    return b"".join([record(1, struct.pack("!HB5x", 1, 1)), record(4, pairs), record(4, b""), record(5, body), record(5, b"")])
+    return whole(b"".join(pair(name.encode(), value.encode()) for name, value in variables.items()), body)
 
 
 def first_answer(program, env, directory):

@@ -6,9 +6,8 @@ import socket
 import struct
 import time
 
+from fastcgi import ABORT, BEGIN, DATA, GET_VALUES, PARAMS, STDIN, begin, pair, record, whole
 from limits import expect
-
-BEGIN, ABORT, PARAMS, STDIN, DATA, GET_VALUES = 1, 2, 4, 5, 8, 9
 
 
 @contextlib.contextmanager
@@ -19,30 +18,13 @@ def hurried(stack):
     stack.with_settings()
 
 
-def record(kind, content=b"", request=1, padding=0, version=1, length=None):
-    return struct.pack(">BBHHBx", version, kind, request, len(content) if length is None else length,
-                       padding) + content + bytes(padding)
-
-
-def begin(role=1, request=1, keep=1):
-    return record(BEGIN, struct.pack(">HB5x", role, keep), request)
-
-
-def pair(name, value):
-    def size(data):
-        return bytes([len(data)]) if len(data) < 128 else struct.pack(">I", len(data) | 1 << 31)
-    return size(name) + size(value) + name + value
-
-
 def variables(length=2, method=b"POST"):
     return pair(b"REQUEST_METHOD", method) + pair(b"SCRIPT_NAME", b"/webhook/servicedesk") + pair(
         b"CONTENT_LENGTH", str(length).encode())
 
 
 def request(body=b"{}", names=None):
-    names = variables(len(body)) if names is None else names
-    return (begin() + (record(PARAMS, names) if names else b"") + record(PARAMS)
-            + (record(STDIN, body) if body else b"") + record(STDIN))
+    return whole(variables(len(body)) if names is None else names, body)
 
 
 def with_parameters(content, end=True):
