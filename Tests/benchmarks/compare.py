@@ -20,22 +20,46 @@ import sys
 from rig import Rig, load_script
 
 
-def markdown(rows, only):
+SHOWN = ("rps", "50%", "99%", "cpu", "nginx", "app", "redis", "rss")
+
+
+def medians(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in SHOWN}
+
+
+def ratios(runs, others):
+    """Of ours to another's, round by round; nothing where there is no ours, or it is the other."""
+    if not runs or runs is others:
+        return {}
+    return {key: statistics.median(run[key] / other[key] for run, other in zip(runs, others, strict=True) if other[key])
+            for key in ("rps", "cpu")}
+
+
+def text(connections, runs, o):
+    print(f"\n{connections} connections, {o.rounds} rounds of {o.seconds} s; medians"
+          f"\n{'':10}{'rps':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us':>9}{'nginx':>8}{'app':>8}{'redis':>8}{'RSS MB':>8}{'bad':>6}")
+    for name, mine in runs.items():
+        m = medians(mine)
+        print(f"{name:10}{m['rps']:9.0f}{m['50%']:9.2f}{m['99%']:9.2f}{m['cpu']:9.1f}{m['nginx']:8.1f}{m['app']:8.1f}"
+              f"{m['redis']:8.1f}{m['rss']:8.1f}{sum(run['bad'] for run in mine):6d}")
+    for name, others in runs.items():
+        if ratio := ratios(runs.get("ours"), others):
+            print(f"ours / {name:9} rps x{ratio['rps']:.2f}   cpu x{ratio['cpu']:.2f}", flush=True)
+
+
+def markdown(results):
     print("\n| connections | | 202 a second | p50 ms | p99 ms | CPU µs | ours: 202 a second | ours: CPU |\n|--:|---|--:|--:|--:|--:|--:|--:|")
-    for connections in sorted({r["connections"] for r in rows}):
-        runs = {n: {r["round"]: r for r in rows if r["name"] == n and r["connections"] == connections} for n in only}
-        for name in only:
-            m = {k: statistics.median(r[k] for r in runs[name].values()) for k in ("rps", "50%", "99%", "cpu")}
-            ratio = {k: statistics.median(runs["ours"][i][k] / r[k] for i, r in runs[name].items() if r[k])
-                     for k in ("rps", "cpu")} if "ours" in runs and name != "ours" else {}
+    for connections, runs in sorted(results.items()):
+        for name, mine in runs.items():
+            m, ratio = medians(mine), ratios(runs.get("ours"), mine)
             print(f"| {connections} | {name} | {m['rps']:,.0f} | {m['50%']:.2f} | {m['99%']:.2f} | {m['cpu']:.1f} | "
-                  + " | ".join(f"×{ratio[k]:.2f}" if ratio else "" for k in ("rps", "cpu")) + " |")
+                  + " | ".join(f"×{ratio[key]:.2f}" if ratio else "" for key in ("rps", "cpu")) + " |")
 
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--ours", help="command of the project's responder")
-    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated (ours is added by --ours)")
+    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated: these and `named`, ours with a webhook-id each time (ours is added by --ours)")
     a.add_argument("--connections", default="32")
     a.add_argument("--seconds", type=int, default=4)
     a.add_argument("--rounds", type=int, default=3)
@@ -45,39 +69,29 @@ def main():
     a.add_argument("--markdown", action="store_true", help="end with a table of medians and ratios in Markdown")
     o = a.parse_args()
     only = [n for n in o.only.split(",") if n] + (["ours"] if o.ours else [])
-    if "named" in only:
-        only.append(only.pop(only.index("named")))
-    rig, rows = Rig(only, o.ours, o.port), []
+    rig, results = Rig(only, o.ours, o.port), {}
     try:
         rig.up()
         load_script(f"{rig.dir}/load.lua", o.size)
         load_script(f"{rig.dir}/named.lua", o.size, named=True)
         for connections in map(int, o.connections.split(",")):
-            for round_ in range(o.rounds):
+            runs = results[connections] = {name: [] for name in only}
+            for _ in range(o.rounds):
                 for name in only:
-                    rows.append(dict(rig.run(name, connections, o.seconds), name=name, connections=connections, round=round_))
-            print(f"\n{connections} connections, {o.rounds} rounds of {o.seconds} s; medians"
-                  f"\n{'':10}{'rps':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us':>9}{'nginx':>8}{'app':>8}{'redis':>8}{'RSS MB':>8}{'bad':>6}")
-            for name in only:
-                mine = [r for r in rows if r["name"] == name and r["connections"] == connections]
-                m = {k: statistics.median(r[k] for r in mine) for k in ("rps", "50%", "99%", "cpu", "nginx", "app", "redis", "rss")}
-                print(f"{name:10}{m['rps']:9.0f}{m['50%']:9.2f}{m['99%']:9.2f}{m['cpu']:9.1f}{m['nginx']:8.1f}{m['app']:8.1f}{m['redis']:8.1f}"
-                      f"{m['rss']:8.1f}{sum(r['bad'] for r in mine):6d}")
-            if "ours" in only:
-                for name in only:
-                    if name == "ours":
-                        continue
-                    pairs = [(r, s) for r in rows for s in rows if r["name"] == "ours" and s["name"] == name and r["connections"] == s["connections"] == connections and r["round"] == s["round"]]
-                    print(f"ours / {name:9} rps x{statistics.median(r['rps'] / s['rps'] for r, s in pairs):.2f}   cpu x{statistics.median(r['cpu'] / s['cpu'] for r, s in pairs if s['cpu']):.2f}")
+                    runs[name].append(rig.run(name, connections, o.seconds))
+            text(connections, runs, o)
     finally:
         rig.down()
-    lost = [r for r in rows if r["name"] == "ours" and r["depth"] < r["total"] - r["bad"]]
+    lost = sum(run["depth"] < run["total"] - run["bad"]
+               for runs in results.values() for name in ("ours", "named") for run in runs.get(name, ()))
     if lost:
-        sys.exit(f"ours: fewer jobs in Redis than answers 202 in {len(lost)} runs")
+        sys.exit(f"ours: fewer jobs in Redis than answers 202 in {lost} runs")
     if o.json:
+        rows = [dict(run, name=name, connections=connections, round=number) for connections, runs in results.items()
+                for name, mine in runs.items() for number, run in enumerate(mine)]
         json.dump(rows, open(o.json, "w"))
     if o.markdown:
-        markdown(rows, only)
+        markdown(results)
 
 
 if __name__ == "__main__":

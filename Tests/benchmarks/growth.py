@@ -55,8 +55,8 @@ def flat(values, costs):
 
 
 def at_most_linear(values, costs):
-    """Each step costs at most as much for a byte as the whole of the first."""
-    if costs[-1] > costs[0] * values[-1] / values[0]:
+    """None costs more for a character than the first."""
+    if any(cost > costs[0] * value / values[0] for value, cost in zip(values[1:], costs[1:])):
         return "it grows faster than the body"
     return None
 

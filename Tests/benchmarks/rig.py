@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peers")
+PEERS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peers")
 SECRET = "peer-secret-peer-secret-peer-secret-0123"
 TICK = os.sysconf("SC_CLK_TCK")
 WORDS = ("the mail server in Leeds is slow and unresponsive since this morning users report \"Trying to connect…\" in Outlook "
@@ -105,11 +105,11 @@ class Rig:
         time.sleep(.3)
         for name, libs in (("threads", ["-lhiredis"]), ("limit", [])):
             if name in self.only:
-                subprocess.run(["gcc", "-O2", "-w", f"{HERE}/{name}.c", "-o", f"{self.dir}/{name}", "-lfcgi", "-lcrypto",
+                subprocess.run(["gcc", "-O2", "-w", f"{PEERS}/{name}.c", "-o", f"{self.dir}/{name}", "-lfcgi", "-lcrypto",
                                 "-lpthread", *libs], check=True)
                 self.spawn(name, [f"{self.dir}/{name}"])
         if "fastapi" in self.only:
-            p = subprocess.Popen([os.environ.get("PEER_PYTHON", "python3"), "-m", "uvicorn", "app:app", "--app-dir", HERE, "--uds",
+            p = subprocess.Popen([os.environ.get("PEER_PYTHON", "python3"), "-m", "uvicorn", "app:app", "--app-dir", PEERS, "--uds",
                                   f"{self.dir}/fastapi.sock", "--workers", "2", "--no-access-log", "--log-level", "warning"], env=self.env)
             self.roots["fastapi"] = p.pid
             for _ in range(100):
@@ -120,7 +120,7 @@ class Rig:
             os.chmod(f"{self.dir}/fastapi.sock", 0o777)
         if "ours" in self.only:
             self.spawn("ours", ["/bin/sh", "-c", "exec " + self.ours])
-        conf = open(f"{HERE}/nginx.conf.in").read().replace("@DIR@", self.dir).replace("@HERE@", HERE).replace("@PORT@", str(self.port))
+        conf = open(f"{PEERS}/nginx.conf.in").read().replace("@DIR@", self.dir).replace("@HERE@", PEERS).replace("@PORT@", str(self.port))
         open(f"{self.dir}/nginx.conf", "w").write(conf)
         subprocess.run(["nginx", "-c", f"{self.dir}/nginx.conf"], check=True, stderr=subprocess.DEVNULL)
         self.roots["nginx"] = self.pid("nginx")
