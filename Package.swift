@@ -55,7 +55,7 @@ let package = Package(
             ],
             swiftSettings: productSettings),
         .executableTarget(
-            name: "codec-bench", dependencies: ["Bytes", "JSON", "RESP", "FastCGI", "Webhook", "COpenSSL"],
+            name: "codec-bench", dependencies: ["Bytes", "RESP", "FastCGI", "Webhook", "COpenSSL"],
             path: "Tests/benchmarks/Codecs", swiftSettings: productSettings),
         // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),

@@ -4,6 +4,8 @@ import FastCGI
 import RESP
 import Webhook
 
+private let plainText = "the mail server is slow since this morning "
+
 /// A ticket with a description that repeats `text` up to a length.
 func ticket(_ text: String, length: Int) -> [UInt8] {
     var description = ""
@@ -15,7 +17,7 @@ func ticket(_ text: String, length: Int) -> [UInt8] {
 /// Tickets of one kind of text each, beside a pass of the standard library that checks that they are UTF-8.
 func ticketPairs() -> [Pair] {
     let texts = [
-        ("ASCII", "the mail server is slow since this morning "), ("accents", "Öffnen läßt’s nicht — übel "),
+        ("ASCII", plainText), ("accents", "Öffnen läßt’s nicht — übel "),
         ("escapes", #"Tr\u00fcb \"seit heute\"\n"#),
     ]
     return texts.map { name, text in
@@ -48,7 +50,7 @@ func replies() -> Pair {
 
 /// A push, beside a copy of its job.
 func command() -> Pair {
-    let job = ticket("the mail server is slow since this morning ", length: 1000)
+    let job = ticket(plainText, length: 1000)
     var output: [UInt8] = []
     var copy: [UInt8] = []
     return Pair(
@@ -79,7 +81,7 @@ func records() -> Pair {
         let value = "a value of some length, \(number)"
         variables += [UInt8(name.utf8.count), UInt8(value.utf8.count)] + Array((name + value).utf8)
     }
-    let body = ticket("the mail server is slow since this morning ", length: 1000)
+    let body = ticket(plainText, length: 1000)
     let bytes =
         record(1, [0, 1, 1, 0, 0, 0, 0, 0]) + record(4, variables) + record(4, []) + record(5, body) + record(5, [])
     var scanner = RecordScanner(bodyLimit: 131_072)
@@ -97,7 +99,7 @@ func records() -> Pair {
 /// A signature that is checked, beside libcrypto's HMAC() with the key set anew each time.
 func authentication() -> Pair {
     let key = Array("a secret of at least 32 bytes, it says".utf8)
-    let body = ticket("the mail server is slow since this morning ", length: 1000)
+    let body = ticket(plainText, length: 1000)
     let authenticator = Authenticator(key: key.span)
     var text: [UInt8] = []
     text.append(hex: authenticator.tag(of: body.span))
