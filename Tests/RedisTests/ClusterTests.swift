@@ -186,14 +186,6 @@ struct ClusterTests {
         #expect(bench.redis.sessions.count == 1 && owner.sessions.count == 1 && bench.redirections.count == 1)
     }
 
-    @Test func aSocketsPathIsNoHost() throws {
-        let bench = try Bench()
-        let session = try bench.connect()
-        let waiter = try bench.pushed(on: session)
-        session.send("-MOVED 3999 :6379\r\n")
-        #expect(try bench.await(waiter) == .failed(.refused(.elsewhere, word: "MOVED")))
-    }
-
     // MARK: ASK
 
     @Test func askIsFollowedOnceWithAsking() throws {

@@ -167,6 +167,8 @@ struct RefusalTests {
         ("WRONGPASS invalid", .misconfigured), ("CROSSSLOT Keys in request", .misconfigured),
         ("NOPROTO unsupported", .misconfigured), ("DENIED Redis is running in protected mode", .misconfigured),
         ("ERR unknown command 'LPUSH'", .misconfigured), ("MOVED 3999 ?:6381", .elsewhere),
+        // The same host, says an empty one; a unix socket has none.
+        ("MOVED 3999 :6379", .elsewhere),
         ("ASK 16384 127.0.0.1:6381", .elsewhere), ("NOSCRIPT No matching script.", .unknownScript),
     ])
     func whatAnOperatorMustMendOpensTheBreakerAtOnce(text: String, error: ErrorReply) throws {
