@@ -104,8 +104,7 @@ def kill_clients(stack, number):
         stack.hang_up()
         return
     with Redis(stack.real_redis, stack.password) as redis:
-        time.sleep(0.05)
-        time.sleep(0.05)  # or Redis still looks at this connection first, and kills before it has read the pushes
+        time.sleep(0.1)  # or Redis still looks at this connection first, and kills before it has read the pushes
         with stack.under_way(pushes=8):
             redis.send("CLIENT", "KILL", "TYPE", "normal")
         redis.reply()
