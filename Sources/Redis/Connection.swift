@@ -73,7 +73,7 @@ final class Connection {
     let token: Token
     /// Where it leads to.
     let endpoint: Address.Endpoint
-    /// `ASKING` goes before each push.
+    /// `ASKING` goes before each push and LLEN.
     let asks: Bool
     private(set) var descriptor: Descriptor
     private(set) var state = State.connecting

@@ -2,7 +2,7 @@ import Bytes
 
 /// What a node of a Redis Cluster answers about a key that it does not have: `MOVED 3999 10.0.0.7:6381`, or `ASK …` while
 /// the key's slot is on its way (Redis Cluster Specification, "Redirection and resharding").
-struct Redirection: Equatable {
+struct Redirection {
     /// Bytes of such an answer, at most.
     static let limit = 300
 
@@ -14,10 +14,9 @@ struct Redirection: Equatable {
 
     /// nil where it is neither, or names no node.
     init?(_ reply: Span<UInt8>) {
-        guard reply.count <= Redirection.limit, reply.indices.allSatisfy({ reply[$0] > 0x1F && reply[$0] < 0x7F })
-        else {
-            return nil
-        }
+        guard reply.count <= Redirection.limit,
+            reply.indices.allSatisfy({ reply[$0].isVisibleASCII || reply[$0] == 0x20 })
+        else { return nil }
         let text = String(decoding: reply.indices.map { reply[$0] }, as: UTF8.self)
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 3, words[0] == "MOVED" || words[0] == "ASK", let colon = words[2].lastIndex(of: ":"),

@@ -15,15 +15,6 @@ enum LogLevel: String, CaseIterable, Comparable {
         case .error: 3
         }
     }
-
-    var name: StaticString {
-        switch self {
-        case .debug: "debug"
-        case .info: "info"
-        case .warning: "warning"
-        case .error: "error"
-        }
-    }
 }
 
 enum LogFormat: String, CaseIterable { case json, text }
@@ -74,7 +65,7 @@ struct Log: ~Copyable {
             buffer.append(#"{"time":""#)
             buffer.append(time.span)
             buffer.append(#"","level":""#)
-            buffer.append(level.name)
+            buffer.append(text: level.rawValue)
             buffer.append(0x22)
             if let message {
                 buffer.append(#","message":"#)

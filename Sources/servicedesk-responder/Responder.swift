@@ -204,6 +204,7 @@ struct Responder: ~Copyable {
         let slot = Int(token.slot)
         response.removeAll(keepingCapacity: true)
         let retryAfter = reason.status == 503 ? pool.retryAfter : 0
+        // Borrowed from the span: the array would give a copy of all that the exchange holds.
         exchanges.span[slot].appendAnswer(reason, retryAfter: retryAfter, to: &response)
         finish(token, reason, error: error)
     }
