@@ -1,4 +1,5 @@
-// Headers of the C library that Swift's Glibc module leaves out.
+// Headers that Swift's Glibc module leaves out.
+#include <linux/sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>

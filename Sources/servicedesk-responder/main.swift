@@ -29,6 +29,7 @@ func serve(_ settings: Settings) throws(SystemError) {
     initializeLibrary()
     let signals = try Signals(Responder.signals)
     raiseDescriptorLimit()
+    useBatchScheduling()
     let log = Log(level: settings.logLevel, format: settings.logFormat, sink: try sink(for: settings.logFile))
     let listener = try Listener(Descriptor(owning: 0))
     var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)

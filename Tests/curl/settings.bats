@@ -42,6 +42,17 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
     stop "$pid"
 }
 
+@test "the scheduler's usual policy becomes batch, another one stays" {
+    start_responder log "$PWD/responder.sock" --processes 1
+    same B "$(ps -o cls= --ppid "$pid" | tr -d ' ')"
+    stop "$pid"
+    printf '#!/bin/sh\nexec chrt -i 0 %s "$@"\n' "$SERVICEDESK_PROGRAM" >idle
+    chmod +x idle
+    SERVICEDESK_PROGRAM=$PWD/idle start_responder log "$PWD/idle.sock" --processes 1
+    same IDL "$(ps -o cls= --ppid "$pid" | tr -d ' ')"
+    stop "$pid"
+}
+
 @test "servicedeskctl signs as openssl does" {
     head -c 100000 /dev/urandom >body
     same "$(sign <body)" "$("${program%/*}/servicedeskctl" sign <body)"
