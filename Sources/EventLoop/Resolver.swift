@@ -4,11 +4,20 @@ import Glibc
 ///
 /// One look-up at a time; its answer makes the resolver's descriptor readable.
 package struct Resolver: ~Copyable {
+    /// Finds the addresses of a host, and may block for as long as it likes.
+    package typealias LookUp = @Sendable (_ host: String, _ port: UInt16) -> [SocketAddress]
+
+    private let lookUp: LookUp
     private let reading: Descriptor
     private let writing: Descriptor
     package private(set) var isBusy = false
 
-    package init() throws(SystemError) {
+    package static let system: LookUp = { host, port in
+        SocketAddress.resolve(host: host, port: port, isNumeric: false)
+    }
+
+    package init(lookUp: @escaping LookUp = system) throws(SystemError) {
+        self.lookUp = lookUp
         let (reading, writing) = try makeSocketPair()
         self.reading = Descriptor(owning: reading)
         self.writing = Descriptor(owning: writing)
@@ -17,15 +26,13 @@ package struct Resolver: ~Copyable {
     package var number: Int32 { reading.number }
 
     private final class Lookup {
-        let host: String
-        let port: UInt16
+        let find: @Sendable () -> [SocketAddress]
         let answer: Int32
         var addresses: [SocketAddress] = []
 
-        init(host: String, port: UInt16, answer: Int32) {
-            self.host = host
-            self.port = port
+        init(answer: Int32, find: @escaping @Sendable () -> [SocketAddress]) {
             self.answer = answer
+            self.find = find
         }
     }
 
@@ -35,14 +42,15 @@ package struct Resolver: ~Copyable {
         // The answer's descriptor is the thread's own, so that it may outlive the resolver.
         let answer = fcntl(writing.number, F_DUPFD_CLOEXEC, 0)
         guard answer >= 0 else { return false }
-        let lookup = Lookup(host: host, port: port, answer: answer)
+        let lookUp = lookUp
+        let lookup = Lookup(answer: answer) { lookUp(host, port) }
         let argument = unsafe Unmanaged.passRetained(lookup).toOpaque()
         var thread = pthread_t()
         let result = unsafe pthread_create(
             &thread, nil,
             { argument in
                 let lookup = unsafe Unmanaged<Lookup>.fromOpaque(argument!).takeUnretainedValue()
-                lookup.addresses = SocketAddress.resolve(host: lookup.host, port: lookup.port, isNumeric: false)
+                lookup.addresses = lookup.find()
                 var pointer = unsafe argument
                 let answer = lookup.answer
                 // From here on the look-up belongs to whoever reads its address.

@@ -57,9 +57,9 @@ package struct Breaker {
 package struct Backoff {
     package init() {}
 
-    /// Anything from half of `delay` to one and a half of it.
+    /// Anything from half of `delay` to all of it.
     package func jittered(_ delay: Nanoseconds) -> Nanoseconds {
-        Nanoseconds(delay.count / 2 + UInt64.random(in: 0...max(delay.count, 1)))
+        Nanoseconds(UInt64.random(in: delay.count / 2...delay.count))
     }
 
     /// Anything up to `base` doubled with every attempt, and up to `cap` (full jitter); at least a fiftieth of `base`.

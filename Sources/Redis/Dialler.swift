@@ -19,15 +19,17 @@ struct Dialler: ~Copyable {
     var notBefore = Instant(nanoseconds: 0)
     /// When the last attempt began.
     var lastDial = Instant(nanoseconds: 0)
+    /// When the look-up that is under way counts as a failure.
+    var lookUpDeadline = Instant.never
     /// The slot whose connection is not ready yet.
     var dialling: Int?
     /// Those that are ready cannot take more.
     var wantsAnother = false
     var lastFailure = ""
 
-    init(address: Address) throws(SystemError) {
+    init(address: Address, lookUp: @escaping Resolver.LookUp) throws(SystemError) {
         self.address = address
-        resolver = try Resolver()
+        resolver = try Resolver(lookUp: lookUp)
     }
 
     var isBusy: Bool { dialling != nil || resolver.isBusy }
@@ -87,6 +89,7 @@ struct Dialler: ~Copyable {
 
     /// Takes what a look-up found. Returns whether there is anything to try.
     mutating func resolved(_ found: [SocketAddress]) -> Bool {
+        lookUpDeadline = .never
         if isLookUpStale {
             isLookUpStale = false
             return true

@@ -19,7 +19,7 @@ extension Pool {
         guard readyConnection() == nil || dialler.wantsAnother else { return }
         dialler.wantsAnother = false
         switch dialler.target() {
-        case .pending: return
+        case .pending: dialler.lookUpDeadline = loop.now + settings.connectTimeout
         case .failed(let reason): dialFailed(reason)
         case .address(let address): connect(to: address, slot: slot)
         }
@@ -49,6 +49,13 @@ extension Pool {
         } else {
             dialFailed("the name of \(dialler.endpoint) cannot be resolved")
         }
+    }
+
+    /// A look-up cannot be called off, and nothing else can be tried before it ends: it counts as a failed attempt as often
+    /// as one could have been made meanwhile.
+    func lookUpTookTooLong() {
+        dialler.lookUpDeadline = loop.now + settings.connectTimeout
+        dialFailed("the name of \(dialler.endpoint) is not resolved in time")
     }
 
     /// connect(2) has ended: says hello.

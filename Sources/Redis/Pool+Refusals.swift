@@ -8,7 +8,7 @@ extension Pool {
     private static let retryLimit = Nanoseconds.milliseconds(800)
     /// How often one push is let through while Redis takes nothing, and while an operator is needed.
     static let refusalProbe = Nanoseconds.milliseconds(800)
-    private static let misconfiguredProbe = Nanoseconds.seconds(4)
+    private static let misconfiguredProbe = Nanoseconds.seconds(3)
 
     func take(error text: [UInt8], for pending: Pending, on connection: Connection) -> Bool {
         let error = ErrorReply(text.span)
@@ -39,9 +39,9 @@ extension Pool {
         return true
     }
 
-    /// Refuses pushes at once, until one is let through after a quarter to three quarters of `interval`.
+    /// Refuses pushes at once, until one is let through after half to all of `interval`.
     func wasRefused(within interval: Nanoseconds) {
-        breaker.wasRefused(probe: loop.now + backoff.jittered(Nanoseconds(interval.count / 2)))
+        breaker.wasRefused(probe: loop.now + backoff.jittered(interval))
     }
 
     /// Takes the oldest push off a connection, to be sent again.

@@ -43,6 +43,7 @@ extension Pool {
 
     private func poolTimerFired() {
         failWaiting(.timedOut) { $0.deadline > loop.now }
+        if dialler.lookUpDeadline <= loop.now { lookUpTookTooLong() }
         dial()
         release()
         askDepth()
@@ -71,6 +72,7 @@ extension Pool {
             if nextDepthCheck == .never { nextDepthCheck = loop.now + Pool.depthInterval }
             next = min(next, nextDepthCheck)
         }
+        next = min(next, dialler.lookUpDeadline)
         if next == .never { poolTimer.clear() } else { poolTimer.set(next, in: loop, for: timerToken) }
     }
 }

@@ -12,7 +12,7 @@ package final class Pool {
         package var queue = "enhancement:queue"
         /// Connections, at most; another is opened only while those that there are cannot take more.
         package var maxConnections = 10
-        /// From connect(2) to the end of the greeting.
+        /// From connect(2) to the end of the greeting; of a look-up before it too.
         package var connectTimeout = Nanoseconds.seconds(5)
         /// From a command to its reply.
         package var replyTimeout = Nanoseconds.seconds(5)
@@ -75,9 +75,10 @@ package final class Pool {
         var notBefore: Instant
     }
 
-    package init(settings: Settings, in loop: EventLoop, kinds: (connection: UInt8, resolver: UInt8))
-        throws(SystemError)
-    {
+    package init(
+        settings: Settings, in loop: EventLoop, kinds: (connection: UInt8, resolver: UInt8),
+        lookUp: @escaping Resolver.LookUp = Resolver.system
+    ) throws(SystemError) {
         self.loop = loop
         self.settings = settings
         self.kinds = kinds
@@ -85,7 +86,7 @@ package final class Pool {
         timerToken = Token(kind: kinds.connection, slot: settings.maxConnections)
         connections = Array(repeating: nil, count: settings.maxConnections)
         generations = Array(repeating: 0, count: settings.maxConnections)
-        dialler = try Dialler(address: settings.address)
+        dialler = try Dialler(address: settings.address, lookUp: lookUp)
         try loop.watch(dialler.resolver.number, for: .readable, as: Token(kind: kinds.resolver))
         dial()
         reschedule()

@@ -27,14 +27,18 @@ final class Bench {
     /// - Parameters:
     ///   - url: where to connect to, where that is not simply where the scripted Redis listens.
     ///   - change: changes to settings that give a test time, and do not wait long before they try again.
-    init(_ redis: ScriptedRedis? = nil, url: String? = nil, _ change: (inout Pool.Settings) -> Void = { _ in }) throws {
+    ///   - lookUp: finds a host's addresses.
+    init(
+        _ redis: ScriptedRedis? = nil, url: String? = nil, _ change: (inout Pool.Settings) -> Void = { _ in },
+        lookUp: @escaping Resolver.LookUp = Resolver.system
+    ) throws {
         self.redis = try redis ?? ScriptedRedis()
         var settings = Pool.Settings(address: try Address(url ?? self.redis.url))
         settings.retryDelay = .milliseconds(10)
         change(&settings)
         maxConnections = settings.maxConnections
         loop = try EventLoop()
-        pool = try Pool(settings: settings, in: loop, kinds: (Bench.pool, Bench.resolver))
+        pool = try Pool(settings: settings, in: loop, kinds: (Bench.pool, Bench.resolver), lookUp: lookUp)
     }
 
     // MARK: Driving

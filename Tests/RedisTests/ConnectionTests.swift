@@ -1,8 +1,15 @@
 import EventLoop
+import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
 @testable import Redis
+
+/// What one thread tells another.
+private final class Flag: Sendable {
+    let isSet = Atomic(false)
+}
 
 /// How many connections there are, and to where.
 struct ConnectionTests {
@@ -133,6 +140,25 @@ struct ConnectionTests {
         #expect(bench.pool.breakerState == .unreachable)
     }
 
+    @Test func aLookUpThatHangsFailsAgainAndAgainUntilItEnds() throws {
+        let redis = try ScriptedRedis(.loopback)
+        let ends = Flag()
+        let bench = try Bench(redis, url: "redis://redis.example") { settings in
+            settings.connectTimeout = .milliseconds(50)
+        } lookUp: { [port = redis.port] _, _ in
+            while !ends.isSet.load(ordering: .relaxed) { usleep(1000) }
+            return SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true)
+        }
+        let (waiter, start) = (bench.push(), Instant.now)
+        try bench.run { bench.pool.breakerState == .unreachable }
+        #expect(Instant.now.since(start) >= 145_000_000, "three attempts of 50 ms")
+        #expect(bench.result(of: waiter) == .failed(.notConnected) && bench.tryPush() == .breakerOpen)
+        #expect(bench.dialFailures == ["the name of redis.example:6379 is not resolved in time"])
+        ends.isSet.store(true, ordering: .relaxed)
+        try bench.connect()
+        #expect(bench.pool.isUsable && bench.pool.dialler.lookUpDeadline == .never)
+    }
+
     @Test(arguments: [false, true])
     func onlyAnAddressWhereNobodyIsCostsNoAttempt(isThere: Bool) throws {
         let redis = try ScriptedRedis(.loopback)
@@ -153,7 +179,7 @@ struct ConnectionTests {
     }
 
     @Test func aSecondConnectionGoesToTheAddressOfTheFirst() throws {
-        var dialler = try Dialler(address: try Address("redis://redis.example:6379"))
+        var dialler = try Dialler(address: try Address("redis://redis.example:6379"), lookUp: Resolver.system)
         let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].flatMap {
             SocketAddress.resolve(host: $0, port: 6379, isNumeric: true)
         }
