@@ -7,14 +7,15 @@ package struct Resolver: ~Copyable {
     /// Finds the addresses of a host, and may block for as long as it likes.
     package typealias LookUp = @Sendable (_ host: String, _ port: UInt16) -> [SocketAddress]
 
+    /// By getaddrinfo(3).
+    package static let system: LookUp = { host, port in
+        SocketAddress.resolve(host: host, port: port, isNumeric: false)
+    }
+
     private let lookUp: LookUp
     private let reading: Descriptor
     private let writing: Descriptor
     package private(set) var isBusy = false
-
-    package static let system: LookUp = { host, port in
-        SocketAddress.resolve(host: host, port: port, isNumeric: false)
-    }
 
     package init(lookUp: @escaping LookUp = system) throws(SystemError) {
         self.lookUp = lookUp
@@ -25,7 +26,7 @@ package struct Resolver: ~Copyable {
 
     package var number: Int32 { reading.number }
 
-    private final class Lookup {
+    private final class Run {
         let find: @Sendable () -> [SocketAddress]
         let answer: Int32
         var addresses: [SocketAddress] = []
@@ -43,28 +44,28 @@ package struct Resolver: ~Copyable {
         let answer = fcntl(writing.number, F_DUPFD_CLOEXEC, 0)
         guard answer >= 0 else { return false }
         let lookUp = lookUp
-        let lookup = Lookup(answer: answer) { lookUp(host, port) }
-        let argument = unsafe Unmanaged.passRetained(lookup).toOpaque()
+        let run = Run(answer: answer) { lookUp(host, port) }
+        let argument = unsafe Unmanaged.passRetained(run).toOpaque()
         var thread = pthread_t()
         let result = unsafe pthread_create(
             &thread, nil,
             { argument in
-                let lookup = unsafe Unmanaged<Lookup>.fromOpaque(argument!).takeUnretainedValue()
-                lookup.addresses = lookup.find()
+                let run = unsafe Unmanaged<Run>.fromOpaque(argument!).takeUnretainedValue()
+                run.addresses = run.find()
                 var pointer = unsafe argument
-                let answer = lookup.answer
+                let answer = run.answer
                 // From here on the look-up belongs to whoever reads its address.
                 let size = MemoryLayout<UInt>.size
                 // To a resolver that has gone meanwhile: an error, not SIGPIPE.
                 if unsafe send(answer, &pointer, size, Int32(MSG_NOSIGNAL)) != size {
-                    unsafe Unmanaged<Lookup>.fromOpaque(argument!).release()
+                    unsafe Unmanaged<Run>.fromOpaque(argument!).release()
                 }
                 close(answer)
                 return nil
             }, argument)
         guard result == 0 else {
             close(answer)
-            unsafe Unmanaged<Lookup>.fromOpaque(argument).release()
+            unsafe Unmanaged<Run>.fromOpaque(argument).release()
             return false
         }
         pthread_detach(thread)
@@ -78,6 +79,6 @@ package struct Resolver: ~Copyable {
         let size = MemoryLayout<UInt>.size
         guard unsafe read(reading.number, &pointer, size) == size, let pointer = unsafe pointer else { return nil }
         isBusy = false
-        return unsafe Unmanaged<Lookup>.fromOpaque(pointer).takeRetainedValue().addresses
+        return unsafe Unmanaged<Run>.fromOpaque(pointer).takeRetainedValue().addresses
     }
 }
