@@ -6,11 +6,6 @@ import Testing
 
 @testable import Redis
 
-/// What one thread tells another.
-private final class Flag: Sendable {
-    let isSet = Atomic(false)
-}
-
 /// How many connections there are, and to where.
 struct ConnectionTests {
     private let big = String(repeating: "z", count: 60_000)
@@ -142,11 +137,11 @@ struct ConnectionTests {
 
     @Test func aLookUpThatHangsFailsAgainAndAgainUntilItEnds() throws {
         let redis = try ScriptedRedis(.loopback)
-        let ends = Flag()
+        let ends = Atomic(false)
         let bench = try Bench(redis, url: "redis://redis.example") { settings in
             settings.connectTimeout = .milliseconds(50)
         } lookUp: { [port = redis.port] _, _ in
-            while !ends.isSet.load(ordering: .relaxed) { usleep(1000) }
+            while !ends.load(ordering: .relaxed) { usleep(1000) }
             return SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true)
         }
         let (waiter, start) = (bench.push(), Instant.now)
@@ -154,7 +149,7 @@ struct ConnectionTests {
         #expect(Instant.now.since(start) >= 145_000_000, "three attempts of 50 ms")
         #expect(bench.result(of: waiter) == .failed(.notConnected) && bench.tryPush() == .breakerOpen)
         #expect(bench.dialFailures == ["the name of redis.example:6379 is not resolved in time"])
-        ends.isSet.store(true, ordering: .relaxed)
+        ends.store(true, ordering: .relaxed)
         try bench.connect()
         #expect(bench.pool.isUsable && bench.pool.dialler.lookUpDeadline == .never)
     }
