@@ -45,7 +45,7 @@ let package = Package(
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
         .executableTarget(
             name: "servicedesk-responder",
-            dependencies: ["Bytes", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"],
+            dependencies: ["Bytes", "CLinux", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"],
             swiftSettings: productSettings),
         .executableTarget(
             name: "servicedeskctl",

@@ -76,6 +76,16 @@ extension Span<UInt8> {
         count >= text.utf8CodeUnitCount && extracting(first: text.utf8CodeUnitCount).equals(text)
     }
 
+    /// Where the content is between the spaces and tabs that a header field may have at either end (OWS of RFC 9110,
+    /// section 5.6.3).
+    @inlinable package var trimmedRange: Range<Int> {
+        var start = 0
+        var end = count
+        while start < end && self[start].isOptionalSpace { start += 1 }
+        while end > start && self[end - 1].isOptionalSpace { end -= 1 }
+        return start..<end
+    }
+
     /// Eight bytes from `offset` on as one number, the first in the lowest bits. Traps beyond the end.
     @inlinable package func word(at offset: Int) -> UInt64 {
         unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -95,6 +105,8 @@ extension Span<UInt8> {
 
 extension UInt8 {
     @inlinable package var isDigit: Bool { self &- 0x30 < 10 }
+
+    @inlinable var isOptionalSpace: Bool { self == 0x20 || self == 0x09 }
 
     @inlinable package var isVisibleASCII: Bool { self > 0x20 && self < 0x7F }
 

@@ -1,9 +1,20 @@
 // Headers that Swift's Glibc module leaves out.
-#include <linux/sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
-// Swift reads <sys/socket.h> without _GNU_SOURCE, where accept4(2) is not declared.
+// Swift reads the headers without _GNU_SOURCE, where these are not declared.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+extern int memfd_create(const char *name, unsigned int flags);
+
+// The credentials of a unix socket's peer, from <sys/socket.h>.
+struct peer_credentials {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+// Locks of fcntl(2) that belong to the open file, from <fcntl.h>.
+#define OFD_GETLK 36
+#define OFD_SETLK 37

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -8,64 +9,74 @@ import Synchronization
 @safe package final class CounterPages {
     /// Counters of a process; bytes of a page divided by eight.
     package static let pageLength = 512
-    /// Processes that can share a file.
-    package static let pageLimit = 64
+    /// Processes that can share a file, old and new sets together. The file grows with their number.
+    package static let pageLimit = 1024
+    private static let pageBytes = pageLength * 8
 
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
-    private let pageCount: Int
+    private let mappedPages: Int
     private let file: Descriptor
     private let own: Int
 
     /// Counts for this process alone.
     package init() throws(SystemError) {
-        pageCount = 1
+        mappedPages = 1
         own = 0
         file = .none
         unsafe words = try CounterPages.map(pages: 1, file: -1)
     }
 
-    /// Takes a page in a file of the directory.
+    /// Takes a page in a file of the directory. Throws also where the file system has no room for it: a page that was mapped
+    /// without room would kill the process when it is written.
     ///
     /// - Parameter layout: what the words mean; processes of another layout use another file.
     package init(directory: String, layout: Int) throws(SystemError) {
-        let number = unsafe open("\(directory)/counters-\(layout)", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
+        let number = unsafe open("\(directory)/counters-\(layout)", flags, 0o600)
         guard number >= 0 else { throw SystemError("open") }
         let file = Descriptor(owning: number)
-        let size = off_t(CounterPages.pageLimit * CounterPages.pageLength * 8)
-        guard ftruncate(number, size) == 0 else { throw SystemError("ftruncate") }
-        var taken: Int?
-        for page in 0..<CounterPages.pageLimit where taken == nil {
-            if CounterPages.lock(page, of: number, command: CounterPages.setLock) == Int16(F_WRLCK) { taken = page }
-        }
-        guard let taken else { throw SystemError("fcntl", EAGAIN) }
-        own = taken
-        pageCount = CounterPages.pageLimit
-        unsafe words = try CounterPages.map(pages: pageCount, file: number)
+        guard file.kind == .file else { throw SystemError("open", EINVAL) }
+        own = try CounterPages.takePage(of: number)
+        let result = posix_fallocate(
+            number, off_t(own * CounterPages.pageBytes), off_t(CounterPages.pageBytes))
+        guard result == 0 else { throw SystemError("posix_fallocate", result) }
+        mappedPages = CounterPages.pageLimit
+        unsafe words = try CounterPages.map(pages: mappedPages, file: number)
         self.file = file
     }
 
-    deinit { unsafe munmap(words, pageCount * CounterPages.pageLength * 8) }
+    deinit { unsafe munmap(words, mappedPages * CounterPages.pageBytes) }
 
     private static func map(pages: Int, file: Int32) throws(SystemError) -> UnsafeMutablePointer<Atomic<UInt64>> {
         let flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
-        let memory = unsafe mmap(nil, pages * pageLength * 8, PROT_READ | PROT_WRITE, flags, file, 0)
+        let memory = unsafe mmap(nil, pages * pageBytes, PROT_READ | PROT_WRITE, flags, file, 0)
         guard let memory = unsafe memory, unsafe memory != MAP_FAILED else { throw SystemError("mmap") }
         return unsafe memory.bindMemory(to: Atomic<UInt64>.self, capacity: pages * pageLength)
     }
 
-    // F_OFD_GETLK and F_OFD_SETLK of fcntl(2), locks that belong to the open file; Swift does not see their names.
-    private static let getLock: Int32 = 36
-    private static let setLock: Int32 = 37
+    // MARK: Ownership
+
+    /// The first page that nobody owns, which is ours from here on.
+    private static func takePage(of file: Int32) throws(SystemError) -> Int {
+        for page in 0..<pageLimit where lock(page, of: file, command: OFD_SETLK) == Int16(F_WRLCK) { return page }
+        throw SystemError("fcntl", EAGAIN)
+    }
 
     /// Asks for, or after, the lock of a page. Returns the lock's type afterwards, or -1 where it is another's.
     private static func lock(_ page: Int, of file: Int32, command: Int32) -> Int16 {
         var lock = flock()
         lock.l_type = Int16(F_WRLCK)
         lock.l_whence = Int16(SEEK_SET)
-        lock.l_start = off_t(page * pageLength * 8)
-        lock.l_len = off_t(pageLength * 8)
+        lock.l_start = off_t(page * pageBytes)
+        lock.l_len = off_t(pageBytes)
         return unsafe fcntl(file, command, &lock) == 0 ? lock.l_type : -1
     }
+
+    private func isAlive(_ page: Int) -> Bool {
+        page == own || CounterPages.lock(page, of: file.number, command: OFD_GETLK) == Int16(F_WRLCK)
+    }
+
+    // MARK: Counting
 
     /// Adds to one of this process' counters.
     package func add(_ count: UInt64, to index: Int) {
@@ -80,24 +91,40 @@ import Synchronization
         unsafe words[own * CounterPages.pageLength + index].store(value, ordering: .relaxed)
     }
 
-    private func value(_ index: Int, of page: Int) -> UInt64 {
-        unsafe words[page * CounterPages.pageLength + index].load(ordering: .relaxed)
+    // MARK: Reading
+
+    /// All counters at one time.
+    package struct Snapshot {
+        /// Of each word the sum over all processes that there have been.
+        package fileprivate(set) var sums = [UInt64](repeating: 0, count: CounterPages.pageLength)
+        /// The first words of each process that lives.
+        package fileprivate(set) var living: [[UInt64]] = []
+
+        /// The values of a gauge, one for each living process.
+        package func values(_ index: Int) -> [UInt64] { living.map { $0[index] } }
     }
 
-    /// The sum over all processes that there have been.
-    package func sum(_ index: Int) -> UInt64 {
-        (0..<pageCount).reduce(0) { $0 &+ value(index, of: $1) }
-    }
-
-    /// The values of all processes that live.
-    package func values(_ index: Int) -> [UInt64] {
-        livingPages().map { value(index, of: $0) }
-    }
-
-    private func livingPages() -> [Int] {
-        guard pageCount > 1 else { return [0] }
-        return (0..<pageCount).filter { page in
-            page == own || CounterPages.lock(page, of: file.number, command: CounterPages.getLock) == Int16(F_WRLCK)
+    /// Reads all pages, each once.
+    ///
+    /// - Parameter gauges: how many words of each living process' page are wanted by themselves.
+    package func snapshot(gauges: Int) -> Snapshot {
+        var snapshot = Snapshot()
+        for page in 0..<pageCount {
+            let first = page * CounterPages.pageLength
+            for index in 0..<CounterPages.pageLength {
+                snapshot.sums[index] &+= unsafe words[first + index].load(ordering: .relaxed)
+            }
+            guard isAlive(page) else { continue }
+            snapshot.living.append((0..<gauges).map { unsafe words[first + $0].load(ordering: .relaxed) })
         }
+        return snapshot
+    }
+
+    /// Pages that there are: what the file does not hold must not be touched.
+    private var pageCount: Int {
+        guard file.number >= 0 else { return 1 }
+        var status = stat()
+        guard unsafe fstat(file.number, &status) == 0 else { return 0 }
+        return min(Int(status.st_size) / CounterPages.pageBytes, mappedPages)
     }
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A file descriptor with one owner: it cannot be copied, and closes when it goes out of scope.
@@ -72,6 +73,9 @@ extension Descriptor {
         return Transfer(result)
     }
 
+    /// Sends no more: the peer reads to the end and finds the connection closed.
+    package func shutDownSending() { shutdown(number, Int32(SHUT_WR)) }
+
     /// How many bytes wait in the socket to be read.
     package var unread: Int {
         var count: Int32 = 0
@@ -81,6 +85,25 @@ extension Descriptor {
     package func set(_ option: Int32, at level: Int32, to value: Int32) {
         var value = value
         _ = unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// The process at the other end of a unix socket: of a connection to a listener the one that called listen(2).
+    package func peerProcess() throws(SystemError) -> Int32 {
+        var credentials = peer_credentials()
+        var size = socklen_t(MemoryLayout<peer_credentials>.size)
+        guard unsafe getsockopt(number, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 else {
+            throw SystemError("getsockopt")
+        }
+        return credentials.pid
+    }
+
+    /// Bounds the time that a call which blocks may take to receive, or to accept.
+    package func setReceiveTimeout(microseconds: Int) throws(SystemError) {
+        var timeout = timeval(tv_sec: 0, tv_usec: microseconds)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        guard unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &timeout, size) == 0 else {
+            throw SystemError("setsockopt")
+        }
     }
 
     /// The error that a connect(2) in the background came to; 0 when it succeeded.
@@ -146,23 +169,5 @@ extension Descriptor {
         let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
         guard copy >= 0 else { throw SystemError("fcntl") }
         return Descriptor(owning: copy)
-    }
-}
-
-/// The whole of a file of at most `limit` bytes.
-package func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-    let number = retryingInterrupts { unsafe open(path, O_RDONLY | O_CLOEXEC) }
-    guard number >= 0 else { throw SystemError("open") }
-    let file = Descriptor(owning: number)
-    var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while true {
-        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-            retryingInterrupts { unsafe read(file.number, bytes.baseAddress, bytes.count) }
-        }
-        guard count >= 0 else { throw SystemError("read") }
-        if count == 0 { return content }
-        content += buffer[..<count]
-        guard content.count <= limit else { throw SystemError("read", EFBIG) }
     }
 }

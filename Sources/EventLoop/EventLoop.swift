@@ -3,7 +3,7 @@
 /// Whoever drives it takes one turn after the other: `wait()`, then every `event`, then every `due` token.
 package final class EventLoop {
     private var poller: Poller
-    private var timers = Timers()
+    private(set) var timers = Timers()
 
     /// The monotonic time at which this turn began.
     package private(set) var now = Instant.now

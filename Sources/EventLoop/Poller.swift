@@ -1,26 +1,41 @@
 import CLinux
 import Glibc
 
-/// Says to whom an event belongs: the kind of its owner, a slot in the owner's table, and the slot's generation, so that
-/// an event for what used to be in the slot is told from one for what is there now.
+/// Says to whom an event belongs: its owner, a slot in the owner's table, and the slot's generation, so that an event for
+/// what used to be in the slot is told from one for what is there now.
 package struct Token: Hashable {
-    package let kind: UInt8
+    /// All who take events from the loop.
+    package enum Owner: UInt8 {
+        case listener = 1
+        case webConnection = 2
+        case redisConnection = 3
+        case redisPool = 4
+        case resolver = 5
+        case signals = 6
+        case tenants = 7
+    }
+
+    package let owner: Owner
     package let generation: UInt16
     package let slot: UInt32
 
-    package init(kind: UInt8, slot: Int = 0, generation: UInt16 = 0) {
-        self.kind = kind
+    package init(_ owner: Owner, slot: Int = 0, generation: UInt16 = 0) {
+        self.owner = owner
         self.generation = generation
         self.slot = UInt32(slot)
     }
 
+    /// Reads what `bits` gave.
     package init(bits: UInt64) {
-        kind = UInt8(truncatingIfNeeded: bits >> 48)
+        guard let owner = Owner(rawValue: UInt8(truncatingIfNeeded: bits >> 48)) else {
+            preconditionFailure("an event without an owner")
+        }
+        self.owner = owner
         generation = UInt16(truncatingIfNeeded: bits >> 32)
         slot = UInt32(truncatingIfNeeded: bits)
     }
 
-    package var bits: UInt64 { UInt64(kind) << 48 | UInt64(generation) << 32 | UInt64(slot) }
+    package var bits: UInt64 { UInt64(owner.rawValue) << 48 | UInt64(generation) << 32 | UInt64(slot) }
 }
 
 /// What epoll(7) tells of a descriptor, or asks to be told.

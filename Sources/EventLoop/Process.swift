@@ -1,15 +1,17 @@
-import CLinux
 import Glibc
 
 /// The environment of the process.
 package enum ProcessEnvironment {
-    package static var all: [String: String] {
-        var variables: [String: String] = [:]
+    /// The values as they are: bytes, which need not be UTF-8. Of two variables of one name the first counts, as for getenv(3).
+    package static var all: [String: [UInt8]] {
+        var variables: [String: [UInt8]] = [:]
         var next = unsafe environ
         while let entry = unsafe next.pointee {
-            let text = unsafe String(cString: entry)
-            if let equals = text.firstIndex(of: "=") {
-                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            let bytes = unsafe UnsafeRawBufferPointer(start: entry, count: strlen(entry))
+            if let equals = unsafe bytes.firstIndex(of: 0x3D),
+                let name = unsafe String(validating: bytes[..<equals], as: UTF8.self), variables[name] == nil
+            {
+                variables[name] = unsafe [UInt8](bytes[(equals + 1)...])
             }
             unsafe next += 1
         }
@@ -26,13 +28,9 @@ package func raiseDescriptorLimit() {
     _ = unsafe setrlimit(resource, &limit)
 }
 
-/// Asks the scheduler not to stop somebody else the moment that something arrives for this process (SCHED_BATCH, sched(7)).
-///
-/// On busy processors more is then ready at each turn, and each turn serves more; idle ones wake it as fast as before, and
-/// its share of the processor is the same. A policy that the process was started with, other than the usual one, stays.
-package func useBatchScheduling() {
-    guard sched_getscheduler(0) == SCHED_OTHER else { return }
-    var parameters = sched_param()
-    // A sandbox may forbid it, and costs no more than the gain.
-    _ = unsafe sched_setscheduler(0, SCHED_BATCH, &parameters)
+/// How many descriptors the process may have open.
+package func descriptorLimit() -> Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+    return Int(clamping: limit.rlim_cur)
 }

@@ -5,9 +5,12 @@ import Glibc
 /// The listening socket that the process was started with, unix or TCP, shared with its sibling processes.
 package struct Listener: ~Copyable {
     private var descriptor: Descriptor
+    private let webServers: WebServerAddresses?
 
     /// Takes over a listening socket. Throws where the descriptor is none.
-    package init(_ descriptor: consuming Descriptor) throws(SystemError) {
+    ///
+    /// - Parameter webServers: who may connect over TCP; nil: everybody.
+    package init(_ descriptor: consuming Descriptor, webServers: WebServerAddresses? = nil) throws(SystemError) {
         var listening: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         let number = descriptor.number
@@ -15,13 +18,15 @@ package struct Listener: ~Copyable {
             throw SystemError("getsockopt")
         }
         guard listening == 1 else { throw SystemError("accept", EINVAL) }
-        let flags = fcntl(number, F_GETFL)
-        guard flags >= 0, fcntl(number, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SystemError("fcntl") }
-        // Accepted connections inherit these. A TCP buffer must hold a whole request; a unix socket's does.
+        guard fcntl(number, F_GETFL) >= 0 else { throw SystemError("fcntl") }
+        // Accepted connections inherit these. With a TCP buffer that holds a whole request few have to be assembled.
         descriptor.set(SO_RCVBUF, at: SOL_SOCKET, to: 524_288)
         descriptor.set(SO_SNDBUF, at: SOL_SOCKET, to: 262_144)
         descriptor.set(TCP_NODELAY, at: Int32(IPPROTO_TCP), to: 1)
+        try descriptor.setReceiveTimeout(microseconds: 1)
         self.descriptor = descriptor
+        self.webServers = webServers
+        ensureNonBlocking()
     }
 
     package var number: Int32 { descriptor.number }
@@ -30,18 +35,39 @@ package struct Listener: ~Copyable {
 
     package mutating func close() { descriptor = .none }
 
+    /// Sets O_NONBLOCK again where it has been cleared.
+    ///
+    /// The flag belongs to the open file, which siblings and a supervisor share: systemd clears it whenever it starts or
+    /// reloads a unit with `StandardInput=socket`. Where it is cleared just then, the receive timeout bounds accept(2).
+    func ensureNonBlocking() {
+        let flags = fcntl(number, F_GETFL)
+        if flags & O_NONBLOCK == 0 { _ = fcntl(number, F_SETFL, flags | O_NONBLOCK) }
+    }
+
     package enum Accepted: ~Copyable {
         case connection(Descriptor)
         /// Nobody waits, or another process was faster.
         case nobody
+        /// A peer whose address is not allowed; its connection is closed.
+        case refused(peer: String)
         /// No descriptor or memory is left: try again later.
         case exhausted(SystemError)
     }
 
     package func accept() -> Accepted {
         let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let number = retryingInterrupts { [number] in accept4(number, nil, nil, flags) }
-        if number >= 0 { return .connection(Descriptor(owning: number)) }
+        var peer = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let listening = number
+        let accepted = unsafe withUnsafeMutableBytes(of: &peer) { bytes in
+            let address = unsafe bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return retryingInterrupts { unsafe accept4(listening, address, &size, flags) }
+        }
+        guard accepted < 0 else {
+            let connection = Descriptor(owning: accepted)
+            if let webServers, let name = webServers.refuse(peer) { return .refused(peer: name) }
+            return .connection(connection)
+        }
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(SystemError("accept4"))
         // What else accept(2) returns concerns the connection that it would have returned.

@@ -1,27 +1,10 @@
 import Bytes
 package import EventLoop
 
-/// What a connection's bytes came to.
-package enum Arrival: Equatable {
-    case nothing
-    /// A request was taken; it wants an answer, or to be dropped.
-    case request(bodyLength: Int)
-    /// A request that is too long to be taken; it wants an answer at once.
-    case tooLong(bodyLength: Int)
-    case dropped(DropReason)
-}
-
-/// Why a connection was closed with a request on it unanswered.
-package enum DropReason: Equatable {
-    case fault(ProtocolFault)
-    /// The peer closed, or its request was not whole, within the deadline.
-    case incomplete
-    case timedOut
-}
-
 /// The FastCGI connections of one process.
 ///
-/// A connection that is idle, or whose request is not whole, costs a slot here and nothing else.
+/// A request that lies whole in its socket at the first look is read from there by libfcgi. Any other is read out and
+/// assembled, so that a peer can go on sending whose send buffer is smaller than its request.
 package final class Server {
     /// How long, and how much.
     package struct Limits {
@@ -39,115 +22,70 @@ package final class Server {
         }
     }
 
-    /// How long nothing is accepted after descriptors have run out.
-    private static let exhaustionDelay = Nanoseconds.milliseconds(100)
     /// Connections accepted in one turn: a process that is woken leaves some for its siblings.
     private static let acceptLimit = 4
+    /// Connections taken in when accepting stops, at most.
+    private static let backlogLimit = 4096
+    /// Reads from one socket in one turn: a fast sender leaves time for the others.
+    private static let readLimit = 4
+    /// Bytes that are dropped after an answer, at most: whoever sends more is not waiting for it.
+    private static let lingerLimit = 16_777_216
+    private static let readiness: Readiness = [.readable, .closed, .edge]
 
     private let loop: EventLoop
     private let limits: Limits
-    private let connectionKind: UInt8
-    private let listenerToken: Token
-    private var listener: Listener
+    private var acceptor: Acceptor
+    private var connections: ConnectionTable
     private var scanner: RecordScanner
-    private var peeked: [UInt8]
-    private var connections: [Connection?] = []
-    private var generations: [UInt16] = []
-    private var free: [Int] = []
-    private var resumesAccepting = Deadline()
+    private var buffer: [UInt8]
+    private let budget: AssemblyBudget
+    private var isFinishing = false
 
     /// The body of the request that arrived last; as many bytes of it as `Arrival` says.
     package private(set) var body: [UInt8]
-    package var connectionCount: Int { connections.count - free.count }
+    package var connectionCount: Int { connections.count }
 
-    package init(
-        _ listener: consuming Listener, in loop: EventLoop, kinds: (listener: UInt8, connection: UInt8), limits: Limits
-    )
-        throws(SystemError)
-    {
+    package init(_ listener: consuming Listener, in loop: EventLoop, limits: Limits) throws(SystemError) {
         self.loop = loop
         self.limits = limits
-        connectionKind = kinds.connection
-        listenerToken = Token(kind: kinds.listener)
+        connections = ConnectionTable(in: loop)
         scanner = RecordScanner(bodyLimit: limits.body)
-        peeked = [UInt8](repeating: 0, count: scanner.requestLimit)
+        buffer = [UInt8](repeating: 0, count: scanner.lookLimit)
         body = [UInt8](repeating: 0, count: limits.body + 1)
-        self.listener = listener
-        try loop.watch(self.listener.number, for: [.readable, .exclusive], as: listenerToken)
+        // An array of parameters can grow to twice their limit; a body's is reserved to the byte.
+        budget = AssemblyBudget(bytesEach: 2 * RecordSequence.parametersLimit + limits.body)
+        acceptor = try Acceptor(listener, in: loop)
     }
 
     // MARK: Accepting
 
-    /// Accepts some of those who wait. Returns the error where descriptors or memory have run out, and then pauses.
-    package func accept() -> SystemError? {
-        for _ in 0..<Server.acceptLimit {
-            switch acceptOne() {
-            case .connection(let descriptor): add(descriptor)
-            case .nobody: return nil
-            case .exhausted(let error):
-                loop.unwatch(listener.number)
-                resumesAccepting.set(loop.now + Server.exhaustionDelay, in: loop, for: listenerToken)
-                return error
-            }
-        }
-        return nil
-    }
-
-    private func acceptOne() -> Listener.Accepted {
-        listener.isOpen ? listener.accept() : .nobody
+    /// Accepts some of those who wait. Returns what went wrong; where descriptors or memory have run out, it then pauses.
+    package func accept() -> [AcceptProblem] {
+        return acceptor.accept(atMost: Server.acceptLimit, add)
     }
 
     /// On the listener's timer: descriptors may be free again.
-    package func resumeAccepting() {
-        guard resumesAccepting.hasPassed(in: loop, for: listenerToken), listener.isOpen else { return }
-        try? loop.watch(listener.number, for: [.readable, .exclusive], as: listenerToken)
+    package func resumeAccepting() -> [AcceptProblem] {
+        acceptor.resume().map { [AcceptProblem($0)] } ?? []
     }
 
-    /// Takes in all who wait on the listening socket, up to `limit`, and closes it. Requests on connections go on.
-    package func stopAccepting(limit: Int = 4096) {
-        // Closing our descriptor would not end that: the open socket is shared with the sibling processes.
-        if listener.isOpen { loop.unwatch(listener.number) }
-        for _ in 0..<limit {
-            guard case .connection(let descriptor) = acceptOne() else { break }
-            add(descriptor)
-        }
-        listener.close()
+    /// Takes in all who wait on the listening socket, and closes it. Requests on connections go on.
+    package func stopAccepting() -> [AcceptProblem] {
+        acceptor.stopWatching()
+        defer { acceptor.close() }
+        return acceptor.accept(atMost: Server.backlogLimit, add)
     }
 
-    private func add(_ descriptor: consuming Descriptor) {
-        let slot: Int
-        if let last = free.popLast() {
-            slot = last
-        } else {
-            slot = connections.count
-            connections.append(nil)
-            generations.append(0)
-        }
-        let token = Token(kind: connectionKind, slot: slot, generation: generations[slot])
-        let number = descriptor.number
-        let connection = Connection(descriptor, token: token)
+    private func add(_ descriptor: consuming Descriptor) throws(SystemError) {
+        let connection = connections.add(descriptor)
         do throws(SystemError) {
-            // Edges only: what is unread because it is not whole must not wake the loop again.
-            try loop.watch(number, for: [.readable, .closed, .edge], as: token)
+            // Edges only: what is left unread for a while must not wake the loop again.
+            try loop.watch(connection.descriptor.number, for: Server.readiness, as: connection.token)
         } catch {
-            free.append(slot)
-            return
+            connections.remove(connection)
+            throw error
         }
-        connections[slot] = connection
-        connection.deadline.set(loop.now + limits.idle, in: loop, for: token)
-    }
-
-    private func connection(_ token: Token) -> Connection? {
-        let slot = Int(token.slot)
-        guard slot < connections.count, generations[slot] == token.generation else { return nil }
-        return connections[slot]
-    }
-
-    private func close(_ connection: Connection) {
-        let slot = Int(connection.token.slot)
-        connections[slot] = nil
-        generations[slot] &+= 1
-        free.append(slot)
+        connections.setDeadline(of: connection, after: limits.idle)
     }
 
     // MARK: Requests
@@ -156,144 +94,215 @@ package final class Server {
     package func receive(
         _ token: Token, _ readiness: Readiness, parameter: (Span<UInt8>, Span<UInt8>) -> Void
     ) -> Arrival {
-        guard let connection = connection(token) else { return .nothing }
+        guard let connection = connections.connection(token) else { return .nothing }
+        let hasClosed = !readiness.isDisjoint(with: .closed)
         switch connection.state {
-        case .taken:
-            if readiness.isDisjoint(with: .closed) {
-                connection.arrivedEarly = true
-            } else {
-                connection.peerClosed = true
-            }
+        case .idle: return look(at: connection, hasClosed: hasClosed, parameter)
+        case .assembling(let assembly): return read(connection, into: assembly, hasClosed: hasClosed, parameter)
+        case .taken(var taken):
+            if hasClosed { taken.isPeerClosed = true } else { taken.hasEarlyArrival = true }
+            connection.state = .taken(taken)
             return .nothing
-        case .discarding:
-            discard(connection)
+        case .lingering(let dropped):
+            discard(connection, after: dropped)
             return .nothing
-        case .idle, .receiving:
-            return look(at: connection, hasClosed: !readiness.isDisjoint(with: .closed), parameter)
         }
     }
 
     private func look(
         at connection: Connection, hasClosed: Bool, _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
     ) -> Arrival {
-        if connection.state == .receiving && !hasClosed && connection.descriptor.unread < connection.needed {
+        switch connection.descriptor.peek(into: &buffer) {
+        case .wouldBlock where !hasClosed: return .nothing
+        case .wouldBlock, .closed, .failed:
+            // Between requests: nothing is dropped.
+            connections.remove(connection)
             return .nothing
-        }
-        switch connection.descriptor.peek(into: &peeked) {
-        case .wouldBlock: return hasClosed ? drop(connection, .incomplete) : .nothing
-        case .closed, .failed: return drop(connection, .incomplete)
-        case .bytes(let count): return scan(count, of: connection, hasClosed: hasClosed, parameter)
-        }
-    }
-
-    private func scan(
-        _ count: Int, of connection: Connection, hasClosed: Bool, _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
-    ) -> Arrival {
-        let peeked = self.peeked
-        let bytes = peeked.span.extracting(first: count)
-        switch scanner.scan(bytes) {
-        case .complete(let shape):
-            // A peer that has sent all of its request and closed its end gets no answer, and its request no job.
-            if hasClosed || !connection.take(shape, into: &body) { return drop(connection, .incomplete, taken: true) }
-            _ = scanner.forEachParameter(of: shape, in: bytes, parameter)
-            connection.state = .taken
-            connection.deadline.clear()
-            return .request(bodyLength: shape.bodyLength)
-        case .incomplete(let needed):
-            if needed > peeked.count { return drop(connection, .fault(.requestTooLong)) }
-            if hasClosed { return drop(connection, .incomplete, taken: true) }
-            if connection.state == .idle {
-                connection.state = .receiving
-                connection.deadline.set(loop.now + limits.request, in: loop, for: connection.token)
+        case .bytes(let count):
+            let buffer = self.buffer
+            let bytes = buffer.span.extracting(first: count)
+            switch scanner.scan(bytes) {
+            case .refused(let fault): return drop(connection, .fault(fault))
+            case .complete(let shape):
+                // A peer that has sent all of its request and closed its end gets no answer, and its request no job.
+                guard !hasClosed, connection.take(shape, into: &body) else { return drop(connection, .incomplete) }
+                _ = scanner.forEachParameter(of: shape, in: bytes, parameter)
+                return noteTaken(
+                    connection, Connection.Taken(keepsConnection: shape.keepsConnection, isReadToEnd: true),
+                    .request(bodyLength: shape.bodyLength))
+            case .unfinished:
+                guard let share = budget.takeShare() else { return drop(connection, .assemblyFull) }
+                let assembly = RequestAssembly(bodyLimit: limits.body, share: share)
+                connection.state = .assembling(assembly)
+                connections.setDeadline(of: connection, after: limits.request)
+                return read(connection, into: assembly, hasClosed: hasClosed, parameter)
             }
-            connection.needed = needed
-            return .nothing
-        case .tooLong(let shape):
-            _ = scanner.forEachParameter(of: shape, in: bytes, parameter)
-            tooLongRequest = shape.requestID
-            connection.state = .discarding
-            connection.deadline.set(loop.now + limits.request, in: loop, for: connection.token)
-            return .tooLong(bodyLength: shape.bodyLength)
-        case .refused(let fault):
-            return drop(connection, .fault(fault))
         }
     }
 
-    private var tooLongRequest: UInt16 = 0
+    /// Reads what is there into an assembly, up to this turn's share of it.
+    private func read(
+        _ connection: Connection, into assembly: RequestAssembly, hasClosed: Bool,
+        _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
+    ) -> Arrival {
+        for _ in 0..<Server.readLimit {
+            switch connection.descriptor.receive(into: &buffer) {
+            case .wouldBlock where !hasClosed:
+                if assembly.isEmpty { becomeIdle(connection) }
+                return .nothing
+            case .wouldBlock, .closed, .failed:
+                guard assembly.isEmpty else { return drop(connection, .incomplete) }
+                connections.remove(connection)
+                return .nothing
+            case .bytes(let count):
+                if let arrival = feed(count, to: assembly, of: connection, hasClosed: hasClosed, parameter) {
+                    return arrival
+                }
+            }
+        }
+        return readOnNextTurn(connection)
+    }
 
-    private func drop(_ connection: Connection, _ reason: DropReason, taken: Bool = false) -> Arrival {
-        // Closing a connection between requests drops nothing.
-        let wasIdle = connection.state == .idle && reason == .incomplete && !taken
-        close(connection)
-        return wasIdle ? .nothing : .dropped(reason)
+    /// An edge that has been told is not told again, unless it is asked for again.
+    private func readOnNextTurn(_ connection: Connection) -> Arrival {
+        do throws(SystemError) {
+            try loop.rewatch(connection.descriptor.number, for: Server.readiness, as: connection.token)
+            return .nothing
+        } catch {
+            return drop(connection, .incomplete)
+        }
+    }
+
+    /// Feeds bytes that were read. Returns nil where more has to come.
+    private func feed(
+        _ count: Int, to assembly: RequestAssembly, of connection: Connection, hasClosed: Bool,
+        _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
+    ) -> Arrival? {
+        let progress: RequestAssembly.Progress
+        do throws(ProtocolFault) {
+            let buffer = self.buffer
+            progress = try assembly.feed(buffer.span.extracting(first: count))
+        } catch {
+            return drop(connection, .fault(error))
+        }
+        let replies = assembly.takeReplies()
+        if !replies.isEmpty, connection.descriptor.send(replies.span) != .bytes(replies.count) {
+            // Whoever asks and does not read the reply is no web server.
+            return drop(connection, .incomplete)
+        }
+        switch progress {
+        case .incomplete: return nil
+        case .complete where hasClosed: return drop(connection, .incomplete)
+        case .complete: return take(assembly, of: connection, isReadToEnd: true, parameter)
+        case .endless: return take(assembly, of: connection, isReadToEnd: false, parameter)
+        }
+    }
+
+    private func take(
+        _ assembly: RequestAssembly, of connection: Connection, isReadToEnd: Bool,
+        _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
+    ) -> Arrival {
+        do throws(SystemError) {
+            guard try connection.take(assembly, into: &body) else { return drop(connection, .incomplete) }
+        } catch {
+            return drop(connection, .assemblyFull)
+        }
+        assembly.forEachParameter(parameter)
+        let taken = Connection.Taken(keepsConnection: assembly.keepsConnection, isReadToEnd: isReadToEnd)
+        let length = assembly.bodyLength
+        return noteTaken(
+            connection, taken, assembly.isTooLong ? .tooLong(bodyLength: length) : .request(bodyLength: length))
+    }
+
+    private func noteTaken(_ connection: Connection, _ taken: Connection.Taken, _ arrival: Arrival) -> Arrival {
+        connection.state = .taken(taken)
+        connections.clearDeadline(of: connection)
+        return arrival
+    }
+
+    private func drop(_ connection: Connection, _ reason: DropReason) -> Arrival {
+        connections.remove(connection)
+        return .dropped(reason)
     }
 
     /// Reads and forgets, so that the peer, which still sends, is not reset before it has read its answer.
-    private func discard(_ connection: Connection) {
-        for _ in 0..<256 {
-            switch connection.descriptor.receive(into: &peeked) {
-            case .bytes: continue
-            case .wouldBlock: return
-            case .closed, .failed: return close(connection)
+    private func discard(_ connection: Connection, after alreadyDropped: Int) {
+        var dropped = alreadyDropped
+        for _ in 0..<Server.readLimit {
+            switch connection.descriptor.receive(into: &buffer) {
+            case .bytes(let count) where dropped + count <= Server.lingerLimit: dropped += count
+            case .wouldBlock:
+                connection.state = .lingering(dropped: dropped)
+                return
+            case .bytes, .closed, .failed: return connections.remove(connection)
             }
         }
-        // More than a turn's share of it: whoever sends so much is not waiting for an answer.
-        close(connection)
+        connection.state = .lingering(dropped: dropped)
+        _ = readOnNextTurn(connection)
     }
 
     // MARK: Answers
 
-    /// Answers a taken request with `CGI header, empty line, body`. Returns whether the answer could be delivered to the
-    /// kernel; if not, the connection is closed.
-    package func answer(_ token: Token, with response: Span<UInt8>) -> Bool {
-        guard let connection = connection(token), connection.state == .taken else { return false }
-        guard !connection.peerClosed, connection.answer(response) else {
-            close(connection)
-            return false
+    /// Answers a taken request with `CGI header, empty line, body`. Delivered is what the kernel has taken.
+    package func answer(_ token: Token, with response: Span<UInt8>) -> AnswerDelivery {
+        guard let connection = connections.connection(token), case .taken(let taken) = connection.state else {
+            return .undelivered
         }
-        guard connection.isKept else {
-            close(connection)
-            return true
+        guard !taken.isPeerClosed, connection.answer(response) else {
+            connections.remove(connection)
+            return .undelivered
         }
-        connection.state = .idle
-        connection.needed = 1
-        connection.deadline.set(loop.now + limits.idle, in: loop, for: token)
-        return true
+        if !taken.isReadToEnd {
+            linger(connection)
+        } else if taken.keepsConnection && !isFinishing {
+            becomeIdle(connection)
+            return taken.hasEarlyArrival ? .deliveredWithMoreToRead : .delivered
+        } else {
+            connections.remove(connection)
+        }
+        return .delivered
     }
 
-    /// Answers a request that was too long to be taken.
-    package func answerTooLong(_ token: Token, with response: Span<UInt8>) -> Bool {
-        guard let connection = connection(token), connection.state == .discarding else { return false }
-        guard connection.answerUnread(response, requestID: tooLongRequest) else {
-            close(connection)
-            return false
-        }
-        discard(connection)
-        return true
+    private func becomeIdle(_ connection: Connection) {
+        connection.state = .idle
+        connections.setDeadline(of: connection, after: limits.idle)
+    }
+
+    /// After an answer to a request that was not read to its end: nothing more is sent, so that the peer cannot use the
+    /// connection again, and what it still sends is dropped.
+    private func linger(_ connection: Connection) {
+        connection.descriptor.shutDownSending()
+        connections.setDeadline(of: connection, after: limits.request)
+        discard(connection, after: 0)
     }
 
     /// Closes a connection whose request was taken and gets no answer.
     package func abandon(_ token: Token) {
-        guard let connection = connection(token) else { return }
-        close(connection)
+        guard let connection = connections.connection(token) else { return }
+        connections.remove(connection)
     }
 
-    /// Whether bytes came in while the request was taken: edge-triggered events will not tell again.
-    package func arrivedEarly(_ token: Token) -> Bool {
-        guard let connection = connection(token), connection.state == .idle, connection.arrivedEarly else {
-            return false
+    // MARK: Ending
+
+    /// On a connection's timer. A request whose body is over the limit is answered though it is not at its end.
+    package func timer(_ timer: Token, parameter: (Span<UInt8>, Span<UInt8>) -> Void) -> (Token, Arrival)? {
+        guard let connection = connections.overdue(timer) else { return nil }
+        guard case .assembling(let assembly) = connection.state else {
+            connections.remove(connection)
+            return nil
         }
-        connection.arrivedEarly = false
-        return true
+        if assembly.isTooLong {
+            return (connection.token, take(assembly, of: connection, isReadToEnd: false, parameter))
+        }
+        return (connection.token, drop(connection, .timedOut))
     }
 
-    /// On a connection's timer.
-    package func timer(_ token: Token) -> Arrival {
-        guard let connection = connection(token), connection.deadline.hasPassed(in: loop, for: token) else {
-            return .nothing
+    /// Closes the connections between requests, and every other one after its answer. Whoever has just begun to send is
+    /// served.
+    package func finish() {
+        isFinishing = true
+        for connection in connections.all {
+            if case .idle = connection.state, connection.descriptor.unread == 0 { connections.remove(connection) }
         }
-        let wasReceiving = connection.state == .receiving
-        close(connection)
-        return wasReceiving ? .dropped(.timedOut) : .nothing
     }
 }

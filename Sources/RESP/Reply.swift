@@ -27,8 +27,6 @@ package enum ReplyFault: String, Error {
 package struct ReplyParser {
     /// Bytes of a line, without its end.
     package static let lineLimit = 16_384
-    /// Bytes of a bulk string.
-    package static let bulkLimit = 1_048_576
     /// Arrays within arrays.
     package static let depthLimit = 8
     /// Elements of one array.
@@ -36,52 +34,78 @@ package struct ReplyParser {
 
     /// Bytes of one reply with all that is in it.
     package let replyLimit: Int
+    /// Bytes of a bulk string.
+    package let bulkLimit: Int
     /// How many of the bytes the replies so far took up.
     package private(set) var consumed = 0
-    /// Below so many bytes there is nothing new to be found out.
+    /// Where the next value begins. What is before it has been read, and is in `open` where its reply is not whole.
+    private var position = 0
+    /// Parsing cannot progress until this many bytes are there.
     private var needed = 1
+    /// The arrays that are half read, the outermost first.
+    private var open: [(count: Int, elements: [Reply])] = []
 
-    package init(replyLimit: Int = 16_777_216) { self.replyLimit = replyLimit }
+    package init(replyLimit: Int = 16_777_216, bulkLimit: Int = 1_048_576) {
+        self.replyLimit = replyLimit
+        self.bulkLimit = bulkLimit
+    }
 
     /// Says that the first `consumed` bytes have been removed.
     package mutating func discardConsumed() {
         needed = max(1, needed - consumed)
+        position -= consumed
         consumed = 0
     }
 
     /// The next reply, or nil where more bytes are needed. `bytes` holds all since `discardConsumed()`.
     package mutating func next(in bytes: Span<UInt8>) throws(ReplyFault) -> Reply? {
         guard bytes.count >= needed, bytes.count > consumed else { return nil }
-        var position = consumed
-        guard let reply = try value(in: bytes, at: &position, depth: 0) else {
-            if needed - consumed > replyLimit || bytes.count - consumed > replyLimit { throw .tooLong }
-            return nil
+        while var value = try value(in: bytes) {
+            guard position - consumed <= replyLimit else { throw .tooLong }
+            // Nothing was read where an array has been opened: its first element comes next.
+            if case .opened = value { continue }
+            while case .reply(let reply) = value, let array = open.last {
+                open[open.count - 1].elements.append(reply)
+                guard array.elements.count + 1 == array.count else { break }
+                value = .reply(.array(open.removeLast().elements))
+            }
+            if open.isEmpty, case .reply(let reply) = value {
+                consumed = position
+                needed = position + 1
+                return reply
+            }
         }
-        if position - consumed > replyLimit { throw .tooLong }
-        consumed = position
-        needed = position + 1
-        return reply
+        guard needed - consumed <= replyLimit && bytes.count - consumed <= replyLimit else { throw .tooLong }
+        return nil
     }
 
-    private mutating func value(
-        in bytes: Span<UInt8>, at position: inout Int, depth: Int
-    ) throws(ReplyFault) -> Reply? {
-        guard depth < ReplyParser.depthLimit else { throw .tooDeep }
+    private enum Value {
+        case reply(Reply)
+        /// The head of an array that has elements.
+        case opened
+    }
+
+    /// Reads the value at the position, and moves behind it; nil where it is not whole.
+    private mutating func value(in bytes: Span<UInt8>) throws(ReplyFault) -> Value? {
+        guard open.count < ReplyParser.depthLimit else { throw .tooDeep }
         guard position < bytes.count else { return more(position + 1) }
         let type = bytes[position]
         guard [0x2B, 0x2D, 0x3A, 0x24, 0x2A].contains(type) else { throw .type }
         guard let line = try line(in: bytes, from: position + 1) else { return nil }
-        position = line.upperBound + 2
+        let end = line.upperBound + 2
+        let reply: Reply
         switch type {
-        case 0x2B: return .simple(copy(bytes, line))
-        case 0x2D: return .error(copy(bytes, line))
-        case 0x3A: return .integer(try integer(in: bytes, line))
-        case 0x24: return try bulk(in: bytes, length: try integer(in: bytes, line), at: &position)
-        default: return try array(in: bytes, count: try integer(in: bytes, line), at: &position, depth: depth)
+        case 0x2B: reply = .simple(copy(bytes, line))
+        case 0x2D: reply = .error(copy(bytes, line))
+        case 0x3A: reply = .integer(try integer(in: bytes, line))
+        case 0x24: return try bulk(in: bytes, length: try integer(in: bytes, line), from: end)
+        default: return try openArray(count: try integer(in: bytes, line), from: end)
         }
+        position = end
+        return .reply(reply)
     }
 
-    private mutating func more(_ needed: Int) -> Reply? {
+    private mutating func more(_ needed: Int) -> Value? {
         self.needed = needed
         return nil
     }
@@ -102,30 +126,27 @@ package struct ReplyParser {
     }
 
     private mutating func bulk(
-        in bytes: Span<UInt8>, length: Int64, at position: inout Int
-    ) throws(ReplyFault) -> Reply? {
-        if length == -1 { return .bulk(nil) }
-        guard length >= 0 && length <= ReplyParser.bulkLimit else { throw .length }
-        let end = position + Int(length)
+        in bytes: Span<UInt8>, length: Int64, from start: Int
+    ) throws(ReplyFault) -> Value? {
+        guard length >= -1 && length <= bulkLimit else { throw .length }
+        guard length >= 0 else {
+            position = start
+            return .reply(.bulk(nil))
+        }
+        let end = start + Int(length)
         guard end + 2 <= bytes.count else { return more(end + 2) }
         guard bytes[end] == 0x0D && bytes[end + 1] == 0x0A else { throw .lineEnd }
-        let content = copy(bytes, position..<end)
         position = end + 2
-        return .bulk(content)
+        return .reply(.bulk(copy(bytes, start..<end)))
     }
 
-    private mutating func array(
-        in bytes: Span<UInt8>, count: Int64, at position: inout Int, depth: Int
-    ) throws(ReplyFault) -> Reply? {
-        if count == -1 { return .array(nil) }
-        guard count >= 0 else { throw .length }
+    private mutating func openArray(count: Int64, from start: Int) throws(ReplyFault) -> Value {
+        guard count >= -1 else { throw .length }
         guard count <= ReplyParser.elementLimit else { throw .tooManyElements }
-        var elements: [Reply] = []
-        for _ in 0..<count {
-            guard let element = try value(in: bytes, at: &position, depth: depth + 1) else { return nil }
-            elements.append(element)
-        }
-        return .array(elements)
+        position = start
+        guard count > 0 else { return .reply(.array(count == 0 ? [] : nil)) }
+        open.append((Int(count), []))
+        return .opened
     }
 
     private func copy(_ bytes: Span<UInt8>, _ range: Range<Int>) -> [UInt8] {

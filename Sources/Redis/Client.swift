@@ -25,7 +25,8 @@ package final class Client {
     private let descriptor: Descriptor
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
-    private var parser = ReplyParser()
+    /// A tool looks at what is there, up to what Redis itself accepts (proto-max-bulk-len).
+    private var parser = ReplyParser(replyLimit: 1_073_741_824, bulkLimit: 536_870_912)
     /// What broke the connection: whatever comes on it after that may be the answer to an earlier command.
     private var fault: Fault?
 
@@ -54,7 +55,9 @@ package final class Client {
                 guard descriptor.wait(for: .writable, until: .now + timeout) else {
                     throw SystemError("connect", ETIMEDOUT)
                 }
-                guard descriptor.pendingError == 0 else { throw SystemError("connect", descriptor.pendingError) }
+                // Asked once: asking takes the error away.
+                let error = descriptor.pendingError
+                guard error == 0 else { throw SystemError("connect", error) }
                 return descriptor
             } catch {
                 reason = "\(error)"
@@ -122,9 +125,9 @@ package struct QueueService {
     private let client: Client
     private let key: [UInt8]
 
-    package init(_ client: Client, key: String) {
+    package init(_ client: Client, key: [UInt8]) {
         self.client = client
-        self.key = Array(key.utf8)
+        self.key = key
     }
 
     /// Puts a job in, and returns how long the queue is then.
@@ -132,12 +135,17 @@ package struct QueueService {
         try integer(try client.call([Array("LPUSH".utf8), key, job]))
     }
 
-    /// Takes the oldest job out; nil where there is none.
-    package func pop() throws(Client.Fault) -> [UInt8]? {
-        switch try client.call([Array("RPOP".utf8), key]) {
-        case .bulk(let job): return job
-        case let reply: throw .unexpected("\(reply)")
+    /// The oldest job, which stays where it is; nil where there is none.
+    package func oldest() throws(Client.Fault) -> [UInt8]? {
+        guard case .bulk(let job) = try client.call([Array("LINDEX".utf8), key, Array("-1".utf8)]) else {
+            throw .unexpected("no bulk string")
         }
+        return job
+    }
+
+    /// Takes a job out, the oldest where there are several that are the same. Returns false where there is none.
+    package func remove(_ job: [UInt8]) throws(Client.Fault) -> Bool {
+        try integer(try client.call([Array("LREM".utf8), key, Array("-1".utf8), job])) == 1
     }
 
     /// The oldest jobs, at most 1,000, oldest first; they stay where they are.

@@ -28,7 +28,7 @@ extension Pool {
     private func connect(to address: SocketAddress, slot: Int) {
         do throws(SystemError) {
             let descriptor = try address.connect()
-            let token = Token(kind: kinds.connection, slot: slot, generation: generations[slot])
+            let token = Token(.redisConnection, slot: slot, generation: generations[slot])
             try loop.watch(descriptor.number, for: [.readable, .writable], as: token)
             let connection = Connection(
                 descriptor, token: token, endpoint: dialler.endpoint, asks: dialler.asks, now: loop.now)

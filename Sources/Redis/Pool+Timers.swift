@@ -17,11 +17,13 @@ extension Pool {
         connection.deadline.set(deadline, in: loop, for: connection.token)
     }
 
+    /// On the pool's own timer.
+    package func timer() {
+        if poolTimer.hasPassed(in: loop, for: timerToken) { poolTimerFired() }
+    }
+
+    /// On a connection's timer.
     package func timer(_ token: Token) {
-        if token == timerToken {
-            if poolTimer.hasPassed(in: loop, for: token) { poolTimerFired() }
-            return
-        }
         guard let connection = connection(token), connection.deadline.hasPassed(in: loop, for: token) else { return }
         guard connection.isGreeted else { return lose(connection, "Redis did not answer the greeting in time") }
         guard let first = connection.pending.first else { return closeIdle(connection) }

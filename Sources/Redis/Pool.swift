@@ -41,9 +41,8 @@ package final class Pool {
 
     let loop: EventLoop
     let settings: Settings
-    let kinds: (connection: UInt8, resolver: UInt8)
     let command: PushCommand
-    let timerToken: Token
+    let timerToken = Token(.redisPool)
     var connections: [Connection?]
     var generations: [UInt16]
     /// Pushes that no connection has: none is ready, or their time has not come again.
@@ -76,18 +75,15 @@ package final class Pool {
     }
 
     package init(
-        settings: Settings, in loop: EventLoop, kinds: (connection: UInt8, resolver: UInt8),
-        lookUp: @escaping Resolver.LookUp = Resolver.system
+        settings: Settings, in loop: EventLoop, lookUp: @escaping Resolver.LookUp = Resolver.system
     ) throws(SystemError) {
         self.loop = loop
         self.settings = settings
-        self.kinds = kinds
         command = PushCommand(queue: settings.queue, window: settings.window, waits: settings.waitReplicas > 0)
-        timerToken = Token(kind: kinds.connection, slot: settings.maxConnections)
         connections = Array(repeating: nil, count: settings.maxConnections)
         generations = Array(repeating: 0, count: settings.maxConnections)
         dialler = try Dialler(address: settings.address, lookUp: lookUp)
-        try loop.watch(dialler.resolver.number, for: .readable, as: Token(kind: kinds.resolver))
+        try loop.watch(dialler.resolver.number, for: .readable, as: Token(.resolver))
         dial()
         reschedule()
     }

@@ -22,14 +22,19 @@ extension Exchange {
         default: break
         }
         response.append("\r\n")
-        response.append(body.span)
+        appendBody(body, to: &response)
     }
 
     /// Appends an answer of another kind, with a body that is ready.
     package func appendAnswer(_ reason: Reason, type: StaticString, body: [UInt8], to response: inout [UInt8]) {
         appendHead(reason, type: type, length: body.count, to: &response)
         response.append("\r\n")
-        response.append(body.span)
+        appendBody(body, to: &response)
+    }
+
+    /// HEAD gets the header of what GET would get, and no body (RFC 3875, section 4.3.3).
+    private func appendBody(_ body: [UInt8], to response: inout [UInt8]) {
+        if method != .head { response.append(body.span) }
     }
 
     private func appendAccepted(to response: inout [UInt8]) {

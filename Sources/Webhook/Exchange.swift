@@ -15,7 +15,7 @@ package enum DeclaredLength: Equatable, Sendable {
 package struct Exchange {
     /// Bytes of a request id that is taken over.
     package static let requestIDLimit = 128
-    /// Bytes of a delivery id (the README's contract, "Delivery").
+    /// Bytes of a delivery id (the README, "What is promised").
     package static let deliveryIDLimit = 255
 
     // From the request.
@@ -78,12 +78,16 @@ package struct Exchange {
             if name.equals("CONTENT_LENGTH") { takeLength(value) }
             if name.equals("REQUEST_METHOD") { takeMethod(value) }
         case 15:
-            if name.equals("HTTP_WEBHOOK_ID") && !value.isEmpty { takeDeliveryID(value, from: "webhook-id") }
+            if name.equals("HTTP_WEBHOOK_ID") && !value.isEmpty {
+                takeDeliveryID(value.extracting(value.trimmedRange), from: "webhook-id")
+            }
         case 20:
             guard name.equals("HTTP_IDEMPOTENCY_KEY"), !value.isEmpty, deliveryHeader != "webhook-id" else { break }
-            takeDeliveryID(value, from: "Idempotency-Key")
+            takeDeliveryID(value.extracting(value.trimmedRange), from: "Idempotency-Key")
         case 28:
-            if name.equals("HTTP_X_SERVICEDESK_SIGNATURE") { signature = SignatureHeader(value) }
+            if name.equals("HTTP_X_SERVICEDESK_SIGNATURE") {
+                signature = SignatureHeader(value.extracting(value.trimmedRange))
+            }
         default:
             break
         }
@@ -107,7 +111,8 @@ package struct Exchange {
     }
 
     private mutating func takeLength(_ value: Span<UInt8>) {
-        if value.isEmpty {
+        // Caddy says -1 of a body in chunks.
+        if value.isEmpty || value.equals("-1") {
             declaredLength = .absent
         } else {
             // More digits than an Int is sure to hold are still a length: one that is over any limit.
@@ -123,7 +128,7 @@ package struct Exchange {
 
     private mutating func takeDeliveryID(_ value: Span<UInt8>, from header: String) {
         deliveryHeader = header
-        hasInvalidDeliveryID = value.count > Exchange.deliveryIDLimit || !value.isVisibleASCII
+        hasInvalidDeliveryID = value.isEmpty || value.count > Exchange.deliveryIDLimit || !value.isVisibleASCII
         deliveryID.replace(with: value, limit: Exchange.deliveryIDLimit)
     }
 

@@ -6,7 +6,7 @@ package enum Disposition: Equatable {
     case answer(Reason)
     /// A job was made and given to the queue, whose result decides the answer.
     case queued
-    /// The body is not as long as was declared: there is no telling what the sender meant.
+    /// The body is not as long as was declared: what the sender meant is unknown.
     case drop
     case metrics, live, ready
 }
@@ -17,14 +17,19 @@ package enum Disposition: Equatable {
 package struct Handler {
     package var secrets: Secrets
     private let bodyLimit: Int
+    /// Seconds that `created_at` may lie before or after now; 0: any.
+    private let maxAge: Int
     private var reader: TicketReader
     private var tenant: [UInt8] = []
     private var job: [UInt8] = []
     package var random = RandomSource()
 
-    package init(secrets: Secrets, bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject) {
+    package init(
+        secrets: Secrets, bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject, maxAge: Int = 0
+    ) {
         self.secrets = secrets
         self.bodyLimit = bodyLimit
+        self.maxAge = maxAge
         reader = TicketReader(unknownFields: unknownFields)
     }
 
@@ -48,12 +53,13 @@ package struct Handler {
         switch exchange.declaredLength {
         case .bytes(let declared) where declared > bodyLimit: return .answer(.tooLarge)
         case .bytes(exchange.bodyLength): break
-        case .absent where exchange.bodyLength == 0: break
-        default: return .drop
+        // A body in chunks: it ends where its stream does, and the signature says whether that is all of it.
+        case .absent: break
+        case .bytes, .malformed: return .drop
         }
         if let refusal = authenticate(exchange, body) { return .answer(refusal) }
         guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
-        if let refusal = readTicket(&exchange, body) { return .answer(refusal) }
+        if let refusal = readTicket(&exchange, body, time: time) { return .answer(refusal) }
         return push(&exchange, body, time: time, waiter: waiter, queue: &queue)
     }
 
@@ -67,7 +73,7 @@ package struct Handler {
         }
     }
 
-    private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>) -> Reason? {
+    private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8]) -> Reason? {
         do throws(PayloadError) {
             try reader.read(body, into: &exchange.ticket)
         } catch {
@@ -75,12 +81,23 @@ package struct Handler {
             if case .json = error { return .invalidJSON }
             return .invalidFields
         }
+        // The key that was used is that of the tenant that was claimed.
+        if secrets.arePerTenant && exchange.ticket.tenantID != tenant { return .invalidSignature }
+        if maxAge > 0 && !isRecent(exchange.ticket.createdAt, at: time) {
+            let message = "must be within \(maxAge) seconds of now"
+            exchange.faults = [PayloadFaults.Row(field: Array("created_at".utf8), message: message)]
+            return .staleTicket
+        }
         if exchange.hasInvalidDeliveryID {
             let message = "must be 1 to \(Exchange.deliveryIDLimit) visible ASCII characters"
             exchange.faults = [PayloadFaults.Row(field: Array(exchange.deliveryHeader.utf8), message: message)]
             return .invalidDeliveryID
         }
         return nil
+    }
+
+    private func isRecent(_ createdAt: [UInt8], at time: [UInt8]) -> Bool {
+        abs(Timestamp.seconds(of: createdAt.span) - Timestamp.seconds(of: time.span)) <= maxAge
     }
 
     private mutating func push(

@@ -7,7 +7,8 @@ enum MediaType {
         if value.equals("application/json") { return true }
         var end = 0
         while end < value.count && value[end] != 0x3B { end += 1 }
-        guard isJSONType(value.extracting(trimmed(value, 0..<end))) else { return false }
+        let type = value.extracting(first: end)
+        guard isJSONType(type.extracting(type.trimmedRange)) else { return false }
         while end < value.count {
             let start = end + 1
             end = start
@@ -16,7 +17,8 @@ enum MediaType {
                 if value[end] == 0x22 { isQuoted.toggle() }
                 end += 1
             }
-            guard isAcceptable(parameter: value.extracting(trimmed(value, start..<end))) else { return false }
+            let parameter = value.extracting(start..<end)
+            guard isAcceptable(parameter: parameter.extracting(parameter.trimmedRange)) else { return false }
         }
         return true
     }
@@ -36,16 +38,6 @@ enum MediaType {
         let charset = parameter.extracting(droppingFirst: 8)
         return charset.equalsIgnoringCase("utf-8") || charset.equalsIgnoringCase("\"utf-8\"")
     }
-
-    private static func trimmed(_ text: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
-        var start = range.lowerBound
-        var end = range.upperBound
-        while start < end && isSpace(text[start]) { start += 1 }
-        while end > start && isSpace(text[end - 1]) { end -= 1 }
-        return start..<end
-    }
-
-    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
     /// `tchar` of RFC 9110, section 5.6.2.
     private static func isToken(_ byte: UInt8) -> Bool {

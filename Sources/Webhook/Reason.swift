@@ -1,35 +1,47 @@
 /// How an exchange ended, and so what its answer is. Each has one status, and is a label in the metrics and the log.
+///
+/// The numbers are a format that processes of two versions share (the counters' pages): each keeps its meaning.
 package enum Reason: UInt8, CaseIterable {
-    case accepted
+    case accepted = 0
     /// A named delivery came again: the first job's id is the answer.
-    case repeated
+    case repeated = 1
 
-    case unknownPath, methodNotAllowed, tooLarge
-    case missingSignature, invalidSignature, unsupportedMediaType
-    case invalidJSON, invalidFields, invalidDeliveryID, deliveryConflict
+    case unknownPath = 2
+    case methodNotAllowed = 3
+    case tooLarge = 4
+    case missingSignature = 5
+    case invalidSignature = 6
+    case unsupportedMediaType = 7
+    case invalidJSON = 8
+    case invalidFields = 9
+    case invalidDeliveryID = 10
+    case deliveryConflict = 11
 
     /// As many requests wait for Redis as are allowed to.
-    case overloaded
+    case overloaded = 12
     /// Redis has failed repeatedly, and is not asked.
-    case breakerOpen
+    case breakerOpen = 13
     /// The queue is as long as it may be.
-    case queueFull
+    case queueFull = 14
     /// No connection to Redis could be had.
-    case notConnected
+    case notConnected = 15
     /// The deadline passed before the push was written.
-    case pushTimedOut
+    case pushTimedOut = 16
     /// The push was written and not answered: it may have happened.
-    case ambiguous
+    case ambiguous = 17
     /// Redis answered that it will not at the moment.
-    case queueRefused
+    case queueRefused = 18
     /// Redis answered that it will not until an operator changes something.
-    case queueMisconfigured
+    case queueMisconfigured = 19
     /// Queued, and on fewer replicas than were asked for.
-    case notReplicated
+    case notReplicated = 20
 
     /// Health or metrics, answered.
-    case ok
-    case notReady
+    case ok = 21
+    case notReady = 22
+
+    /// `created_at` is too far from now.
+    case staleTicket = 23
 
     /// The HTTP status code.
     package var status: Int {
@@ -40,7 +52,7 @@ package enum Reason: UInt8, CaseIterable {
         case .tooLarge: 413
         case .missingSignature, .invalidSignature: 401
         case .unsupportedMediaType: 415
-        case .invalidJSON, .invalidFields, .invalidDeliveryID: 400
+        case .invalidJSON, .invalidFields, .invalidDeliveryID, .staleTicket: 400
         case .deliveryConflict: 422
         case .overloaded, .breakerOpen, .queueFull, .notConnected, .pushTimedOut, .ambiguous, .queueRefused,
             .queueMisconfigured, .notReplicated, .notReady:
@@ -75,6 +87,7 @@ package enum Reason: UInt8, CaseIterable {
         case .notReplicated: "not_replicated"
         case .ok: "ok"
         case .notReady: "not_ready"
+        case .staleTicket: "stale_ticket"
         }
     }
 
@@ -88,7 +101,7 @@ package enum Reason: UInt8, CaseIterable {
         case .missingSignature: "Missing signature header"
         case .invalidSignature: "Invalid webhook signature"
         case .unsupportedMediaType: "Content type must be application/json in UTF-8"
-        case .invalidJSON, .invalidFields, .invalidDeliveryID: "Invalid webhook payload"
+        case .invalidJSON, .invalidFields, .invalidDeliveryID, .staleTicket: "Invalid webhook payload"
         case .deliveryConflict: "Delivery id was used for another payload"
         case .overloaded, .breakerOpen, .queueFull, .notConnected, .pushTimedOut, .ambiguous, .queueRefused,
             .queueMisconfigured, .notReplicated:

@@ -88,15 +88,16 @@ package struct TicketReader {
 
     /// The tenant that a body names, before anything else about it is known; empty where it names none.
     ///
-    /// Only to look up the secret that its signature is checked with.
+    /// Only to look up the secrets that its signature is checked with: a claim of whoever sent it, so the way there is short
+    /// for any body.
     package mutating func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
         tenant.removeAll(keepingCapacity: true)
         var reader = JSONReader()
         do throws(JSONFault) {
             try reader.beginObject(in: body)
             while let key = try reader.nextKey(in: body) {
-                guard field(key, in: body) == .tenantID, try reader.type(in: body) == .string else {
-                    try reader.skipValue(in: body)
+                guard key.equals(Field.tenantID.name, in: body), try reader.type(in: body) == .string else {
+                    try reader.skipUnchecked(in: body)
                     continue
                 }
                 let string = try reader.string(in: body)

@@ -78,6 +78,25 @@ package enum Timestamp {
         return text
     }
 
+    /// Seconds since 1970 of a `date-time` that `isDateTime` accepts; fractions are dropped.
+    package static func seconds(of text: Span<UInt8>) -> Int {
+        func field(_ start: Int, _ digits: Int) -> Int { number(text, start, digits) ?? 0 }
+        let date = days(field(0, 4), field(5, 2), field(8, 2))
+        let seconds = date * 86_400 + field(11, 2) * 3600 + field(14, 2) * 60 + field(17, 2)
+        guard text[text.count - 1].lowercased != 0x7A else { return seconds }
+        let start = text.count - 6
+        let offset = field(start + 1, 2) * 3600 + field(start + 4, 2) * 60
+        return text[start] == 0x2B ? seconds - offset : seconds + offset
+    }
+
+    /// Days from 1970-01-01 to a Gregorian date, by way of years that begin in March.
+    private static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
+        let shifted = month > 2 ? month - 3 : month + 9
+        let (era, yearOfEra) = floorDivide(month > 2 ? year : year - 1, 400)
+        let dayOfYear = (153 * shifted + 2) / 5 + day - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
     private static func floorDivide(_ a: Int, _ b: Int) -> (quotient: Int, remainder: Int) {
         let remainder = (a % b + b) % b
         return ((a - remainder) / b, remainder)

@@ -29,6 +29,8 @@ struct Log: ~Copyable {
     /// Bytes that are worth a write of their own; fewer may wait for more, for as long as `delay`.
     static let worthwhile = 32_768
     static let delay = Nanoseconds.milliseconds(10)
+    /// How long nothing is written after a write has failed, as on a full disk.
+    static let failureDelay = Nanoseconds.milliseconds(500)
 
     let level: LogLevel
     let format: LogFormat
@@ -38,6 +40,7 @@ struct Log: ~Copyable {
     private var dropped = 0
     private var droppedUntold = 0
     private var lineStart = 0
+    private var hasFailed = false
     /// When what has gathered is to be written.
     private(set) var due = Instant.never
     /// When this turn is, RFC 3339.
@@ -161,15 +164,15 @@ struct Log: ~Copyable {
     mutating func turnEnded(at now: Instant) {
         guard hasBacklog else { return }
         if due == .never { due = now + Log.delay }
-        guard now >= due || buffer.count - written >= Log.worthwhile else { return }
+        guard now >= due || (buffer.count - written >= Log.worthwhile && !hasFailed) else { return }
         flush()
-        due = hasBacklog ? now + Log.delay : .never
+        due = hasBacklog ? now + (hasFailed ? Log.failureDelay : Log.delay) : .never
     }
 
     /// Hands on what has gathered, as far as it is taken.
     mutating func flush() {
         guard hasBacklog else { return }
-        sink.write(buffer, from: &written)
+        hasFailed = sink.write(buffer, from: &written) == .failed
         guard !hasBacklog else {
             // A reader that keeps up the pace but never catches up.
             if written >= Log.backlogLimit {
@@ -183,10 +186,10 @@ struct Log: ~Copyable {
         guard droppedUntold > 0 else { return }
         let count = droppedUntold
         droppedUntold = 0
-        line(.warning, "\(count) log lines were dropped: whoever reads the log is too slow, or its disk is full")
+        line(.warning, "\(count) log lines were dropped: the log's reader is too slow, or its disk is full")
     }
 
-    /// Opens the log file anew, so that one that was renamed can be taken away. Returns the fault where that failed; then
-    /// the old one is kept.
+    /// Reopens the log file, so that one that was renamed can be taken away. Returns the error where that failed; then the old
+    /// file is kept.
     mutating func reopen() -> SystemError? { sink.reopen() }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import EventLoop
 import Glibc
 
@@ -20,8 +21,8 @@ struct LogSink: ~Copyable {
         isNonBlocking = true
     }
 
-    /// Standard error. A pipe or terminal is opened anew where possible: O_NONBLOCK would change it for everybody who
-    /// shares it.
+    /// Standard error, opened once more where that is possible: O_NONBLOCK would change a pipe or terminal for everybody who
+    /// shares it, and the lock of a file that is shared would shut nobody out.
     init(standardError number: Int32) {
         path = nil
         kind = .other
@@ -30,37 +31,60 @@ struct LogSink: ~Copyable {
         do throws(SystemError) {
             descriptor = try Descriptor.duplicate(number)
             kind = descriptor.kind
-            if kind == .pipe || kind == .other {
+            if kind != .socket {
                 descriptor = try Descriptor.append(to: "/proc/self/fd/\(number)", creating: false)
                 isNonBlocking = true
             }
         } catch {
-            // Another user's terminal, or no standard error at all.
+            // Another user's terminal or file, or no standard error at all.
         }
     }
 
-    /// Writes `bytes` from an offset on, as far as there is room, and moves the offset. What cannot be written because of
-    /// an error, such as a full disk, stays for the next time.
-    mutating func write(_ bytes: [UInt8], from offset: inout Int) {
+    enum Outcome { case written, busy, failed }
+
+    /// Writes `bytes` from an offset on, as far as there is room, and moves the offset. What was not written stays for the
+    /// next time: soon where a reader or another process was busy, later where it failed, as on a full disk.
+    mutating func write(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
         guard descriptor.number >= 0 else {
             offset = bytes.count
-            return
+            return .written
         }
+        return kind == .file ? writeLocked(bytes, from: &offset) : writeInUnits(bytes, from: &offset)
+    }
+
+    /// Appends to a file that other processes append to as well. A disk may fill up in the middle of a line: what was written
+    /// of it is taken back, so that no other line is torn. The lock keeps the others from writing behind it meanwhile.
+    private func writeLocked(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
+        let lock = descriptor.tryLock()
+        guard lock != .held else { return .busy }
+        defer { descriptor.unlock() }
+        let part = bytes.span.extracting(droppingFirst: offset)
+        guard case .bytes(let count) = descriptor.write(part) else { return .failed }
+        guard count < part.count else {
+            offset = bytes.count
+            return .written
+        }
+        let lineEnd = bytes[offset..<offset + count].lastIndex(of: 0x0A).map { $0 + 1 } ?? offset
+        let isTakenBack = lock == .taken && descriptor.takeBack(offset + count - lineEnd)
+        offset = isTakenBack ? lineEnd : offset + count
+        return .failed
+    }
+
+    private func writeInUnits(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
         while offset < bytes.count {
             let end = kind == .pipe || (kind == .other && !isNonBlocking) ? unit(of: bytes, from: offset) : bytes.count
-            if !isNonBlocking && kind != .file && kind != .socket && !descriptor.wait(for: .writable, until: .now) {
-                return
-            }
+            if !isNonBlocking && kind != .socket && !descriptor.wait(for: .writable, until: .now) { return .busy }
             let part = bytes.span.extracting(offset..<end)
-            let transfer = kind == .socket ? descriptor.send(part) : descriptor.write(part)
-            guard case .bytes(let count) = transfer else {
+            switch kind == .socket ? descriptor.send(part) : descriptor.write(part) {
+            case .bytes(let count): offset += count
+            case .wouldBlock: return .busy
+            case .failed(EPIPE):
                 // Nobody will ever read a broken pipe: forget it, and do not gather lines for it.
-                if transfer == .failed(EPIPE) { offset = bytes.count }
-                return
+                offset = bytes.count
+            case .closed, .failed: return .failed
             }
-            offset += count
-            if kind == .file && count < end { return }
         }
+        return .written
     }
 
     /// Whole lines that fit into one unit of a pipe; of a longer line, a unit.
@@ -80,5 +104,32 @@ struct LogSink: ~Copyable {
         } catch {
             return error
         }
+    }
+}
+
+extension Descriptor {
+    enum Lock { case taken, held, unavailable }
+
+    /// Locks the whole file for this open file, where nobody else has and the file system can.
+    fileprivate func tryLock() -> Lock {
+        if setLock(F_WRLCK) { return .taken }
+        return errno == EAGAIN || errno == EACCES ? .held : .unavailable
+    }
+
+    fileprivate func unlock() { _ = setLock(F_UNLCK) }
+
+    private func setLock(_ type: Int32) -> Bool {
+        var lock = flock()
+        lock.l_type = Int16(type)
+        lock.l_whence = Int16(SEEK_SET)
+        return unsafe fcntl(number, OFD_SETLK, &lock) == 0
+    }
+
+    /// Cuts off the last bytes that were written. Returns false where they are no longer the file's last.
+    fileprivate func takeBack(_ count: Int) -> Bool {
+        var status = stat()
+        let end = lseek(number, 0, SEEK_CUR)
+        guard end >= count, unsafe fstat(number, &status) == 0, status.st_size == end else { return false }
+        return ftruncate(number, end - off_t(count)) == 0
     }
 }

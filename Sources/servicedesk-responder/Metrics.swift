@@ -3,10 +3,12 @@ import FastCGI
 import Webhook
 
 /// What is counted, and where in a process' page.
+///
+/// The numbers are a format: processes of two versions share the file while one set follows the other. A number keeps its
+/// meaning for as long as `layout` does; a new counter takes a number that is free.
 struct Metrics {
-    /// Changes whenever the words' meaning does: processes of both versions can share a directory while one follows the
-    /// other.
-    static let layout = 1
+    /// Changes whenever a number's meaning does; processes of another layout use another file.
+    static let layout = 2
 
     /// Upper bounds of the histograms' buckets, in seconds.
     static let bounds: [Double] = [
@@ -16,21 +18,39 @@ struct Metrics {
 
     enum Gauge: Int, CaseIterable {
         case processID = 0
-        case startTime, pendingPushes, readyConnections, busyConnections, connectingConnections, breakerOpen
-        case queueDepth, queueDepthTime, webConnections
+        case startTime = 1
+        case pendingPushes = 2
+        case readyConnections = 3
+        case busyConnections = 4
+        case connectingConnections = 5
+        case breakerOpen = 6
+        case queueDepth = 7
+        case queueDepthTime = 8
+        case webConnections = 9
     }
+    /// Numbers that are kept for gauges.
+    static let gaugeLimit = 16
 
     enum Counter: Int, CaseIterable {
         case undeliveredAnswers = 16
-        case queuedUnanswered, reconnects, connectionsLost, droppedLogLines, acceptFailures
+        case queuedUnanswered = 17
+        case reconnects = 18
+        case connectionsLost = 19
+        case droppedLogLines = 20
+        case acceptFailures = 21
+        case oversizeRequests = 22
+        case refusedConnections = 23
     }
 
+    /// The first of 17 numbers: 16 buckets and the sum in nanoseconds.
     enum Histogram: Int, CaseIterable {
         case request = 32
         case push = 64
     }
 
+    /// Where the requests that ended with a reason are counted: here, plus the reason's raw value.
     static let firstReason = 96
+    /// Where the requests that were dropped are counted: here, plus the drop's `slot`.
     static let firstDrop = 160
 
     let pages: CounterPages
@@ -40,13 +60,24 @@ struct Metrics {
         for gauge in Gauge.allCases { set(gauge, 0) }
     }
 
+    /// Shares the counters in a directory; counts for this process alone where there is none, or no room in it, and then says
+    /// why.
+    static func shared(in directory: String?) throws(SystemError) -> (Metrics, SystemError?) {
+        guard let directory else { return (Metrics(pages: try CounterPages()), nil) }
+        do throws(SystemError) {
+            return (Metrics(pages: try CounterPages(directory: directory, layout: layout)), nil)
+        } catch {
+            return (Metrics(pages: try CounterPages()), error)
+        }
+    }
+
     func set(_ gauge: Gauge, _ value: Int) { pages.set(UInt64(max(value, 0)), at: gauge.rawValue) }
 
     func add(_ counter: Counter, _ count: Int = 1) { pages.add(UInt64(count), to: counter.rawValue) }
 
     func count(_ reason: Reason) { pages.add(1, to: Metrics.firstReason + Int(reason.rawValue)) }
 
-    func count(_ reason: DropReason) { pages.add(1, to: Metrics.firstDrop + Drop.index(of: reason)) }
+    func count(_ reason: DropReason) { pages.add(1, to: Metrics.firstDrop + reason.slot) }
 
     /// Adds an observation to a histogram: the bucket, and the sum in nanoseconds.
     func observe(_ histogram: Histogram, nanoseconds: UInt64) {
@@ -57,23 +88,40 @@ struct Metrics {
     }
 }
 
-/// Requests that got no answer, by why.
-enum Drop {
-    static let labels: [String] =
-        ["incomplete", "timed_out", "length_mismatch"] + ProtocolFault.allCases.map { "protocol_\(snake($0.rawValue))" }
+extension DropReason {
+    /// All of them, in the order in which they are shown.
+    static var all: [DropReason] {
+        [.incomplete, .timedOut, .lengthMismatch, .assemblyFull] + ProtocolFault.allCases.map { .fault($0) }
+    }
 
-    static func index(of reason: DropReason) -> Int {
-        switch reason {
+    /// The number of its counter, from `Metrics.firstDrop`.
+    var slot: Int {
+        switch self {
         case .incomplete: 0
         case .timedOut: 1
-        case .fault(let fault): 3 + ProtocolFault.allCases.firstIndex(of: fault)!
+        case .lengthMismatch: 2
+        case .assemblyFull: 3
+        case .fault(.version): 16
+        case .fault(.recordType): 17
+        case .fault(.recordOrder): 18
+        case .fault(.requestID): 19
+        case .fault(.role): 20
+        case .fault(.recordLength): 21
+        case .fault(.parametersTooLong): 22
+        case .fault(.parameterLength): 23
+        case .fault(.managementTooLong): 24
+        case .fault(.aborted): 25
+        case .fault(.trailingBytes): 26
         }
     }
 
-    /// The body was not as long as was declared.
-    static let lengthMismatch = 2
-
-    private static func snake(_ name: String) -> String {
-        name.map { $0.isUppercase ? "_\($0.lowercased())" : String($0) }.joined()
+    var label: String {
+        switch self {
+        case .incomplete: "incomplete"
+        case .timedOut: "timed_out"
+        case .lengthMismatch: "length_mismatch"
+        case .assemblyFull: "assembly_full"
+        case .fault(let fault): "protocol_\(fault.rawValue)"
+        }
     }
 }

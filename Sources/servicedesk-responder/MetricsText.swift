@@ -1,13 +1,14 @@
 import EventLoop
+import FastCGI
 import Webhook
 
 /// The metrics of all processes of a socket, as Prometheus reads them (text exposition format 0.0.4).
 struct MetricsText {
-    private let metrics: Metrics
+    private let counters: CounterPages.Snapshot
     private var text = ""
 
     static func render(_ metrics: Metrics) -> [UInt8] {
-        var renderer = MetricsText(metrics: metrics)
+        var renderer = MetricsText(counters: metrics.pages.snapshot(gauges: Metrics.gaugeLimit))
         renderer.renderRequests()
         renderer.renderQueue()
         renderer.renderHistogram(
@@ -17,7 +18,7 @@ struct MetricsText {
         return Array(renderer.text.utf8)
     }
 
-    private init(metrics: Metrics) { self.metrics = metrics }
+    private init(counters: CounterPages.Snapshot) { self.counters = counters }
 
     private mutating func family(_ name: String, _ type: String, _ help: String) {
         text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
@@ -30,11 +31,13 @@ struct MetricsText {
         text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
     }
 
-    private func sum(_ counter: Metrics.Counter) -> UInt64 { metrics.pages.sum(counter.rawValue) }
+    private func sum(_ counter: Metrics.Counter) -> UInt64 { counters.sums[counter.rawValue] }
 
-    private func sum(_ reason: Reason) -> UInt64 { metrics.pages.sum(Metrics.firstReason + Int(reason.rawValue)) }
+    private func sum(_ reason: Reason) -> UInt64 { counters.sums[Metrics.firstReason + Int(reason.rawValue)] }
 
-    private func total(_ gauge: Metrics.Gauge) -> UInt64 { metrics.pages.values(gauge.rawValue).reduce(0, &+) }
+    private func values(_ gauge: Metrics.Gauge) -> [UInt64] { counters.values(gauge.rawValue) }
+
+    private func total(_ gauge: Metrics.Gauge) -> UInt64 { values(gauge).reduce(0, &+) }
 
     private mutating func renderRequests() {
         family("servicedesk_requests_total", "counter", "Requests that were answered, by status and reason.")
@@ -43,10 +46,12 @@ struct MetricsText {
             sample("servicedesk_requests_total", labels, sum(reason))
         }
         family("servicedesk_dropped_requests_total", "counter", "Requests that got no answer, by reason.")
-        for (index, label) in Drop.labels.enumerated() {
-            let count = metrics.pages.sum(Metrics.firstDrop + index)
-            sample("servicedesk_dropped_requests_total", [("reason", label)], count)
+        for drop in DropReason.all {
+            let count = counters.sums[Metrics.firstDrop + drop.slot]
+            sample("servicedesk_dropped_requests_total", [("reason", drop.label)], count)
         }
+        family("servicedesk_oversize_requests_total", "counter", "Requests whose body was over the limit.")
+        sample("servicedesk_oversize_requests_total", sum(.oversizeRequests))
         family("servicedesk_undelivered_answers_total", "counter", "Answers that the web server did not take.")
         sample("servicedesk_undelivered_answers_total", sum(.undeliveredAnswers))
         family("servicedesk_queued_unanswered_total", "counter", "Jobs queued whose sender did not get the answer.")
@@ -59,7 +64,7 @@ struct MetricsText {
             sample("servicedesk_push_failures_total", [("reason", "\(reason.label)")], sum(reason))
         }
         family("servicedesk_ambiguous_pushes_total", "counter", "Jobs that may be queued though the answer was 503.")
-        sample("servicedesk_ambiguous_pushes_total", sum(.ambiguous) + sum(.notReplicated))
+        sample("servicedesk_ambiguous_pushes_total", sum(.ambiguous) &+ sum(.notReplicated))
         family("servicedesk_pending_pushes", "gauge", "Jobs that wait for Redis.")
         sample("servicedesk_pending_pushes", total(.pendingPushes))
         family("servicedesk_redis_connections", "gauge", "Connections to Redis, by state.")
@@ -77,33 +82,33 @@ struct MetricsText {
     }
 
     private func newestDepth() -> UInt64 {
-        let depths = metrics.pages.values(Metrics.Gauge.queueDepth.rawValue)
-        let times = metrics.pages.values(Metrics.Gauge.queueDepthTime.rawValue)
-        return zip(times, depths).max { $0.0 < $1.0 }?.1 ?? 0
+        zip(values(.queueDepthTime), values(.queueDepth)).max { $0.0 < $1.0 }?.1 ?? 0
     }
 
     private mutating func renderHistogram(_ histogram: Metrics.Histogram, _ name: String, _ help: String) {
         family(name, "histogram", help)
         var count: UInt64 = 0
         for (index, bound) in Metrics.bounds.enumerated() {
-            count += metrics.pages.sum(histogram.rawValue + index)
+            count &+= counters.sums[histogram.rawValue + index]
             sample("\(name)_bucket", [("le", "\(bound)")], count)
         }
-        count += metrics.pages.sum(histogram.rawValue + Metrics.bounds.count)
+        count &+= counters.sums[histogram.rawValue + Metrics.bounds.count]
         sample("\(name)_bucket", [("le", "+Inf")], count)
-        let nanoseconds = metrics.pages.sum(histogram.rawValue + Metrics.bounds.count + 1)
+        let nanoseconds = counters.sums[histogram.rawValue + Metrics.bounds.count + 1]
         sample("\(name)_sum", [], Double(nanoseconds) / 1e9)
         sample("\(name)_count", [], count)
     }
 
     private mutating func renderProcesses() {
-        let processes = metrics.pages.values(Metrics.Gauge.processID.rawValue).filter { $0 > 0 }
+        let processes = values(.processID).filter { $0 > 0 }
         family("servicedesk_processes", "gauge", "Processes that count here.")
         sample("servicedesk_processes", processes.count)
         family("servicedesk_web_connections", "gauge", "FastCGI connections of the web server.")
         sample("servicedesk_web_connections", total(.webConnections))
         family("servicedesk_accept_failures_total", "counter", "Times that descriptors or memory ran out in accept.")
         sample("servicedesk_accept_failures_total", sum(.acceptFailures))
+        family("servicedesk_refused_connections_total", "counter", "Connections from addresses that are not allowed.")
+        sample("servicedesk_refused_connections_total", sum(.refusedConnections))
         family("servicedesk_dropped_log_lines_total", "counter", "Log lines that found no room.")
         sample("servicedesk_dropped_log_lines_total", sum(.droppedLogLines))
         var usage = ProcessUsage()
@@ -115,6 +120,6 @@ struct MetricsText {
         family("process_open_fds", "gauge", "Open descriptors of this process.")
         sample("process_open_fds", Descriptor.openCount)
         family("process_start_time_seconds", "gauge", "When the oldest living process started, since 1970.")
-        sample("process_start_time_seconds", metrics.pages.values(Metrics.Gauge.startTime.rawValue).min() ?? 0)
+        sample("process_start_time_seconds", values(.startTime).min() ?? 0)
     }
 }

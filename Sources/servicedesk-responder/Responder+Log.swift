@@ -39,10 +39,31 @@ extension Responder {
         guard log.begin(.warning, "a request was dropped unanswered") else { return }
         switch reason {
         case .incomplete: log.add("reason", "the web server closed the connection before the request was whole")
-        case .timedOut: log.add("reason", "the request was not whole in time")
-        case .fault(let fault): log.add("reason", text: "no FastCGI that a web server sends: \(fault.rawValue)")
+        case .timedOut: log.add("reason", "the request was not whole within SERVICEDESK_REQUEST_TIMEOUT")
+        case .lengthMismatch: log.add("reason", "its body is not as long as its Content-Length")
+        case .assemblyFull: log.add("reason", "as many unfinished requests as may be wait for the rest of their bodies")
+        case .fault(let fault): log.add("reason", text: "unexpected FastCGI from the web server: \(fault.rawValue)")
         }
         log.end()
+    }
+
+    mutating func logAccept(_ problem: AcceptProblem) {
+        switch problem {
+        case .exhausted(let call, let code):
+            metrics.add(.acceptFailures)
+            guard log.begin(.error, "cannot accept connections for 100 ms: raise the limit of open files") else {
+                return
+            }
+            log.add("error", text: "\(call): \(SystemError.text(code))")
+            log.end()
+        case .refused(let peer):
+            metrics.add(.refusedConnections)
+            guard log.begin(.warning, "refused a connection: FCGI_WEB_SERVER_ADDRS does not name its address") else {
+                return
+            }
+            log.add("remote_addr", text: peer)
+            log.end()
+        }
     }
 
     /// One line for each change.

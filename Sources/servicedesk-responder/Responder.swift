@@ -11,11 +11,6 @@ import Webhook
 ///     readable Redis connections   ─► completions ─► answers       │ and one to the log
 ///     due timers                   ─► deadlines, retries, probes  ◄┘
 struct Responder: ~Copyable {
-    /// Whose an event is.
-    enum Kind {
-        static let listener: UInt8 = 1, web: UInt8 = 2, redis: UInt8 = 3, resolver: UInt8 = 4, signals: UInt8 = 5
-    }
-
     let loop: EventLoop
     let server: Server
     let pool: Pool
@@ -26,6 +21,11 @@ struct Responder: ~Copyable {
     var log: Log
     var clock = TurnClock()
     let settings: Settings
+    /// Reads the tenants file, and wipes the tenants that it replaced.
+    var tenantReload: BackgroundWork<TenantWork>
+    var hasReloadWaiting = false
+    /// Why the counters are not shared, if they are not.
+    private let metricsProblem: SystemError?
 
     /// One for each slot of the server's connections.
     var exchanges: [Exchange] = []
@@ -33,42 +33,44 @@ struct Responder: ~Copyable {
     var started: [Instant] = []
     private var response: [UInt8] = []
 
-    /// Since when no more is accepted; never, while the process serves.
-    var drainEnd = Instant.never
-    var isDraining: Bool { drainEnd != .never }
-    private(set) var isFinished = false
+    var drain = Drain.none
 
-    init(settings: Settings, listener: consuming Listener, signals: consuming Signals, log: consuming Log)
+    init(settings: consuming Settings, listener: consuming Listener, signals: consuming Signals, log: consuming Log)
         throws(SystemError)
     {
         let loop = try EventLoop()
-        let server = try Server(listener, in: loop, kinds: (Kind.listener, Kind.web), limits: settings.server)
-        let pool = try Pool(settings: settings.pool, in: loop, kinds: (Kind.redis, Kind.resolver))
-        let pages =
-            if let directory = settings.runtimeDirectory {
-                try CounterPages(directory: directory, layout: Metrics.layout)
-            } else {
-                try CounterPages()
-            }
-        try loop.watch(signals.descriptor.number, for: .readable, as: Token(kind: Kind.signals))
+        let server = try Server(listener, in: loop, limits: settings.server)
+        let pool = try Pool(settings: settings.pool, in: loop)
+        let tenantReload = try BackgroundWork<TenantWork>()
+        try loop.watch(tenantReload.number, for: .readable, as: Token(.tenants))
+        try loop.watch(signals.descriptor.number, for: .readable, as: Token(.signals))
+        let secrets = settings.takeSecrets()
+        (metrics, metricsProblem) = try Metrics.shared(in: settings.runtimeDirectory)
+        handler = Handler(
+            secrets: secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields,
+            maxAge: settings.maxAge)
+        queue = PoolQueue(pool, queue: settings.pool.queue)
         self.settings = settings
+        self.tenantReload = tenantReload
         self.signals = signals
         self.log = log
         self.loop = loop
         self.server = server
         self.pool = pool
-        queue = PoolQueue(pool, queue: settings.pool.queue)
-        handler = Handler(
-            secrets: settings.secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields)
-        metrics = Metrics(pages: pages)
     }
 
-    /// Says that it is there, and as what.
+    /// Logs the start-up line, and what an operator should know beside it.
     mutating func start() {
         log.time = clock.text(at: loop.now)
         metrics.set(.processID, Int(getpid()))
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
-        for name in settings.unknownVariables { log.line(.warning, "\(name) is no setting, and is ignored") }
+        for name in settings.unknownVariables { log.line(.warning, "unknown setting \(name) ignored") }
+        if let metricsProblem, let directory = settings.runtimeDirectory {
+            log.line(
+                .error,
+                "counting for this process alone, so that /metrics shows a part: no counters in SERVICEDESK_RUNTIME_DIR \(directory) (\(metricsProblem))"
+            )
+        }
         if log.begin(.info, "started") {
             log.add("version", text: version)
             log.add("redis", text: settings.pool.address.description)
@@ -82,17 +84,14 @@ struct Responder: ~Copyable {
 
     /// Takes turns until the process has drained.
     mutating func run() {
-        while !isFinished {
-            turn()
-            if isDraining && (server.connectionCount == 0 || loop.now >= drainEnd) { isFinished = true }
-        }
+        repeat { turn() } while !hasDrained()
         pool.close()
         log.line(.info, "stopped")
         log.flush()
     }
 
     private mutating func turn() {
-        let count = loop.wait(until: min(drainEnd, log.due))
+        let count = loop.wait(until: min(drain.nextStep, log.due))
         log.time = clock.text(at: loop.now)
         for index in 0..<count {
             let (token, readiness) = loop.event(index)
@@ -110,31 +109,32 @@ struct Responder: ~Copyable {
     }
 
     private mutating func handle(_ token: Token, _ readiness: Readiness) {
-        switch token.kind {
-        case Kind.web: receive(token, readiness)
-        case Kind.redis: pool.event(token, readiness)
-        case Kind.listener: accept()
-        case Kind.signals: takeSignals()
-        default: pool.resolverEvent()
+        switch token.owner {
+        case .webConnection: receive(token, readiness)
+        case .redisConnection: pool.event(token, readiness)
+        case .listener: note(server.accept())
+        case .signals: takeSignals()
+        case .resolver: pool.resolverEvent()
+        case .tenants: finishReload()
+        case .redisPool: break  // It has timers only.
         }
     }
 
     private mutating func timer(_ token: Token) {
-        switch token.kind {
-        case Kind.web: if case .dropped(let reason) = server.timer(token) { logDrop(reason) }
-        case Kind.redis: pool.timer(token)
-        default: server.resumeAccepting()
+        switch token.owner {
+        case .webConnection:
+            let slot = Int(token.slot)
+            let overdue = server.timer(token) { name, value in exchanges[slot].take(name, value) }
+            if let (token, arrival) = overdue { take(arrival, of: token) }
+        case .redisConnection: pool.timer(token)
+        case .redisPool: pool.timer()
+        case .listener: note(server.resumeAccepting())
+        case .resolver, .signals, .tenants: break  // They set no timers.
         }
     }
 
-    private mutating func accept() {
-        guard let error = server.accept() else { return }
-        metrics.add(.acceptFailures)
-        guard log.begin(.error, "no connection can be accepted for 100 ms: raise the limit of open files") else {
-            return
-        }
-        log.add("error", text: "\(error)")
-        log.end()
+    mutating func note(_ problems: [AcceptProblem]) {
+        for problem in problems { logAccept(problem) }
     }
 
     // MARK: Requests
@@ -146,23 +146,30 @@ struct Responder: ~Copyable {
             started.append(.never)
         }
         let arrival = server.receive(token, readiness) { name, value in exchanges[slot].take(name, value) }
+        take(arrival, of: token)
+    }
+
+    private mutating func take(_ arrival: Arrival, of token: Token) {
+        let slot = Int(token.slot)
         switch arrival {
         case .nothing: return
         case .dropped(let reason):
             exchanges[slot].reset()
             logDrop(reason)
-        case .request(let length), .tooLong(let length):
-            started[slot] = loop.now
-            exchanges[slot].complete(bodyLength: length, random: &handler.random)
-            handle(slot, token, isWhole: arrival == .request(bodyLength: length))
+        case .request(let length): handle(token, bodyLength: length, keptLength: length)
+        case .tooLong(let length):
+            metrics.add(.oversizeRequests)
+            handle(token, bodyLength: length, keptLength: 0)
         }
     }
 
-    private mutating func handle(_ slot: Int, _ token: Token, isWhole: Bool) {
+    private mutating func handle(_ token: Token, bodyLength: Int, keptLength: Int) {
+        let slot = Int(token.slot)
+        started[slot] = loop.now
+        exchanges[slot].complete(bodyLength: bodyLength, random: &handler.random)
         let body = server.body
-        let length = isWhole ? exchanges[slot].bodyLength : 0
         let disposition = handler.handle(
-            &exchanges[slot], body: body.span.extracting(first: length), time: log.time, waiter: token.bits,
+            &exchanges[slot], body: body.span.extracting(first: keptLength), time: log.time, waiter: token.bits,
             queue: &queue)
         switch disposition {
         case .queued: break
@@ -170,8 +177,7 @@ struct Responder: ~Copyable {
         case .drop:
             server.abandon(token)
             exchanges[slot].reset()
-            metrics.pages.add(1, to: Metrics.firstDrop + Drop.lengthMismatch)
-            log.line(.warning, "a request was dropped: its body is not as long as its Content-Length")
+            logDrop(.lengthMismatch)
         case .metrics, .live, .ready: answerAboutSelf(disposition, token)
         }
     }
@@ -219,7 +225,7 @@ struct Responder: ~Copyable {
             exchanges[slot].appendAnswer(
                 .ok, type: "text/plain; version=0.0.4; charset=utf-8", body: text, to: &response)
             finish(token, .ok)
-        case .ready where !pool.isUsable || isDraining:
+        case .ready where !pool.isUsable || drain.hasBegun:
             answer(token, .notReady)
         default:
             let body = Array(#"{"status":"ok"}"#.utf8)
@@ -232,7 +238,8 @@ struct Responder: ~Copyable {
     private mutating func finish(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         let response = response
-        let isDelivered = server.answer(token, with: response.span) || server.answerTooLong(token, with: response.span)
+        let delivery = server.answer(token, with: response.span)
+        let isDelivered = delivery != .undelivered
         let nanoseconds = Instant.now.since(started[slot])
         metrics.count(reason)
         metrics.observe(.request, nanoseconds: nanoseconds)
@@ -242,7 +249,7 @@ struct Responder: ~Copyable {
         }
         logRequest(slot, reason, nanoseconds: nanoseconds, isDelivered: isDelivered, error: error)
         exchanges[slot].reset()
-        if server.arrivedEarly(token) { receive(token, .readable) }
+        if delivery == .deliveredWithMoreToRead { receive(token, .readable) }
     }
 
     // MARK: Gauges
@@ -257,6 +264,4 @@ struct Responder: ~Copyable {
         metrics.set(.connectingConnections, counts.connecting)
         metrics.add(.droppedLogLines, log.takeDropped())
     }
-
-    mutating func finishNow() { isFinished = true }
 }

@@ -5,10 +5,15 @@ import Webhook
 
 /// What the environment says, checked.
 struct Settings {
-    var secrets: Secrets
+    /// Taken out by the responder, which replaces them when the tenants file is read again.
+    private var secrets: Secrets?
     var tenantsFile: String?
     var pool: Pool.Settings
     var server: Server.Limits
+    /// Who may connect over TCP; nil: everybody.
+    var webServers: WebServerAddresses?
+    /// Seconds that `created_at` may lie before or after now; 0: any.
+    var maxAge: Int
     var unknownFields: UnknownFields
     var drainTimeout: Nanoseconds
     var logLevel: LogLevel
@@ -26,7 +31,7 @@ struct Settings {
         let lines: [String]
     }
 
-    init(_ environment: [String: String]) throws(Faults) {
+    init(_ environment: [String: [UInt8]]) throws(Faults) {
         var reader = SettingsReader(environment)
         var pool = Pool.Settings(address: reader.address("SERVICEDESK_REDIS_URL", default: "redis://127.0.0.1:6379/0"))
         pool.queue = reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? "enhancement:queue"
@@ -46,11 +51,13 @@ struct Settings {
         server = Server.Limits(
             request: reader.seconds("SERVICEDESK_REQUEST_TIMEOUT", 0.01...600, default: 5),
             body: reader.number("SERVICEDESK_MAX_BODY", 1...131_072, default: 131_072))
+        webServers = reader.webServers("FCGI_WEB_SERVER_ADDRS")
+        maxAge = reader.number("SERVICEDESK_MAX_AGE", 0...31_536_000, default: 0)
         unknownFields = reader.choice("SERVICEDESK_UNKNOWN_FIELDS", default: .reject)
         drainTimeout = reader.seconds("SERVICEDESK_DRAIN_TIMEOUT", 0...600, default: 10)
         logLevel = reader.choice("SERVICEDESK_LOG_LEVEL", default: .info)
         logFormat = reader.choice("SERVICEDESK_LOG_FORMAT", default: .json)
-        logFile = reader.text("SERVICEDESK_LOG_FILE", limit: 4095)
+        logFile = reader.logFile("SERVICEDESK_LOG_FILE")
         runtimeDirectory = reader.directory("SERVICEDESK_RUNTIME_DIR")
         tenantsFile = reader.text("SERVICEDESK_TENANTS_FILE", limit: 4095)
         secrets = reader.secrets("SERVICEDESK_SECRET", tenants: "SERVICEDESK_TENANTS_FILE", file: tenantsFile)
@@ -58,19 +65,24 @@ struct Settings {
         guard reader.faults.isEmpty else { throw Faults(lines: reader.faults) }
     }
 
+    mutating func takeSecrets() -> Secrets {
+        guard let taken = secrets.take() else { preconditionFailure("the secrets have been taken") }
+        return taken
+    }
+
     /// Reads a tenants file. The fault is one line that names neither tenants nor secrets.
-    static func readTenants(_ path: String) throws(Faults) -> Secrets {
-        let content: [UInt8]
-        do throws(SystemError) {
-            content = try readFile(path, limit: tenantsFileLimit)
+    static func readTenants(_ path: String) throws(Faults) -> TenantTable {
+        var content: [UInt8]
+        do throws(SecretFileFault) {
+            content = try readSecretFile(path, limit: tenantsFileLimit)
         } catch {
-            throw Faults(lines: ["\(path) cannot be read (\(error))"])
+            throw Faults(lines: ["\(path) \(error)"])
         }
-        let (tenants, faults) = Secrets.parse(content)
-        guard faults.isEmpty else {
-            let more = faults.count > 5 ? ["and \(faults.count - 5) faults more"] : []
-            throw Faults(lines: ["\(path): " + (faults.prefix(5) + more).joined(separator: "; ")])
+        defer { content.wipe() }
+        do throws(TenantsFile.Faults) {
+            return try TenantsFile.parse(content.span)
+        } catch {
+            throw Faults(lines: ["\(path): \(error)"])
         }
-        return Secrets(tenants: tenants)
     }
 }

@@ -1,4 +1,6 @@
 import EventLoop
+import FastCGI
+import Glibc
 import Redis
 import Webhook
 
@@ -6,16 +8,32 @@ import Webhook
 ///
 /// A fault names the variable, what is wrong, and what is accepted. It never repeats a value that may be a secret.
 struct SettingsReader {
-    private let environment: [String: String]
+    private let environment: [String: [UInt8]]
     private var known: Set<String> = []
     private(set) var faults: [String] = []
 
-    init(_ environment: [String: String]) { self.environment = environment }
+    init(_ environment: [String: [UInt8]]) { self.environment = environment }
 
-    private mutating func value(_ name: String) -> String? {
+    /// A value as it is. What no editor shows at its ends, such as the CR of a file from Windows, is a fault.
+    private mutating func bytes(_ name: String) -> [UInt8]? {
         known.insert(name)
-        guard let value = environment[name], !value.isEmpty else { return nil }
+        guard let value = environment[name], let first = value.first, let last = value.last else { return nil }
+        for (end, byte) in [("begins", first), ("ends", last)] where byte < 0x20 || byte == 0x7F {
+            let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            faults.append("\(name) \(end) with the control character 0x\(code): remove it")
+            return nil
+        }
         return value
+    }
+
+    /// A value as text.
+    private mutating func value(_ name: String) -> String? {
+        guard let bytes = bytes(name) else { return nil }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            faults.append("\(name) is not UTF-8: only UTF-8 is accepted")
+            return nil
+        }
+        return text
     }
 
     mutating func number(_ name: String, _ range: ClosedRange<Int>, default standard: Int) -> Int {
@@ -60,14 +78,35 @@ struct SettingsReader {
         return value
     }
 
+    mutating func logFile(_ name: String) -> String? {
+        guard let path = text(name, limit: 4095) else { return nil }
+        do throws(SystemError) {
+            _ = try Descriptor.append(to: path)
+        } catch {
+            faults.append("\(name) is \(quoted(path)): a file that this user may append to is accepted (\(error))")
+        }
+        return path
+    }
+
     mutating func directory(_ name: String) -> String? {
         guard let path = text(name, limit: 4000) else { return nil }
         do throws(SystemError) {
             _ = try CounterPages(directory: path, layout: Metrics.layout)
         } catch {
+            // Where there is no room a process counts for itself, and says so when it starts.
+            guard ![ENOSPC, EDQUOT, EFBIG, EAGAIN].contains(error.code) else { return path }
             faults.append("\(name) is \(quoted(path)): a directory that this user may write to is accepted (\(error))")
         }
         return path
+    }
+
+    mutating func webServers(_ name: String) -> WebServerAddresses? {
+        guard let value = value(name) else { return nil }
+        guard let addresses = WebServerAddresses(value) else {
+            faults.append("\(name) is \(quoted(value)): IPv4 addresses with commas between them are accepted")
+            return nil
+        }
+        return addresses
     }
 
     mutating func address(_ name: String, default standard: String) -> Address {
@@ -94,19 +133,21 @@ struct SettingsReader {
         return (replicas, milliseconds)
     }
 
-    mutating func secrets(_ name: String, tenants: String, file: String?) -> Secrets {
-        let shared = value(name)
+    mutating func secrets(_ name: String, tenants: String, file: String?) -> Secrets? {
+        let faultCount = faults.count
+        let shared = bytes(name)
+        guard faults.count == faultCount else { return nil }
         switch (shared, file) {
         case (let secret?, nil):
-            if secret.utf8.count < Secrets.minimumLength {
+            if secret.count < Secrets.minimumLength {
                 faults.append(
-                    "\(name) has \(secret.utf8.count) bytes: at least \(Secrets.minimumLength) are accepted, as `openssl rand -hex 32` gives"
+                    "\(name) has \(secret.count) bytes: at least \(Secrets.minimumLength) are accepted, as `openssl rand -hex 32` gives"
                 )
             }
-            return Secrets(shared: Array(secret.utf8))
+            return Secrets(shared: secret)
         case (nil, let file?):
             do throws(Settings.Faults) {
-                return try Settings.readTenants(file)
+                return Secrets(tenants: try Settings.readTenants(file))
             } catch {
                 faults += error.lines.map { "\(tenants): \($0)" }
             }
@@ -117,7 +158,7 @@ struct SettingsReader {
         case (_?, _?):
             faults.append("\(name) is set beside \(tenants): only one of them is accepted")
         }
-        return Secrets(tenants: [:])
+        return nil
     }
 
     /// Variables with our prefix that nothing reads: misspelt ones, most likely.

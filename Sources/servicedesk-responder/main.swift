@@ -11,44 +11,59 @@ func complain(_ line: String) {
     _ = standardError.write(Array("servicedesk-responder: \(line)\n".utf8).span)
 }
 
-func readSettings() -> Settings {
-    do throws(Settings.Faults) {
-        return try Settings(ProcessEnvironment.all)
-    } catch {
-        for line in error.lines { complain(line) }
-        exit(configurationFault)
-    }
-}
+func readSettings() throws(Settings.Faults) -> Settings { try Settings(ProcessEnvironment.all) }
 
 func sink(for path: String?) throws(SystemError) -> LogSink {
     if let path { return try LogSink(path: path) }
     return LogSink(standardError: 2)
 }
 
-func serve(_ settings: Settings) throws(SystemError) {
-    initializeLibrary()
-    let signals = try Signals(Responder.signals)
-    raiseDescriptorLimit()
-    useBatchScheduling()
-    let log = Log(level: settings.logLevel, format: settings.logFormat, sink: try sink(for: settings.logFile))
-    let listener = try Listener(Descriptor(owning: 0))
-    var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)
-    responder.start()
-    responder.run()
+func listener(for settings: Settings) throws(Settings.Faults) -> Listener {
+    let number = try ListeningDescriptor.number(in: ProcessEnvironment.all, processID: getpid())
+    do throws(SystemError) {
+        return try Listener(Descriptor(owning: number), webServers: settings.webServers)
+    } catch {
+        throw Settings.Faults(lines: [
+            "descriptor \(number) is not a listening socket (\(error)): start this with spawn-fcgi, or from a systemd socket unit"
+        ])
+    }
 }
 
+func serve() throws(Settings.Faults) {
+    let settings = try readSettings()
+    initializeLibrary()
+    let listener = try listener(for: settings)
+    do throws(SystemError) {
+        let signals = try Signals(Responder.signals)
+        raiseDescriptorLimit()
+        let log = Log(level: settings.logLevel, format: settings.logFormat, sink: try sink(for: settings.logFile))
+        var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)
+        responder.start()
+        responder.run()
+    } catch {
+        throw Settings.Faults(lines: ["cannot start: \(error)"])
+    }
+}
+
+occupyStandardDescriptors()
+ignoreFileSizeSignal()
 switch CommandLine.arguments.dropFirst() {
 case []:
-    let settings = readSettings()
-    do throws(SystemError) {
-        try serve(settings)
+    do throws(Settings.Faults) {
+        try serve()
     } catch {
-        complain("cannot start: \(error)")
+        for line in error.lines { complain(line) }
+        // Whoever starts a child again the moment that it ends would do nothing else.
+        sleep(1)
         exit(configurationFault)
     }
 case ["--check"]:
-    let settings = readSettings()
-    for name in settings.unknownVariables { complain("\(name) is no setting, and is ignored") }
+    do throws(Settings.Faults) {
+        for name in try readSettings().unknownVariables { complain("unknown setting \(name) ignored") }
+    } catch {
+        for line in error.lines { complain(line) }
+        exit(configurationFault)
+    }
 case ["--version"]:
     print("servicedesk-responder \(version)")
 default:

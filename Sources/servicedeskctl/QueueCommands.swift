@@ -9,8 +9,12 @@ struct QueueOptions: ParsableArguments {
 
     func service() throws -> QueueService {
         let environment = ProcessEnvironment.all
-        let url = environment["SERVICEDESK_REDIS_URL"] ?? "redis://127.0.0.1:6379/0"
-        let key = key ?? environment["SERVICEDESK_QUEUE_KEY"] ?? "enhancement:queue"
+        func value(_ name: String) -> [UInt8]? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let url = value("SERVICEDESK_REDIS_URL") ?? Array("redis://127.0.0.1:6379/0".utf8)
+        let key = key.map { Array($0.utf8) } ?? value("SERVICEDESK_QUEUE_KEY") ?? Array("enhancement:queue".utf8)
+        guard let url = String(validating: url, as: UTF8.self) else {
+            throw ValidationError("SERVICEDESK_REDIS_URL is not UTF-8")
+        }
         let address: Address
         do throws(Address.Fault) {
             address = try Address(url)
@@ -21,13 +25,11 @@ struct QueueOptions: ParsableArguments {
     }
 }
 
-private func printLine(_ bytes: [UInt8]) { print(String(decoding: bytes, as: UTF8.self)) }
-
 struct Depth: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Prints how many jobs are in the queue.")
     @OptionGroup var queue: QueueOptions
 
-    func run() throws { print(try queue.service().depth()) }
+    func run() throws { try StandardStreams.write(number: try queue.service().depth()) }
 }
 
 struct Peek: ParsableCommand {
@@ -35,17 +37,26 @@ struct Peek: ParsableCommand {
     @OptionGroup var queue: QueueOptions
     @Argument(help: "How many, 1 to 1,000.") var count = 1
 
-    func run() throws { for job in try queue.service().peek(count) { printLine(job) } }
+    func run() throws { for job in try queue.service().peek(count) { try StandardStreams.write(line: job) } }
 }
 
 struct Pop: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Takes the oldest job out of the queue and prints it; the exit status is 1 where there is none.")
+        abstract: "Prints the oldest job and takes it out of the queue; the exit status is 1 where there is none.",
+        discussion: """
+            The job is taken out once it has been written: where that fails it stays in the queue. Where a worker has taken it \
+            meanwhile, the exit status is 2, and what was printed is the worker's.
+            """)
     @OptionGroup var queue: QueueOptions
 
     func run() throws {
-        guard let job = try queue.service().pop() else { throw ExitCode(1) }
-        printLine(job)
+        let service = try queue.service()
+        guard let job = try service.oldest() else { throw ExitCode(1) }
+        try StandardStreams.write(line: job)
+        guard try service.remove(job) else {
+            StandardStreams.complain("a worker has taken this job meanwhile: ignore what was printed")
+            throw ExitCode(2)
+        }
     }
 }
 
@@ -54,5 +65,8 @@ struct Push: ParsableCommand {
         abstract: "Puts a job from standard input into the queue as it is, and prints how long the queue is then.")
     @OptionGroup var queue: QueueOptions
 
-    func run() throws { print(try queue.service().push(try readFile("/dev/stdin", limit: 1_048_576))) }
+    func run() throws {
+        let job = try StandardStreams.read()
+        try StandardStreams.write(number: try queue.service().push(job))
+    }
 }

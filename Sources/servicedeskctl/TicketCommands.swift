@@ -13,11 +13,11 @@ struct Sign: ParsableCommand {
         guard let secret = ProcessEnvironment.all["SERVICEDESK_SECRET"], !secret.isEmpty else {
             throw ValidationError("SERVICEDESK_SECRET is not set")
         }
-        let body = try readFile("/dev/stdin", limit: 1_048_576)
-        let tag = Authenticator(key: Array(secret.utf8).span).tag(of: body.span)
+        let body = try StandardStreams.read()
+        let tag = Authenticator(key: secret.span).tag(of: body.span)
         var digits: [UInt8] = []
         digits.append(hex: tag)
-        print(String(decoding: digits, as: UTF8.self))
+        try StandardStreams.write(line: digits)
     }
 }
 
@@ -29,15 +29,15 @@ struct Check: ParsableCommand {
     @Flag(help: "Accept fields that the contract does not know.") var ignoreUnknownFields = false
 
     func run() throws {
-        let body = try readFile("/dev/stdin", limit: 1_048_576)
+        let body = try StandardStreams.read()
         var reader = TicketReader(unknownFields: ignoreUnknownFields ? .ignore : .reject)
         var ticket = Ticket()
         do throws(PayloadError) {
             try reader.read(body.span, into: &ticket)
-            print("valid")
         } catch {
-            for row in error.rows { print("\(String(decoding: row.field, as: UTF8.self)): \(row.message)") }
+            for row in error.rows { try StandardStreams.write(line: row.field + Array(": \(row.message)".utf8)) }
             throw ExitCode(1)
         }
+        try StandardStreams.write(line: Array("valid".utf8))
     }
 }

@@ -5,7 +5,8 @@ struct ServiceDeskCtl: ParsableCommand {
         commandName: "servicedeskctl",
         abstract: "Looks at the queue, and signs and checks tickets, as servicedesk-responder does.",
         version: "1.0.0",
-        subcommands: [Sign.self, Check.self, Depth.self, Peek.self, Pop.self, Push.self])
+        subcommands: [Sign.self, Check.self, Depth.self, Peek.self, Pop.self, Push.self, Listener.self])
 }
 
+StandardStreams.prepare()
 ServiceDeskCtl.main()

@@ -32,8 +32,8 @@ struct AddressTests {
         let address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: listener.port, isNumeric: true).first)
         let loop = try EventLoop()
         let connection = try address.connect()
-        try loop.watch(connection.number, for: .writable, as: Token(kind: 1))
-        #expect(loop.turn().map(\.token) == [Token(kind: 1)])
+        try loop.watch(connection.number, for: .writable, as: Token(.listener))
+        #expect(loop.turn().map(\.token) == [Token(.listener)])
         #expect(connection.pendingError == 0)
         #expect(connection.send([1].span) == .bytes(1))
         #expect(
@@ -48,7 +48,7 @@ struct AddressTests {
         let address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true).first)
         let loop = try EventLoop()
         let connection = try address.connect()
-        try loop.watch(connection.number, for: [.writable, .closed], as: Token(kind: 1))
+        try loop.watch(connection.number, for: [.writable, .closed], as: Token(.listener))
         #expect(loop.turn().count == 1)
         #expect(connection.pendingError == ECONNREFUSED)
     }

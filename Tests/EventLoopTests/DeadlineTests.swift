@@ -3,7 +3,7 @@ import Testing
 
 /// A deadline with its owner's loop; times are counted from its making.
 private final class Alarm {
-    private let token = Token(kind: 9, slot: 1)
+    private let token = Token(.signals, slot: 1)
     private let start: Instant
     private(set) var deadline = Deadline()
     let loop: EventLoop

@@ -6,7 +6,7 @@ struct LoopTests {
     @Test func whatIsReadableIsToldToItsOwner() throws {
         let loop = try EventLoop()
         let pair = try Pair()
-        let token = Token(kind: 3, slot: 70_000, generation: 500)
+        let token = Token(.redisConnection, slot: 70_000, generation: 500)
         try loop.watch(pair.near.number, for: [.readable, .closed], as: token)
         #expect(loop.turn(within: .milliseconds(1)).isEmpty)
         #expect(pair.far.send([1].span) == .bytes(1))
@@ -19,7 +19,7 @@ struct LoopTests {
     @Test func anEdgeIsToldOnce() throws {
         let loop = try EventLoop()
         let pair = try Pair()
-        try loop.watch(pair.near.number, for: [.readable, .edge], as: Token(kind: 1))
+        try loop.watch(pair.near.number, for: [.readable, .edge], as: Token(.listener))
         _ = pair.far.send([1].span)
         #expect(loop.turn().count == 1)
         #expect(loop.turn(within: .milliseconds(1)).isEmpty)
@@ -30,7 +30,7 @@ struct LoopTests {
     @Test func aClosedPeerIsTold() throws {
         let loop = try EventLoop()
         let pair = try Pair()
-        try loop.watch(pair.near.number, for: [.readable, .closed, .edge], as: Token(kind: 1))
+        try loop.watch(pair.near.number, for: [.readable, .closed, .edge], as: Token(.listener))
         let near = pair.closingFar()
         let events = loop.turn()
         #expect(events.count == 1 && events.first?.readiness.isDisjoint(with: .closed) == false)
@@ -40,11 +40,11 @@ struct LoopTests {
     @Test func watchingMayChangeAndEnd() throws {
         let loop = try EventLoop()
         let pair = try Pair()
-        try loop.watch(pair.near.number, for: .readable, as: Token(kind: 1))
+        try loop.watch(pair.near.number, for: .readable, as: Token(.listener))
         #expect(loop.turn(within: .milliseconds(1)).isEmpty)
-        try loop.rewatch(pair.near.number, for: .writable, as: Token(kind: 2))
+        try loop.rewatch(pair.near.number, for: .writable, as: Token(.webConnection))
         let events = loop.turn()
-        #expect(events.map(\.token) == [Token(kind: 2)] && events.first?.readiness == .writable)
+        #expect(events.map(\.token) == [Token(.webConnection)] && events.first?.readiness == .writable)
         loop.unwatch(pair.near.number)
         #expect(loop.turn(within: .milliseconds(1)).isEmpty)
     }
@@ -52,9 +52,9 @@ struct LoopTests {
     @Test func watchingTwiceIsAnErrorWithItsName() throws {
         let loop = try EventLoop()
         let pair = try Pair()
-        try loop.watch(pair.near.number, for: .readable, as: Token(kind: 1))
+        try loop.watch(pair.near.number, for: .readable, as: Token(.listener))
         let error = #expect(throws: SystemError.self) {
-            try loop.watch(pair.near.number, for: .readable, as: Token(kind: 1))
+            try loop.watch(pair.near.number, for: .readable, as: Token(.listener))
         }
         #expect(error?.code == EEXIST && error?.description == "epoll_ctl: File exists")
     }
@@ -66,7 +66,9 @@ struct LoopTests {
         // Descriptors of one socket are as good as many sockets.
         let copies = (0..<20).map { _ in fcntl(pair.near.number, F_DUPFD_CLOEXEC, 0) }
         defer { for copy in copies { close(copy) } }
-        for (slot, copy) in copies.enumerated() { try loop.watch(copy, for: .readable, as: Token(kind: 1, slot: slot)) }
+        for (slot, copy) in copies.enumerated() {
+            try loop.watch(copy, for: .readable, as: Token(.listener, slot: slot))
+        }
         #expect(Set(loop.turn().map(\.token.slot)) == Set(0..<20))
     }
 
@@ -75,30 +77,30 @@ struct LoopTests {
         let start = Instant.now
         #expect(loop.wait(until: start + .milliseconds(20)) == 0)
         #expect(loop.now >= start + .milliseconds(20))
-        loop.schedule(loop.now + .milliseconds(10), Token(kind: 4))
+        loop.schedule(loop.now + .milliseconds(10), Token(.redisPool))
         let before = loop.now
         #expect(loop.wait(until: before + .seconds(60)) == 0)
         #expect(loop.now >= before + .milliseconds(10) && loop.now < before + .seconds(30))
-        #expect(loop.allDue() == [Token(kind: 4)])
+        #expect(loop.allDue() == [Token(.redisPool)])
         // What has passed does not wait.
         #expect(loop.wait(until: start) == 0)
         #expect(loop.wait(until: Instant(nanoseconds: 0)) == 0)
     }
 
     @Test(arguments: [
-        (UInt8.min, 0, UInt16.min), (.max, 0, 0), (0, Int(UInt32.max), 0), (0, 0, .max), (.max, Int(UInt32.max), .max),
-        (1, 2, 3), (0x80, 0x8000_0000, 0x8000),
+        (Token.Owner.listener, 0, UInt16.min), (.tenants, 0, 0), (.signals, Int(UInt32.max), 0),
+        (.webConnection, 0, .max), (.redisConnection, Int(UInt32.max), .max), (.resolver, 0x8000_0000, 0x8000),
     ])
-    func tokensSurviveEpoll(kind: UInt8, slot: Int, generation: UInt16) {
-        let token = Token(kind: kind, slot: slot, generation: generation)
+    func tokensSurviveEpoll(owner: Token.Owner, slot: Int, generation: UInt16) {
+        let token = Token(owner, slot: slot, generation: generation)
         let copy = Token(bits: token.bits)
         #expect(copy == token)
-        #expect(copy.kind == kind && copy.slot == UInt32(slot) && copy.generation == generation)
+        #expect(copy.owner == owner && copy.slot == UInt32(slot) && copy.generation == generation)
     }
 
     @Test func tokensThatDifferHaveDifferentBits() {
-        let tokens = [0, 1, 255].flatMap { (kind: UInt8) in
-            [0, 1, 65_536].flatMap { slot in [0, 1, 65_535].map { Token(kind: kind, slot: slot, generation: $0) } }
+        let tokens = [Token.Owner.listener, .redisPool, .tenants].flatMap { owner in
+            [0, 1, 65_536].flatMap { slot in [0, 1, 65_535].map { Token(owner, slot: slot, generation: $0) } }
         }
         #expect(Set(tokens.map(\.bits)).count == tokens.count)
     }

@@ -16,7 +16,7 @@ struct ResolverTests {
         /// How many addresses the look-up ends with.
         func count() throws -> Int? {
             let loop = try EventLoop()
-            try loop.watch(resolver.number, for: .readable, as: Token(kind: 1))
+            try loop.watch(resolver.number, for: .readable, as: Token(.listener))
             _ = loop.turn(within: .seconds(30))
             return finish()?.count
         }

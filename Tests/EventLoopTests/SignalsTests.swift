@@ -8,10 +8,10 @@ struct SignalsTests {
         await #expect(processExitsWith: .success) {
             let signals = try Signals([SIGUSR1, SIGUSR2])
             let loop = try EventLoop()
-            try loop.watch(signals.descriptor.number, for: .readable, as: Token(kind: 5))
+            try loop.watch(signals.descriptor.number, for: .readable, as: Token(.resolver))
             #expect(signals.next() == nil)
             pthread_kill(pthread_self(), SIGUSR2)
-            #expect(loop.turn().map(\.token) == [Token(kind: 5)])
+            #expect(loop.turn().map(\.token) == [Token(.resolver)])
             #expect(signals.next() == SIGUSR2)
             #expect(signals.next() == nil)
             pthread_kill(pthread_self(), SIGUSR1)

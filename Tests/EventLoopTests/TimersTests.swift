@@ -17,7 +17,7 @@ struct TimersTests {
         for count in [1, 2, 3, 10, 500] {
             var timers = Timers()
             let deadlines = (0..<count).map { _ in UInt64(random.below(300)) }
-            for (slot, deadline) in deadlines.enumerated() { timers.add(at(deadline), Token(kind: 1, slot: slot)) }
+            for (slot, deadline) in deadlines.enumerated() { timers.add(at(deadline), Token(.listener, slot: slot)) }
             #expect(timers.count == count && timers.next == at(deadlines.min()!))
             var taken: [UInt64] = []
             var slots: Set<UInt32> = []
@@ -32,13 +32,13 @@ struct TimersTests {
 
     @Test func aTimerIsDueAtItsMomentAndNotBefore() {
         var timers = Timers()
-        timers.add(at(100), Token(kind: 1))
-        timers.add(at(50), Token(kind: 2))
+        timers.add(at(100), Token(.listener))
+        timers.add(at(50), Token(.webConnection))
         #expect(timers.popDue(at: at(49)) == nil)
-        #expect(timers.popDue(at: at(50)) == Token(kind: 2))
+        #expect(timers.popDue(at: at(50)) == Token(.webConnection))
         #expect(timers.popDue(at: at(99)) == nil)
         #expect(timers.next == at(100))
-        #expect(timers.popDue(at: at(101)) == Token(kind: 1))
+        #expect(timers.popDue(at: at(101)) == Token(.listener))
     }
 
     @Test func timersMayBeAddedWhileOthersAreTaken() {
@@ -48,7 +48,7 @@ struct TimersTests {
         var last: UInt64 = 0
         for _ in 0..<2000 {
             now += UInt64(random.below(5))
-            timers.add(at(now + UInt64(random.below(100))), Token(kind: 1))
+            timers.add(at(now + UInt64(random.below(100))), Token(.listener))
             let next = timers.next.nanoseconds
             if timers.popDue(at: at(now)) != nil {
                 #expect(next <= now && next >= last)

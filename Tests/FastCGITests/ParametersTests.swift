@@ -1,6 +1,7 @@
-import FastCGI
 import TestSupport
 import Testing
+
+@testable import FastCGI
 
 struct ParametersTests {
     private let some = [
@@ -74,8 +75,8 @@ struct ParametersTests {
     }
 
     @Test func sixtyFourKibibytesAndNoMore() {
-        let most = pair("N", String(repeating: "v", count: RecordScanner.parametersLimit - 6))
-        #expect(most.count == RecordScanner.parametersLimit)
+        let most = pair("N", String(repeating: "v", count: RecordSequence.parametersLimit - 6))
+        #expect(most.count == RecordSequence.parametersLimit)
         #expect(scan(request(most)).shape?.parameters == nil)
         #expect(scan(request(most)).shape != nil)
         #expect(scan(request(most + pair("", ""))) == .refused(.parametersTooLong))

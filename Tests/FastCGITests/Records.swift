@@ -12,7 +12,7 @@ enum Kind {
 }
 
 func record(
-    _ kind: UInt8, _ content: [UInt8] = [], id: UInt16 = 1, padding: Int = 0, version: UInt8 = 1, length: Int? = nil
+    _ kind: UInt8, _ content: [UInt8] = [], length: Int? = nil, id: UInt16 = 1, padding: Int = 0, version: UInt8 = 1
 ) -> [UInt8] {
     let length = length ?? content.count
     let head = [

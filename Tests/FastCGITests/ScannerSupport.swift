@@ -1,5 +1,6 @@
-import FastCGI
 import Testing
+
+@testable import FastCGI
 
 /// A parameter as text.
 struct Parameter: Equatable, CustomStringConvertible {
@@ -41,24 +42,67 @@ func parameters(of bytes: [UInt8]) throws -> [Parameter] {
 
 private struct Unscanned: Error {}
 
-/// Scans every beginning of some bytes, and returns what is wrong with the results' order: each promise of `incomplete`
-/// must be kept to the byte, and a verdict once given must stand.
-func contradictions(in bytes: [UInt8], bodyLimit: Int = 131_072, step: Int = 1) -> [String] {
+/// Scans every beginning of some bytes, and returns what is wrong with the results' order: a verdict once given must stand.
+func contradictions(in bytes: [UInt8], bodyLimit: Int = 131_072) -> [String] {
     var scanner = RecordScanner(bodyLimit: bodyLimit)
-    var last = Scan.incomplete(needed: 0)
+    var last = Scan.unfinished
     var found: [String] = []
-    for end in stride(from: 0, through: bytes.count, by: step) {
+    for end in 0...bytes.count {
         let result = scanner.scan(bytes.span.extracting(first: end))
         switch (last, result) {
-        case (.incomplete(let needed), .incomplete(let more)):
-            if end < needed ? more != needed : more <= end { found.append("\(end): \(last), then \(result)") }
-        case (.incomplete(let needed), _):
-            if end < needed { found.append("\(end): \(last), then \(result)") }
-        case (.complete, .refused(.bytesBehindRequest)): break
-        case (.tooLong, .tooLong), (.refused, _): if last != result { found.append("\(end): \(last), then \(result)") }
-        default: found.append("\(end): \(last), then \(result)")
+        case (.unfinished, _), (.complete, .refused(.trailingBytes)): break
+        default: if last != result { found.append("\(end): \(last), then \(result)") }
         }
         last = result
     }
     return found
+}
+
+/// What an assembly made of some bytes.
+enum Assembled: Equatable {
+    case incomplete(isEmpty: Bool)
+    case complete(parameters: [Parameter], body: [UInt8], keepsConnection: Bool)
+    case tooLong(bodyLength: Int)
+    case endless
+    case refused(ProtocolFault)
+}
+
+/// Feeds pieces to an assembly, and returns what it came to and what it replied to management records.
+func assemble(_ pieces: [[UInt8]], bodyLimit: Int = 131_072) throws -> (result: Assembled, replies: [UInt8]) {
+    let budget = AssemblyBudget(bytesEach: 1)
+    guard let share = budget.takeShare() else { throw Unscanned() }
+    let assembly = RequestAssembly(bodyLimit: bodyLimit, share: share)
+    var progress = RequestAssembly.Progress.incomplete
+    var replies: [UInt8] = []
+    for piece in pieces {
+        do throws(ProtocolFault) {
+            progress = try assembly.feed(piece.span)
+        } catch {
+            return (.refused(error), replies)
+        }
+        replies += assembly.takeReplies()
+        if progress == .endless { return (.endless, replies) }
+    }
+    guard progress == .complete else { return (.incomplete(isEmpty: assembly.isEmpty), replies) }
+    guard !assembly.isTooLong else { return (.tooLong(bodyLength: assembly.bodyLength), replies) }
+    // What libfcgi gets is a request that the scanner accepts.
+    var records: [UInt8] = []
+    assembly.append(to: &records)
+    var scanner = RecordScanner(bodyLimit: bodyLimit)
+    guard case .complete(let shape) = scanner.scan(records.span) else { throw Unscanned() }
+    var found: [Parameter] = []
+    _ = scanner.forEachParameter(of: shape, in: records.span) { found.append(Parameter($0, $1)) }
+    return (.complete(parameters: found, body: body(in: records), keepsConnection: shape.keepsConnection), replies)
+}
+
+/// The content of all STDIN records.
+private func body(in records: [UInt8]) -> [UInt8] {
+    var body: [UInt8] = []
+    var offset = 0
+    while offset < records.count {
+        let length = Int(records[offset + 4]) << 8 | Int(records[offset + 5])
+        if records[offset + 1] == Kind.stdin { body += records[offset + 8..<offset + 8 + length] }
+        offset += 8 + length + Int(records[offset + 6])
+    }
+    return body
 }

@@ -75,26 +75,28 @@ struct Event: Equatable {
 /// A server on a real listening socket, with the loop that drives it.
 final class Site {
     private static let ready: Void = initializeLibrary()
-    private static let kinds: (listener: UInt8, connection: UInt8) = (1, 2)
 
     let server: Server
     let loop: EventLoop
+    let listeningNumber: Int32
     private let address: SocketAddress
     private let directory = TemporaryDirectory()
     private(set) var events: [Event] = []
-    private(set) var acceptErrors: [SystemError] = []
+    private(set) var acceptProblems: [AcceptProblem] = []
 
-    init(_ limits: Server.Limits = Server.Limits(), tcp: Bool = false) throws {
+    init(_ limits: Server.Limits = Server.Limits(), tcp: Bool = false, webServers: String? = nil) throws {
         Site.ready
         let path = directory.path + "/socket"
         let listening = tcp ? ListeningSocket.loopback() : ListeningSocket.unix(path)
+        listeningNumber = listening.number
         address = try #require(
             tcp
                 ? SocketAddress.resolve(host: "127.0.0.1", port: listening.port, isNumeric: true).first
                 : SocketAddress(unixPath: path))
         loop = try EventLoop()
+        let allowed = webServers.flatMap { WebServerAddresses($0) }
         server = try Server(
-            try Listener(Descriptor(owning: listening.number)), in: loop, kinds: Site.kinds, limits: limits)
+            try Listener(Descriptor(owning: listening.number), webServers: allowed), in: loop, limits: limits)
     }
 
     // MARK: Clients
@@ -117,14 +119,20 @@ final class Site {
         let count = loop.wait(until: .now + delay)
         for index in 0..<count {
             let (token, readiness) = loop.event(index)
-            if token.kind == Site.kinds.listener {
-                if let error = server.accept() { acceptErrors.append(error) }
+            if token.owner == .listener {
+                acceptProblems += server.accept()
             } else {
                 receive(token, readiness)
             }
         }
         while let token = loop.due() {
-            if token.kind == Site.kinds.listener { server.resumeAccepting() } else { note(token, server.timer(token)) }
+            if token.owner == .listener {
+                acceptProblems += server.resumeAccepting()
+            } else {
+                var parameters: [Parameter] = []
+                let overdue = server.timer(token) { parameters.append(Parameter($0, $1)) }
+                if let (token, arrival) = overdue { note(token, arrival, parameters) }
+            }
         }
     }
 
@@ -164,28 +172,17 @@ final class Site {
     // MARK: Exchanges
 
     /// Sends a request, in whatever pieces the socket takes it, and returns what it came to.
-    ///
-    /// - Parameter answer: the answer to a request that is too long, as soon as that is known.
-    func send(_ bytes: [UInt8], from client: Client, answering answer: [UInt8]? = nil) throws -> Event {
+    func send(_ bytes: [UInt8], from client: Client) throws -> Event {
         var rest = bytes[...]
-        var answered: Event?
         let end = Instant.now + .seconds(10)
-        while !rest.isEmpty && .now < end {
-            if let answer, answered == nil, !events.isEmpty { answered = try answerTooLong(answer) }
+        while !rest.isEmpty && events.isEmpty && .now < end {
             switch client.descriptor.send(Array(rest).span) {
             case .bytes(let count): rest = rest.dropFirst(count)
             case .wouldBlock: turn()
             case .closed, .failed: rest = []
             }
         }
-        guard let answer else { return try event() }
-        return try answered ?? answerTooLong(answer)
-    }
-
-    private func answerTooLong(_ answer: [UInt8]) throws -> Event {
-        let event = try event()
-        #expect(server.answerTooLong(event.token, answer))
-        return event
+        return try event()
     }
 
     /// Reads until so many requests are answered, or the server closes.
@@ -206,6 +203,6 @@ final class Site {
 
 extension Server {
     // For the macros, which take no spans.
-    func answer(_ token: Token, _ bytes: [UInt8]) -> Bool { answer(token, with: bytes.span) }
-    func answerTooLong(_ token: Token, _ bytes: [UInt8]) -> Bool { answerTooLong(token, with: bytes.span) }
+    func answer(_ token: Token, _ bytes: [UInt8]) -> Bool { delivery(token, bytes) != .undelivered }
+    func delivery(_ token: Token, _ bytes: [UInt8]) -> AnswerDelivery { answer(token, with: bytes.span) }
 }

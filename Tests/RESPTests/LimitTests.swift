@@ -15,7 +15,7 @@ struct LimitTests {
     }
 
     @Test func aBulkString() {
-        let longest = String(repeating: "x", count: ReplyParser.bulkLimit)
+        let longest = String(repeating: "x", count: ReplyParser().bulkLimit)
         #expect(Parsing("$1048576\r\n\(longest)\r\n").replies == [.bulk(utf8(longest))])
         // Refused for what it claims, before the bytes are there.
         #expect(Parsing("$1048577\r\n").fault == .length)

@@ -10,8 +10,6 @@ struct TookTooLong: Error {}
 
 /// A pool and the loop that drives it, turn by turn, with a scripted Redis at its other end.
 final class Bench {
-    private static let pool: UInt8 = 1, resolver: UInt8 = 2
-
     let loop: EventLoop
     let redis: ScriptedRedis
     /// Other nodes of its cluster.
@@ -38,7 +36,7 @@ final class Bench {
         change(&settings)
         maxConnections = settings.maxConnections
         loop = try EventLoop()
-        pool = try Pool(settings: settings, in: loop, kinds: (Bench.pool, Bench.resolver), lookUp: lookUp)
+        pool = try Pool(settings: settings, in: loop, lookUp: lookUp)
     }
 
     // MARK: Driving
@@ -48,9 +46,11 @@ final class Bench {
         let count = loop.wait(until: .now + delay)
         for index in 0..<count {
             let (token, readiness) = loop.event(index)
-            if token.kind == Bench.pool { pool.event(token, readiness) } else { pool.resolverEvent() }
+            if token.owner == .resolver { pool.resolverEvent() } else { pool.event(token, readiness) }
         }
-        while let token = loop.due() { pool.timer(token) }
+        while let token = loop.due() {
+            if token.owner == .redisPool { pool.timer() } else { pool.timer(token) }
+        }
         endTurn()
     }
 

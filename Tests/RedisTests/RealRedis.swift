@@ -8,7 +8,7 @@ import Testing
 
 /// A redis-server of its own, on a unix socket in a temporary directory, that ends with its owner.
 final class RealRedis {
-    static let isInstalled = (ProcessEnvironment.all["PATH"] ?? "").split(separator: ":").contains { directory in
+    static let isInstalled = (ProcessEnvironment.all["PATH"] ?? []).text.split(separator: ":").contains { directory in
         unsafe access("\(directory)/redis-server", X_OK) == 0
     }
 

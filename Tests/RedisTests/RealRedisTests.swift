@@ -30,9 +30,12 @@ struct RealRedisTests {
         for job in jobs { bench.push(job) }
         try bench.run { bench.results.count == 500 }
         #expect(bench.results.map(\.result) == (1...500).map { .queued(depth: $0) })
-        let service = QueueService(redis.client, key: queue)
-        for job in jobs { #expect(try service.pop() == utf8(job)) }
-        #expect(try service.pop() == nil)
+        let service = QueueService(redis.client, key: utf8(queue))
+        for job in jobs {
+            #expect(try service.oldest() == utf8(job))
+            #expect(try service.remove(utf8(job)))
+        }
+        #expect(try service.oldest() == nil)
     }
 
     @Test func aNamedDeliveryIsQueuedOnceAndRepeatsGetItsMark() throws {
@@ -189,16 +192,20 @@ struct RealRedisTests {
 
     @Test func theToolsQueue() throws {
         let redis = try RealRedis()
-        let service = QueueService(redis.client, key: queue)
-        #expect(try service.depth() == 0 && service.pop() == nil && service.peek(10) == [])
+        let service = QueueService(redis.client, key: utf8(queue))
+        #expect(try service.depth() == 0 && service.oldest() == nil && service.peek(10) == [])
         for number in 1...5 { #expect(try service.push(utf8("job \(number)\r\n")) == number) }
         #expect(try service.peek(2) == [utf8("job 1\r\n"), utf8("job 2\r\n")], "the oldest first")
         #expect(try service.peek(0).count == 1 && service.peek(.max).count == 5)
         #expect(try service.depth() == 5)
-        #expect(try service.pop() == utf8("job 1\r\n"))
-        let big = [UInt8](repeating: 0x78, count: 300_000)
+        #expect(try service.oldest() == utf8("job 1\r\n"))
+        #expect(try service.remove(utf8("job 1\r\n")))
+        #expect(try !service.remove(utf8("job 1\r\n")), "somebody else was quicker")
+        let big = [UInt8](repeating: 0x78, count: 2_000_000)
         #expect(try service.push(big) == 5)
         #expect(try service.peek(5).last == big)
+        for _ in 0..<20 { _ = try service.push(big) }
+        #expect(try service.peek(1000).count == 25)
         try redis.call("DEL \(queue)")
         try redis.call("SET \(queue) text")
         let error = #expect(throws: Client.Fault.self) { try service.depth() }

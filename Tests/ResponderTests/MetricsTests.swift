@@ -20,6 +20,13 @@ private struct Scrape {
     }
 }
 
+extension Metrics {
+    fileprivate func sum(_ counter: Counter) -> UInt64 { pages.snapshot(gauges: 0).sums[counter.rawValue] }
+    fileprivate func values(_ gauge: Gauge) -> [UInt64] {
+        pages.snapshot(gauges: Metrics.gaugeLimit).values(gauge.rawValue)
+    }
+}
+
 struct MetricsTests {
     @Test func aHistogramIsCumulative() throws {
         let metrics = Metrics(pages: try CounterPages())
@@ -51,15 +58,15 @@ struct MetricsTests {
             let labels = #"status="\#(reason.status)",reason="\#(reason.label)""#
             expected.append("servicedesk_requests_total{\(labels)} \(index + 1)")
         }
-        let drops = [DropReason.incomplete, .timedOut] + ProtocolFault.allCases.map { .fault($0) }
-        for (index, drop) in drops.enumerated() { for _ in 0...index { metrics.count(drop) } }
+        for (index, drop) in DropReason.all.enumerated() { for _ in 0...index { metrics.count(drop) } }
         let scrape = Scrape(metrics)
         #expect(scrape.samples.filter { $0.hasPrefix("servicedesk_requests_total{") } == expected)
         #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="incomplete"}"#) == 1)
         #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="timed_out"}"#) == 2)
-        #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="length_mismatch"}"#) == 0)
+        #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="length_mismatch"}"#) == 3)
+        #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="assembly_full"}"#) == 4)
         let faults = scrape.samples.filter { $0.contains("{reason=\"protocol_") }
-        #expect(faults.map { Int($0.split(separator: " ")[1]) } == (3..<3 + ProtocolFault.allCases.count).map { $0 })
+        #expect(faults.map { Int($0.split(separator: " ")[1]) } == (5..<5 + ProtocolFault.allCases.count).map { $0 })
         #expect(faults.allSatisfy { $0.utf8.allSatisfy { !(0x41...0x5A).contains($0) } })
         #expect(scrape.value(#"servicedesk_push_failures_total{reason="ambiguous"}"#) != nil)
         let ambiguous = [Reason.ambiguous, .notReplicated].map { Double(Reason.allCases.firstIndex(of: $0)! + 1) }
@@ -130,47 +137,126 @@ struct CounterPagesTests {
             first.set(.pendingPushes, 10)
             second.set(.pendingPushes, 20)
             for one in [first, second] {
-                #expect(one.pages.sum(Metrics.Counter.reconnects.rawValue) == 5)
-                #expect(one.pages.values(Metrics.Gauge.pendingPushes.rawValue).sorted() == [10, 20])
+                #expect(one.sum(.reconnects) == 5)
+                #expect(one.values(.pendingPushes).sorted() == [10, 20])
                 #expect(Scrape(one).value("servicedesk_pending_pushes") == 30)
             }
         }
-        #expect(first.pages.sum(Metrics.Counter.reconnects.rawValue) == 5)
-        #expect(first.pages.values(Metrics.Gauge.pendingPushes.rawValue) == [10])
+        #expect(first.sum(.reconnects) == 5)
+        #expect(first.values(.pendingPushes) == [10])
         // The next to come takes the page that was left, and counts on in it; the gauges are its own.
         let third = try metrics()
-        #expect(first.pages.values(Metrics.Gauge.pendingPushes.rawValue).sorted() == [0, 10])
+        #expect(first.values(.pendingPushes).sorted() == [0, 10])
         third.add(.reconnects)
-        #expect(first.pages.sum(Metrics.Counter.reconnects.rawValue) == 6)
+        #expect(first.sum(.reconnects) == 6)
     }
 
     @Test func countersOutliveAllOfThem() throws {
         for round in 1...3 {
             let metrics = try metrics()
             metrics.add(.connectionsLost)
-            #expect(metrics.pages.sum(Metrics.Counter.connectionsLost.rawValue) == UInt64(round))
+            #expect(metrics.sum(.connectionsLost) == UInt64(round))
         }
     }
 
-    @Test func thereAreAsManyPagesAsTheLimitSays() throws {
+    // More descriptors than a process has by default, and so one of its own.
+    @Test func `1,024 processes share a file, and the next one counts for itself`() async {
+        await #expect(processExitsWith: .success) {
+            raiseDescriptorLimit()
+            let directory = TemporaryDirectory()
+            #expect(CounterPages.pageLimit >= 1024)
+            var all: [CounterPages] = []
+            for _ in 0..<CounterPages.pageLimit { all.append(try CounterPages(directory: directory.path, layout: 2)) }
+            for pages in all { pages.add(1, to: 500) }
+            let snapshot = all[0].snapshot(gauges: 1)
+            #expect(
+                snapshot.sums[500] == UInt64(CounterPages.pageLimit) && snapshot.living.count == CounterPages.pageLimit)
+            let (metrics, problem) = try Metrics.shared(in: directory.path)
+            #expect(problem?.code == EAGAIN)
+            metrics.add(.reconnects)
+            #expect(metrics.sum(.reconnects) == 1 && all[0].snapshot(gauges: 1).sums[18] == 0)
+            all.removeLast()
+            #expect(all[0].snapshot(gauges: 1).living.count == CounterPages.pageLimit - 1)
+            all.append(try CounterPages(directory: directory.path, layout: 2))
+        }
+    }
+
+    @Test func `a file grows with the processes that share it`() throws {
         var all: [CounterPages] = []
-        for _ in 0..<CounterPages.pageLimit { all.append(try CounterPages(directory: directory.path, layout: 1)) }
-        for pages in all { pages.add(1, to: 500) }
-        #expect(all[0].sum(500) == UInt64(CounterPages.pageLimit))
-        #expect(all[0].values(500).count == CounterPages.pageLimit)
-        #expect(throws: SystemError.self) { _ = try CounterPages(directory: directory.path, layout: 1) }
-        all.removeLast()
-        // A process that another test forks meanwhile holds the page as well until it executes something.
-        for _ in 0..<1000 where all[0].values(500).count == CounterPages.pageLimit { usleep(5000) }
-        #expect(all[0].values(500).count == CounterPages.pageLimit - 1)
-        all.append(try CounterPages(directory: directory.path, layout: 1))
+        for count in 1...3 {
+            all.append(try CounterPages(directory: directory.path, layout: 4))
+            var status = stat()
+            try #require(unsafe stat("\(directory.path)/counters-4", &status) == 0)
+            #expect(Int(status.st_size) == count * CounterPages.pageLength * 8)
+            // Room that is reserved, not only promised.
+            #expect(Int(status.st_blocks) * 512 >= Int(status.st_size))
+        }
+    }
+
+    /// Left by somebody else, or by a disk that was full.
+    @Test(arguments: [[], [1, 2, 3], [UInt8](repeating: 0xFF, count: 4096 * 3 + 5)])
+    func `a file that is truncated or nonsense kills nobody`(content: [UInt8]) throws {
+        let path = "\(directory.path)/counters-\(Metrics.layout)"
+        let file = try Descriptor.append(to: path)
+        if !content.isEmpty { #expect(file.write(content.span) == .bytes(content.count)) }
+        let (metrics, problem) = try Metrics.shared(in: directory.path)
+        #expect(problem == nil)
+        metrics.add(.reconnects)
+        metrics.set(.processID, Int(getpid()))
+        #expect(Scrape(metrics).value("servicedesk_processes") == 1)
+        // Cut off while it is in use, behind our own page.
+        #expect(unsafe truncate(path, off_t(CounterPages.pageLength * 8)) == 0)
+        #expect(Scrape(metrics).samples.count > 50)
+    }
+
+    @Test func `a directory or FIFO in place of the file is a fault`() throws {
+        try #require(unsafe mkdir("\(directory.path)/counters-6", 0o700) == 0)
+        try #require(unsafe mkfifo("\(directory.path)/counters-7", 0o600) == 0)
+        for layout in [6, 7] {
+            #expect(throws: SystemError.self) { _ = try CounterPages(directory: directory.path, layout: layout) }
+        }
+    }
+
+    /// Processes of two versions share the file: a number keeps its meaning for as long as the layout keeps its.
+    @Test func `the layout is pinned`() {
+        #expect(
+            Metrics.layout == 2 && Metrics.firstReason == 96 && Metrics.firstDrop == 160 && Metrics.gaugeLimit == 16)
+        #expect(
+            Metrics.Gauge.allCases.map { "\($0) \($0.rawValue)" } == [
+                "processID 0", "startTime 1", "pendingPushes 2", "readyConnections 3", "busyConnections 4",
+                "connectingConnections 5", "breakerOpen 6", "queueDepth 7", "queueDepthTime 8", "webConnections 9",
+            ])
+        #expect(
+            Metrics.Counter.allCases.map { "\($0) \($0.rawValue)" } == [
+                "undeliveredAnswers 16", "queuedUnanswered 17", "reconnects 18", "connectionsLost 19",
+                "droppedLogLines 20",
+                "acceptFailures 21", "oversizeRequests 22", "refusedConnections 23",
+            ])
+        #expect(Metrics.Histogram.allCases.map { "\($0) \($0.rawValue)" } == ["request 32", "push 64"])
+        #expect(Metrics.bounds.count == 15)
+        #expect(
+            Reason.allCases.map { "\($0.label) \($0.rawValue)" } == [
+                "accepted 0", "repeated 1", "unknown_path 2", "method_not_allowed 3", "too_large 4",
+                "missing_signature 5",
+                "invalid_signature 6", "unsupported_media_type 7", "invalid_json 8", "invalid_fields 9",
+                "invalid_delivery_id 10", "delivery_conflict 11", "overloaded 12", "breaker_open 13", "queue_full 14",
+                "not_connected 15", "push_timed_out 16", "ambiguous 17", "queue_refused 18", "queue_misconfigured 19",
+                "not_replicated 20", "ok 21", "not_ready 22", "stale_ticket 23",
+            ])
+        #expect(
+            DropReason.all.map { "\($0.label) \($0.slot)" } == [
+                "incomplete 0", "timed_out 1", "length_mismatch 2", "assembly_full 3", "protocol_version 16",
+                "protocol_record_type 17", "protocol_record_order 18", "protocol_request_id 19", "protocol_role 20",
+                "protocol_record_length 21", "protocol_parameters_too_long 22", "protocol_parameter_length 23",
+                "protocol_management_too_long 24", "protocol_aborted 25", "protocol_trailing_bytes 26",
+            ])
     }
 
     @Test func anotherLayoutIsAnotherFile() throws {
         let old = try metrics(layout: 1)
         let new = try metrics(layout: 2)
         old.add(.reconnects)
-        #expect(new.pages.sum(Metrics.Counter.reconnects.rawValue) == 0)
+        #expect(new.sum(.reconnects) == 0)
         var status = stat()
         try #require(unsafe stat("\(directory.path)/counters-2", &status) == 0)
         #expect(status.st_mode & 0o777 == 0o600)
@@ -197,7 +283,7 @@ struct CounterPagesTests {
 
     @Test func aProcessByItselfSharesNothing() throws {
         let (first, second) = (try CounterPages(), try CounterPages())
-        first.add(1, to: 20)
-        #expect(second.sum(20) == 0 && first.values(20) == [1])
+        first.add(1, to: 3)
+        #expect(second.snapshot(gauges: 4).sums[3] == 0 && first.snapshot(gauges: 4).values(3) == [1])
     }
 }

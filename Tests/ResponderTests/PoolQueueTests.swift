@@ -30,7 +30,7 @@ struct PoolQueueTests {
     private func pool(_ change: (inout Pool.Settings) -> Void = { _ in }) throws -> Pool {
         var settings = Pool.Settings(address: try Address("unix:///no/such/socket"))
         change(&settings)
-        return try Pool(settings: settings, in: try EventLoop(), kinds: (1, 2))
+        return try Pool(settings: settings, in: try EventLoop())
     }
 
     @Test func aNamedDeliveryIsMarkedInTheSlotOfTheQueueForItsTenantAlone() throws {

@@ -1,5 +1,6 @@
 import EventLoop
 import FastCGI
+import Glibc
 import Redis
 import TestSupport
 import Testing
@@ -13,7 +14,16 @@ private let secret = String(repeating: "s", count: 32)
 private func faults(_ environment: [String: String], hasSecret: Bool = true) -> [String] {
     let base = hasSecret ? ["SERVICEDESK_SECRET": secret] : [:]
     do throws(Settings.Faults) {
-        _ = try Settings(base.merging(environment) { $1 })
+        _ = try Settings(base.merging(environment) { $1 }.mapValues { utf8($0) })
+        return []
+    } catch {
+        return error.lines
+    }
+}
+
+private func faults(of name: String, _ value: [UInt8]) -> [String] {
+    do throws(Settings.Faults) {
+        _ = try Settings(["SERVICEDESK_SECRET": utf8(secret)].merging([name: value]) { $1 })
         return []
     } catch {
         return error.lines
@@ -21,12 +31,12 @@ private func faults(_ environment: [String: String], hasSecret: Bool = true) -> 
 }
 
 private func settings(_ environment: [String: String]) throws -> Settings {
-    try Settings(["SERVICEDESK_SECRET": secret].merging(environment) { $1 })
+    try Settings(["SERVICEDESK_SECRET": secret].merging(environment) { $1 }.mapValues { utf8($0) })
 }
 
 struct SettingsTests {
     @Test func theDefaultsAreThoseOfTheReadme() throws {
-        let settings = try settings([:])
+        var settings = try settings([:])
         let pool = settings.pool
         #expect(pool.address == (try Address("redis://127.0.0.1:6379/0")))
         #expect(pool.queue == "enhancement:queue" && pool.maxConnections == 10)
@@ -38,7 +48,8 @@ struct SettingsTests {
         #expect(settings.unknownFields == .reject && settings.drainTimeout == .seconds(10))
         #expect(settings.logLevel == .info && settings.logFormat == .json && settings.logFile == nil)
         #expect(settings.runtimeDirectory == nil && settings.tenantsFile == nil && settings.unknownVariables == [])
-        #expect(!settings.secrets.arePerTenant)
+        #expect(settings.webServers == nil && settings.maxAge == 0)
+        #expect(!settings.takeSecrets().arePerTenant)
     }
 
     @Test func everyVariableGoesWhereItBelongs() throws {
@@ -50,8 +61,10 @@ struct SettingsTests {
             "SERVICEDESK_PUSH_DEADLINE": "6.5", "SERVICEDESK_MAX_PENDING": "7", "SERVICEDESK_MAX_QUEUE_DEPTH": "8",
             "SERVICEDESK_DELIVERY_WINDOW": "9", "SERVICEDESK_REDIS_WAIT": "1,100", "SERVICEDESK_REQUEST_TIMEOUT": "11",
             "SERVICEDESK_MAX_BODY": "12", "SERVICEDESK_UNKNOWN_FIELDS": "ignore", "SERVICEDESK_DRAIN_TIMEOUT": "0",
-            "SERVICEDESK_LOG_LEVEL": "warning", "SERVICEDESK_LOG_FORMAT": "text", "SERVICEDESK_LOG_FILE": "/log",
+            "SERVICEDESK_LOG_LEVEL": "warning", "SERVICEDESK_LOG_FORMAT": "text",
             "SERVICEDESK_RUNTIME_DIR": directory.path,
+            "SERVICEDESK_LOG_FILE": directory.path + "/log", "SERVICEDESK_MAX_AGE": "300",
+            "FCGI_WEB_SERVER_ADDRS": "127.0.0.1,192.0.2.7",
         ])
         let pool = settings.pool
         #expect(pool.address == (try Address("unix://u:p@/s?db=3")) && pool.queue == "q" && pool.maxConnections == 2)
@@ -61,7 +74,9 @@ struct SettingsTests {
         #expect(pool.waitReplicas == 1 && pool.waitMilliseconds == 100)
         #expect(settings.server.request == .seconds(11) && settings.server.body == 12)
         #expect(settings.unknownFields == .ignore && settings.drainTimeout == Nanoseconds(0))
-        #expect(settings.logLevel == .warning && settings.logFormat == .text && settings.logFile == "/log")
+        #expect(
+            settings.logLevel == .warning && settings.logFormat == .text && settings.logFile == directory.path + "/log")
+        #expect(settings.maxAge == 300 && settings.webServers == WebServerAddresses("192.0.2.7,127.0.0.1"))
         #expect(settings.runtimeDirectory == directory.path && settings.unknownVariables == [])
     }
 
@@ -69,6 +84,7 @@ struct SettingsTests {
         ("SERVICEDESK_REDIS_MAX_CONNECTIONS", "1", "100"), ("SERVICEDESK_REDIS_ATTEMPTS", "1", "100"),
         ("SERVICEDESK_MAX_PENDING", "1", "1000000"), ("SERVICEDESK_MAX_QUEUE_DEPTH", "0", "4000000000"),
         ("SERVICEDESK_DELIVERY_WINDOW", "0", "31536000"), ("SERVICEDESK_MAX_BODY", "1", "131072"),
+        ("SERVICEDESK_MAX_AGE", "0", "31536000"),
     ])
     func aNumberIsWholeAndInItsRange(name: String, lowest: String, highest: String) {
         for good in [lowest, highest, ""] { #expect(faults([name: good]) == []) }
@@ -130,6 +146,53 @@ struct SettingsTests {
         #expect(lines.first?.contains("No such file or directory") == true)
     }
 
+    @Test func aLogFileIsOneThatCanBeAppendedTo() {
+        let lines = faults(["SERVICEDESK_LOG_FILE": "/no/such/directory/log"])
+        #expect(lines.count == 1)
+        #expect(
+            lines.first?.hasPrefix("SERVICEDESK_LOG_FILE is \"/no/such/directory/log\": a file that this user") == true)
+        #expect(lines.first?.contains("No such file or directory") == true)
+    }
+
+    @Test(arguments: ["localhost", "127.0.0.1,", "127.0.0.1;::1"])
+    func webServersAreIPv4Addresses(list: String) {
+        let told = "FCGI_WEB_SERVER_ADDRS is \"\(list)\": IPv4 addresses with commas between them are accepted"
+        #expect(faults(["FCGI_WEB_SERVER_ADDRS": list]) == [told])
+    }
+
+    // MARK: Bytes
+
+    @Test func `a secret is kept byte for byte`() throws {
+        let odd = [UInt8](repeating: 0xFF, count: 16) + [0xC0, 0x80, 0xED, 0xA0, 0x80, 0x0A, 0x20] + utf8("0123456789")
+        var settings = try Settings(["SERVICEDESK_SECRET": odd])
+        let body = utf8("body")
+        let tag = Authenticator(key: odd.span).tag(of: body.span)
+        let isAccepted = settings.takeSecrets().accept(tag, of: body.span, tenant: [])
+        #expect(isAccepted)
+        // Bytes are counted, not what they would be replaced by.
+        #expect(
+            faults(of: "SERVICEDESK_SECRET", [UInt8](repeating: 0xFF, count: 11)).first?.contains("has 11 bytes")
+                == true)
+    }
+
+    @Test(arguments: [
+        "SERVICEDESK_QUEUE_KEY", "SERVICEDESK_REDIS_URL", "SERVICEDESK_LOG_LEVEL", "SERVICEDESK_MAX_BODY",
+    ])
+    func `what is not UTF-8 is refused where text is meant`(name: String) {
+        #expect(faults(of: name, utf8("queue") + [0xFF]) == ["\(name) is not UTF-8: only UTF-8 is accepted"])
+    }
+
+    @Test(arguments: ["SERVICEDESK_SECRET", "SERVICEDESK_QUEUE_KEY", "SERVICEDESK_LOG_FILE", "SERVICEDESK_REDIS_URL"])
+    func `a control character at either end is refused`(name: String) {
+        for (byte, code) in [(0x0D, "0D"), (0x0A, "0A"), (0x09, "09"), (0x01, "01"), (0x7F, "7F")] as [(UInt8, String)]
+        {
+            let text = utf8(secret)
+            #expect(faults(of: name, text + [byte]) == ["\(name) ends with the control character 0x\(code): remove it"])
+            #expect(
+                faults(of: name, [byte] + text) == ["\(name) begins with the control character 0x\(code): remove it"])
+        }
+    }
+
     @Test func everyFaultIsToldAtOnceAndNoSecret() {
         let environment = [
             "SERVICEDESK_SECRET": "hunter2", "SERVICEDESK_REDIS_URL": "redis://:hunter2@h:0",
@@ -176,8 +239,9 @@ struct SecretSettingsTests {
     @Test func aTenantsFileIsRead() throws {
         let directory = TemporaryDirectory()
         let path = try write("acme \(secret)\n# comment\nother \(secret) \(secret)2\n", in: directory)
-        let settings = try Settings(["SERVICEDESK_TENANTS_FILE": path])
-        #expect(settings.tenantsFile == path && settings.secrets.arePerTenant)
+        var settings = try Settings(["SERVICEDESK_TENANTS_FILE": utf8(path)])
+        #expect(settings.tenantsFile == path)
+        #expect(settings.takeSecrets().arePerTenant)
     }
 
     @Test func itsFaultsNameLinesAndNeverWhatIsOnThem() throws {
@@ -195,6 +259,30 @@ struct SecretSettingsTests {
         let lines = faults(["SERVICEDESK_TENANTS_FILE": "/no/such/file"], hasSecret: false)
         let told = "/no/such/file cannot be read (open: No such file or directory)"
         #expect(lines == ["SERVICEDESK_TENANTS_FILE: \(told)"])
+    }
+
+    @Test func `a file that others can read, or its group can write, is refused`() throws {
+        let directory = TemporaryDirectory()
+        let path = try write("acme \(secret)\n", in: directory)
+        for mode: mode_t in [0o600, 0o640, 0o400, 0o440, 0o700] {
+            try #require(unsafe chmod(path, mode) == 0)
+            #expect(faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false) == [])
+        }
+        for mode: mode_t in [0o644, 0o660, 0o604, 0o602, 0o666] {
+            try #require(unsafe chmod(path, mode) == 0)
+            let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
+            #expect(lines.count == 1 && lines[0].contains("(mode 0\(String(mode, radix: 8))): chmod 640 it"))
+        }
+    }
+
+    @Test func `a directory or FIFO is refused, and not waited for`() throws {
+        let directory = TemporaryDirectory()
+        let fifo = "\(directory.path)/fifo"
+        try #require(unsafe mkfifo(fifo, 0o600) == 0)
+        for path in [fifo, directory.path, "/dev/null"] {
+            let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
+            #expect(lines == ["SERVICEDESK_TENANTS_FILE: \(path) is not a regular file"])
+        }
     }
 
     private func write(_ text: String, in directory: TemporaryDirectory) throws -> String {

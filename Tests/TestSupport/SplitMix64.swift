@@ -19,6 +19,18 @@ package struct SplitMix64: RandomNumberGenerator {
 
     package mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
 
+    /// Bytes cut into pieces of up to eight bytes.
+    package mutating func cut(_ bytes: [UInt8]) -> [[UInt8]] {
+        var pieces: [[UInt8]] = []
+        var start = 0
+        while start < bytes.count {
+            let end = min(bytes.count, start + 1 + below(8))
+            pieces.append(Array(bytes[start..<end]))
+            start = end
+        }
+        return pieces
+    }
+
     /// Bytes with one to four faults: a byte changed, a token put in, a part taken out, doubled or cut off.
     package mutating func spoil(_ original: [UInt8], with tokens: [[UInt8]]) -> [UInt8] {
         var bytes = original

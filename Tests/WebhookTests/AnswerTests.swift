@@ -73,6 +73,26 @@ struct AnswerTests {
         }
     }
 
+    /// RFC 3875, section 4.3.3; the length is what GET would get (RFC 9110, section 9.3.2).
+    @Test func `HEAD gets the header and no body`() {
+        let get = outcome {
+            $0.script = "/x"
+            $0.method = "GET"
+        }.answer
+        let head = outcome {
+            $0.script = "/x"
+            $0.method = "HEAD"
+        }.answer
+        #expect(get.hasPrefix(head) && head.hasSuffix("\r\n\r\n") && get.count > head.count)
+        let live = outcome {
+            $0.script = "/health/live"
+            $0.method = "HEAD"
+        }.exchange
+        var response: [UInt8] = []
+        live.appendAnswer(.ok, type: "application/json", body: utf8("{}"), to: &response)
+        #expect(response.text.contains("Content-Length: 2\r\n") && response.text.hasSuffix("\r\n\r\n"))
+    }
+
     @Test func badPayloadsAreToldTheirErrors() {
         let one = #","errors":[{"field":"priority","message":"must be one of low, medium, high, critical"}]"#
         let body = Payload().with("priority", #""urgent""#).bytes

@@ -90,16 +90,47 @@ struct HandlerTests {
         }
     }
 
+    // MARK: Age
+
+    /// Desk.time is 2026-11-24T10:30:00Z.
+    @Test(arguments: [
+        ("2026-11-24T10:25:00Z", true), ("2026-11-24T10:24:59Z", false), ("2026-11-24T10:35:00.9Z", true),
+        ("2026-11-24T10:35:01Z", false), ("2026-11-24T11:29:00+01:00", true), ("2026-11-24T10:29:00+01:00", false),
+        ("2026-11-24T09:30:00-01:00", true), ("2025-11-24T10:30:00Z", false), ("0001-01-01T00:00:00Z", false),
+    ])
+    func `a ticket is within the age that is set`(createdAt: String, isAccepted: Bool) {
+        let body = Payload().with("created_at", #""\#(createdAt)""#).bytes
+        var strict = Desk(maxAge: 300)
+        let outcome = strict.handle(Request { $0.body = body })
+        #expect(outcome.disposition == (isAccepted ? .queued : .answer(.staleTicket)))
+        if !isAccepted {
+            #expect(outcome.answer.contains(#"[{"field":"created_at","message":"must be within 300 seconds of now"}]"#))
+            #expect(outcome.answer.hasPrefix("Status: 400 "))
+        }
+        var lenient = Desk()
+        #expect(lenient.handle(Request { $0.body = body }).disposition == .queued)
+    }
+
     // MARK: Length
 
     @Test func theBodyIsAsLongAsDeclaredOrNothingIsSaid() {
         let count = Payload().bytes.count
         for length in [
-            "\(count - 1)", "\(count + 1)", "0", "", "-1", "+\(count)", "x", "\(count) ", "1e3", "0x10", " ",
+            "\(count - 1)", "\(count + 1)", "0", "-2", "--1", "+\(count)", "x", "\(count) ", "1e3", "0x10", " ",
         ] {
             #expect(outcome { $0.length = length }.disposition == .drop, "\(length)")
         }
         #expect(outcome { $0.length = "000\(count)" }.disposition == .queued)
+        // In chunks it has none, which Caddy writes as -1; the signature says whether it is whole.
+        for undeclared in ["", "-1"] {
+            #expect(outcome { $0.length = undeclared }.disposition == .queued)
+            #expect(
+                outcome {
+                    $0.length = undeclared
+                    $0.signature = sign(Payload().bytes)
+                    $0.body = Payload().bytes.dropLast()
+                }.disposition == .answer(.invalidSignature))
+        }
         #expect(
             outcome {
                 $0.body = []

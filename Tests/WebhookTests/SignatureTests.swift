@@ -86,6 +86,17 @@ struct SignatureTests {
         #expect(refusal(String(tag.prefix(32)).uppercased() + tag.suffix(32)) == nil)
     }
 
+    /// OWS of RFC 9110, section 5.6.3.
+    @Test(arguments: [" ", "\t", "\t \t"])
+    func `spaces and tabs around it are not part of it`(space: String) {
+        for header in [space + tag, tag + space, space + "sha256=" + tag + space] { #expect(refusal(header) == nil) }
+        #expect(refusal(space) == .missingSignature)
+        for name in ["HTTP_WEBHOOK_ID", "HTTP_IDEMPOTENCY_KEY"] {
+            let named = outcome { $0.others = [(name, space + "msg-1" + space)] }
+            #expect(named.queue.pushes.first?.delivery?.id == utf8("msg-1"))
+        }
+    }
+
     @Test func absentOrEmptyItIsMissing() {
         #expect(refusal("") == .missingSignature)
         var exchange = Exchange()
@@ -99,7 +110,8 @@ struct SignatureTests {
     @Test func anythingElseIsInvalid() {
         let (cut, rest) = (tag.dropLast(), tag.dropFirst(2))
         let forms: [String] = [
-            " ", "sha256=", "sha256", "\(cut)", "\(tag)0", " \(tag)", "\(tag) ", "\(tag),\(tag)", "\(tag), \(tag)",
+            "\u{B}", "sha256=", "sha256", "\(cut)", "\(tag)0", "\u{A0}\(tag)", "\(tag)\r", "\(tag),\(tag)",
+            "\(tag), \(tag)",
             "SHA256=\(tag)",
             "sha256= \(tag)", "sha256=sha256=\(tag)", "sha512=\(tag)", "sha1=\(tag)", "0x\(tag)", "0x\(rest)",
             "\(tag.prefix(32))",

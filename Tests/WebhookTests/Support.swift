@@ -39,6 +39,9 @@ func bytes(of tag: InlineArray<32, UInt8>) -> [UInt8] { tag.indices.map { tag[$0
 
 func authenticator(_ key: [UInt8] = secret) -> Authenticator { Authenticator(key: key.span) }
 
+/// The secrets in the text of a tenants file, which must be without fault.
+func secrets(of text: String) -> Secrets { Secrets(tenants: try! TenantsFile.parse(utf8(text).span)) }
+
 /// The hexadecimal HMAC-SHA256 tag of a body.
 func sign(_ body: [UInt8], with secret: [UInt8] = secret) -> String {
     bytes(of: authenticator(secret).tag(of: body.span)).hex
@@ -160,9 +163,11 @@ struct Desk {
     var queue = MemoryQueue()
     static let time = "2026-11-24T10:30:00.000001Z"
 
-    init(_ secrets: Secrets = Secrets(shared: secret), bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject)
-    {
-        handler = Handler(secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields)
+    init(
+        _ secrets: Secrets = Secrets(shared: secret), bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject,
+        maxAge: Int = 0
+    ) {
+        handler = Handler(secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields, maxAge: maxAge)
     }
 
     mutating func handle(_ request: Request, bodyLength: Int? = nil, waiter: UInt64 = 7) -> Outcome {

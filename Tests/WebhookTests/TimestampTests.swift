@@ -99,6 +99,24 @@ struct TimestampTests {
         #expect(year == 2104 && month == 1 && day == 1)
     }
 
+    @Test func `a moment that was written is read as the same second`() {
+        var random = SplitMix64(seed: 19)
+        for _ in 0..<2000 {
+            let moment = Int64(random.next() % 315_537_897_600_000_000) - 62_135_596_800_000_000
+            let second = (moment >= 0 ? moment : moment - 999_999) / 1_000_000
+            let read = Timestamp.seconds(of: Timestamp.format(moment).span)
+            if read != Int(second) { Issue.record("\(moment): \(read)") }
+        }
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00z", 0), ("1970-01-01T01:00:00+01:00", 0), ("1969-12-31T23:29:59.5-00:30", -1),
+            ("2000-02-29T12:00:00.123Z", 951_825_600),
+        ] {
+            let bytes = utf8(text)
+            let read = Timestamp.seconds(of: bytes.span)
+            #expect(read == seconds)
+        }
+    }
+
     @Test func whatIsWrittenIsADateTime() {
         var random = SplitMix64(seed: 17)
         for _ in 0..<2000 {

@@ -38,9 +38,12 @@ enum Fuzz {
     }
 }
 
-/// A whole request stays whole, none of its beginnings is one, and its parameters are as long as was checked.
+/// A whole request stays whole, none of its beginnings is one, and its parameters are as long as was checked. An assembly
+/// comes to the same however the bytes are cut, and gives libfcgi what the scanner accepts.
 @Sendable private func records(_ bytes: [UInt8]) {
     var scanner = RecordScanner(bodyLimit: 1024)
+    let whole = assemble(bytes, pieceLength: bytes.count)
+    for length in [1, 3, 11] { precondition(assemble(bytes, pieceLength: length) == whole) }
     switch scanner.scan(bytes.span) {
     case .complete(let shape):
         precondition(shape.bodyLength <= 1024)
@@ -48,17 +51,39 @@ enum Fuzz {
         let isWhole = scanner.forEachParameter(of: shape, in: bytes.span) { length += $0.count + $1.count }
         precondition(isWhole && length <= bytes.count)
         for cut in [bytes.count - 1, bytes.count / 2, bytes.count / 3] {
-            guard case .incomplete(let needed) = scanner.scan(bytes.span.extracting(first: cut)) else {
-                fatalError("a part of a request is taken for a request")
-            }
-            precondition(needed > cut && needed <= bytes.count)
+            precondition(scanner.scan(bytes.span.extracting(first: cut)) == .unfinished)
         }
-    case .incomplete(let needed): precondition(needed > bytes.count)
-    case .tooLong(let shape):
-        precondition(shape.bodyLength > 1024)
-        precondition(scanner.forEachParameter(of: shape, in: bytes.span) { _, _ in })
-    case .refused: break
+        precondition(whole == .progress(.complete))
+    case .unfinished: break
+    case .refused(let fault): precondition(whole == .refused(fault))
     }
+}
+
+private enum Assembled: Equatable {
+    case progress(RequestAssembly.Progress)
+    case refused(ProtocolFault)
+}
+
+private func assemble(_ bytes: [UInt8], pieceLength: Int) -> Assembled {
+    guard let share = AssemblyBudget(bytesEach: 1).takeShare() else { fatalError("an empty budget") }
+    let assembly = RequestAssembly(bodyLimit: 1024, share: share)
+    var progress = RequestAssembly.Progress.incomplete
+    for start in stride(from: 0, to: bytes.count, by: max(1, pieceLength)) {
+        do throws(ProtocolFault) {
+            progress = try assembly.feed(bytes.span.extracting(start..<min(bytes.count, start + pieceLength)))
+        } catch {
+            return .refused(error)
+        }
+        if progress == .endless { return .progress(.endless) }
+    }
+    if progress == .complete {
+        var records: [UInt8] = []
+        assembly.append(to: &records)
+        var scanner = RecordScanner(bodyLimit: 1024)
+        guard case .complete(let shape) = scanner.scan(records.span) else { fatalError("no request was assembled") }
+        precondition(shape.bodyLength == (assembly.isTooLong ? 0 : assembly.bodyLength))
+    }
+    return .progress(progress)
 }
 
 /// What is accepted is UTF-8; strings come back from being escaped as they were.

@@ -1,0 +1,84 @@
+import Glibc
+
+/// Runs what blocks or takes long on a thread of its own, one piece at a time. Its end makes `number` readable.
+package struct BackgroundWork<Value: Sendable>: ~Copyable {
+    private let reading: Descriptor
+    private let writing: Descriptor
+    package private(set) var isBusy = false
+
+    package init() throws(SystemError) {
+        let (reading, writing) = try makeSocketPair()
+        self.reading = Descriptor(owning: reading)
+        self.writing = Descriptor(owning: writing)
+    }
+
+    package var number: Int32 { reading.number }
+
+    private final class Task: ThreadTask {
+        let work: @Sendable () -> Value
+        var value: Value?
+
+        init(work: @escaping @Sendable () -> Value, answer: Int32) {
+            self.work = work
+            super.init(answer: answer)
+        }
+
+        override func run() { value = work() }
+    }
+
+    /// Starts a piece of work. Returns false where one is under way, or no thread or descriptor can be had.
+    package mutating func start(_ work: @escaping @Sendable () -> Value) -> Bool {
+        guard !isBusy else { return false }
+        // The answer's descriptor is the thread's own, so that it may outlive us.
+        let answer = fcntl(writing.number, F_DUPFD_CLOEXEC, 0)
+        guard answer >= 0 else { return false }
+        isBusy = ThreadTask.start(Task(work: work, answer: answer))
+        return isBusy
+    }
+
+    /// What the work came to; nil where it has not ended.
+    package mutating func finish() -> Value? {
+        var pointer: UnsafeMutableRawPointer?
+        let size = MemoryLayout<UInt>.size
+        guard unsafe read(reading.number, &pointer, size) == size, let pointer = unsafe pointer else { return nil }
+        isBusy = false
+        return unsafe Unmanaged<Task>.fromOpaque(pointer).takeRetainedValue().value
+    }
+}
+
+/// What a thread does, and the descriptor on which it answers with its own address.
+private class ThreadTask {
+    private let answer: Int32
+
+    init(answer: Int32) { self.answer = answer }
+
+    deinit { close(answer) }
+
+    func run() {}
+
+    /// Returns whether there is a thread.
+    static func start(_ task: ThreadTask) -> Bool {
+        let argument = unsafe Unmanaged.passRetained(task).toOpaque()
+        var thread = pthread_t()
+        let result = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                let task = unsafe Unmanaged<ThreadTask>.fromOpaque(argument!).takeUnretainedValue()
+                task.run()
+                var pointer = unsafe argument
+                // From here on the task belongs to whoever reads its address, or to us where nobody will: then the send is
+                // an error, not SIGPIPE.
+                let size = MemoryLayout<UInt>.size
+                if unsafe send(task.answer, &pointer, size, Int32(MSG_NOSIGNAL)) != size {
+                    unsafe Unmanaged<ThreadTask>.fromOpaque(argument!).release()
+                }
+                return nil
+            }, argument)
+        guard result == 0 else {
+            unsafe Unmanaged<ThreadTask>.fromOpaque(argument).release()
+            return false
+        }
+        pthread_detach(thread)
+        return true
+    }
+}

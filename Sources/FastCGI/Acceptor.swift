@@ -1,0 +1,84 @@
+import EventLoop
+
+/// Why a connection could not be had.
+package enum AcceptProblem: Equatable {
+    /// Descriptors or memory have run out: the error, and the call that met it. Accepting pauses.
+    case exhausted(call: String, code: Int32)
+    /// FCGI_WEB_SERVER_ADDRS does not name the peer's address.
+    case refused(peer: String)
+
+    init(_ error: SystemError) { self = .exhausted(call: "\(error.call)", code: error.code) }
+}
+
+/// Accepts connections, and pauses when descriptors or memory have run out.
+struct Acceptor: ~Copyable {
+    /// How long nothing is accepted after descriptors have run out.
+    private static let exhaustionDelay = Nanoseconds.milliseconds(100)
+    private static let token = Token(.listener)
+
+    private let loop: EventLoop
+    private var listener: Listener
+    private var resumes = Deadline()
+    private var isPaused = false
+
+    init(_ listener: consuming Listener, in loop: EventLoop) throws(SystemError) {
+        self.loop = loop
+        self.listener = listener
+        try loop.watch(self.listener.number, for: [.readable, .exclusive], as: Acceptor.token)
+    }
+
+    /// Accepts some of those who wait, and hands them to `add`. Returns what went wrong.
+    mutating func accept(
+        atMost limit: Int, _ add: (consuming Descriptor) throws(SystemError) -> Void
+    ) -> [AcceptProblem] {
+        guard listener.isOpen else { return [] }
+        listener.ensureNonBlocking()
+        var problems: [AcceptProblem] = []
+        for _ in 0..<limit {
+            switch listener.accept() {
+            case .nobody: return problems
+            case .refused(let peer): problems.append(.refused(peer: peer))
+            case .exhausted(let error):
+                pause()
+                return problems + [AcceptProblem(error)]
+            case .connection(let descriptor):
+                do throws(SystemError) {
+                    try add(descriptor)
+                } catch {
+                    problems.append(AcceptProblem(error))
+                }
+            }
+        }
+        return problems
+    }
+
+    /// Accepts nothing for a while.
+    mutating func pause() {
+        guard listener.isOpen else { return }
+        if !isPaused { loop.unwatch(listener.number) }
+        isPaused = true
+        resumes.set(loop.now + Acceptor.exhaustionDelay, in: loop, for: Acceptor.token)
+    }
+
+    /// On the listener's timer: watches the listener again. Where that fails it pauses again, and returns the error.
+    mutating func resume() -> SystemError? {
+        guard resumes.hasPassed(in: loop, for: Acceptor.token), isPaused, listener.isOpen else { return nil }
+        do throws(SystemError) {
+            try loop.watch(listener.number, for: [.readable, .exclusive], as: Acceptor.token)
+            isPaused = false
+            return nil
+        } catch {
+            pause()
+            return error
+        }
+    }
+
+    /// Accepts no more events. Closing the descriptor alone would not end them: the open socket is shared with the sibling
+    /// processes.
+    mutating func stopWatching() {
+        if listener.isOpen && !isPaused { loop.unwatch(listener.number) }
+        isPaused = true
+    }
+
+    mutating func close() { listener.close() }
+}

@@ -1,0 +1,95 @@
+import Bytes
+
+/// The text of a tenants file: a line for each tenant, its id and its secrets with white space between them, `#` before a
+/// comment.
+package enum TenantsFile {
+    /// Secrets of one tenant.
+    package static let secretLimit = 3
+    /// Faults that are told one by one.
+    package static let faultLimit = 5
+
+    package struct Faults: Error, Equatable, CustomStringConvertible {
+        private var told: [String] = []
+        private var count = 0
+
+        var isEmpty: Bool { count == 0 }
+
+        mutating func add(_ fault: String) {
+            count += 1
+            if told.count < faultLimit { told.append(fault) }
+        }
+
+        /// One line that names neither tenants nor secrets.
+        package var description: String {
+            let more = count > told.count ? ["and \(count - told.count) faults more"] : []
+            return (told + more).joined(separator: "; ")
+        }
+    }
+
+    /// Reads the text.
+    package static func parse(_ text: Span<UInt8>) throws(Faults) -> TenantTable {
+        var faults = Faults()
+        var size = (tenants: 0, secrets: 0, idBytes: 0)
+        forEachLine(of: text) { number, id, secrets in
+            check(number, id, secrets, in: text, &faults)
+            size.tenants += 1
+            size.secrets += secrets.count
+            size.idBytes += id.count
+        }
+        if size.tenants == 0 {
+            faults.add("it names no tenant")
+        } else if text[text.count - 1] != 0x0A {
+            faults.add("its last line has no end: the file may have been cut off")
+        }
+        guard faults.isEmpty else { throw faults }
+        let table = TenantTable(tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes)
+        forEachLine(of: text) { number, id, secrets in
+            guard table.add(text.extracting(id)) else { return faults.add("line \(number): the tenant occurs twice") }
+            for secret in secrets { table.addKey(of: text.extracting(secret)) }
+        }
+        guard faults.isEmpty else { throw faults }
+        return table
+    }
+
+    private static func check(
+        _ number: Int, _ id: Range<Int>, _ secrets: [Range<Int>], in text: Span<UInt8>, _ faults: inout Faults
+    ) {
+        if !Ticket.isTenantID(text.extracting(id)) {
+            faults.add("line \(number): a tenant id is 1 to 100 of a-z, 0-9 and -")
+        } else if !(1...secretLimit).contains(secrets.count) {
+            let count = secrets.count > secretLimit ? "more" : "none"
+            faults.add("line \(number): a tenant has 1 to \(secretLimit) secrets, not \(count)")
+        } else if secrets.contains(where: { $0.count < Secrets.minimumLength }) {
+            faults.add("line \(number): a secret has at least \(Secrets.minimumLength) bytes")
+        }
+    }
+
+    /// Calls `body` with the number of each line that is neither empty nor a comment, where its id is, and where its secrets
+    /// are: at most one more than there may be.
+    private static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
+        var number = 1
+        var index = 0
+        var words: [Range<Int>] = []
+        while index < text.count {
+            words.removeAll(keepingCapacity: true)
+            var isComment = false
+            while index < text.count && text[index] != 0x0A {
+                let start = index
+                if text[index].isSpaceInLine {
+                    index += 1
+                    continue
+                }
+                while index < text.count && text[index] != 0x0A && !text[index].isSpaceInLine { index += 1 }
+                isComment = isComment || text[start] == 0x23
+                if !isComment && words.count < secretLimit + 2 { words.append(start..<index) }
+            }
+            if let id = words.first { body(number, id, Array(words.dropFirst())) }
+            index += 1
+            number += 1
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isSpaceInLine: Bool { self == 0x20 || self == 0x09 || self == 0x0D }
+}

@@ -1,0 +1,54 @@
+import EventLoop
+import FastCGI
+import Redis
+
+/// How far a process has got with its end.
+enum Drain {
+    case none
+    /// Accepts no more, and serves the connections that there are until the web server has closed them.
+    case serving(since: Instant, until: Instant)
+    /// Has closed the idle connections, and finishes the requests that are under way.
+    case finishing(since: Instant)
+    case ended
+
+    var hasBegun: Bool { if case .none = self { false } else { true } }
+
+    /// When it must go on by itself.
+    var nextStep: Instant { if case .serving(_, let end) = self { end } else { .never } }
+}
+
+extension Responder {
+    /// Stop signals within this time of the first one are one stop: a supervisor may send its signal to the process group,
+    /// and its own supervisor pass it on once more.
+    private static let oneStop = Nanoseconds.seconds(2)
+
+    mutating func stop() {
+        switch drain {
+        case .none:
+            log.line(.info, "draining: no more connections are accepted")
+            drain = .serving(since: loop.now, until: loop.now + settings.drainTimeout)
+            note(server.stopAccepting())
+        case .serving(let began, _), .finishing(let began):
+            guard loop.now.since(began) >= Responder.oneStop.count else { return }
+            log.line(.warning, "stopping at once: \(pool.pendingCount) jobs wait for Redis")
+            drain = .ended
+        case .ended: break
+        }
+    }
+
+    /// After a turn: takes the drain a step further. Returns whether the process has drained.
+    ///
+    /// Closing a connection just as the web server uses it again would cost a request: that is left to the web server, for as
+    /// long as the drain may take. A request that is under way then is finished; push and request have deadlines of their own.
+    mutating func hasDrained() -> Bool {
+        switch drain {
+        case .none: return false
+        case .serving(let began, let end) where loop.now >= end:
+            server.finish()
+            drain = .finishing(since: began)
+        case .serving, .finishing: break
+        case .ended: return true
+        }
+        return server.connectionCount == 0
+    }
+}
