@@ -88,44 +88,6 @@ package struct JSONReader {
         }
     }
 
-    /// Passes over any value, and looks only for its end: quick, for a reader who does not trust the bytes yet and reads them
-    /// again. Accepts all that `skipValue` does.
-    package mutating func skipUnchecked(in bytes: Span<UInt8>) throws(JSONFault) {
-        var depth = self.depth
-        repeat {
-            switch try peek(in: bytes) {
-            case 0x22: try skipStringUnchecked(in: bytes)
-            case 0x7B, 0x5B:
-                depth += 1
-                guard depth <= JSONReader.depthLimit else { throw JSONFault(.tooDeep, at: position) }
-                position += 1
-            case 0x7D, 0x5D:
-                guard depth > self.depth else { throw JSONFault(.unexpectedByte, at: position) }
-                depth -= 1
-                position += 1
-            default:
-                // Within an array or object all else is passed over; by itself a number or word ends where it must.
-                position += 1
-                while depth == self.depth && position < bytes.count && !bytes[position].endsJSONWord { position += 1 }
-            }
-        } while depth > self.depth
-    }
-
-    private mutating func skipStringUnchecked(in bytes: Span<UInt8>) throws(JSONFault) {
-        position += 1
-        while true {
-            position = bytes.plainEnd(from: position)
-            guard position < bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
-            switch bytes[position] {
-            case 0x22:
-                position += 1
-                return
-            case 0x5C: position += 2
-            default: position += 1
-            }
-        }
-    }
-
     private mutating func skipMembers(in bytes: Span<UInt8>) throws(JSONFault) {
         let outer = hasMember
         try descend()
@@ -223,15 +185,5 @@ package struct JSONReader {
     private mutating func expect(_ byte: UInt8, in bytes: Span<UInt8>) throws(JSONFault) {
         guard try peek(in: bytes) == byte else { throw JSONFault(.unexpectedByte, at: position) }
         position += 1
-    }
-}
-
-extension UInt8 {
-    /// Whether a number, `true`, `false` or `null` ends before this byte.
-    fileprivate var endsJSONWord: Bool {
-        switch self {
-        case 0x20, 0x0A, 0x0D, 0x09, 0x2C, 0x7D, 0x5D: true
-        default: false
-        }
     }
 }

@@ -68,24 +68,6 @@ package struct JSONString: Equatable {
         return length
     }
 
-    /// Whether the string, its escapes replaced, is `text`, which is ASCII.
-    package func equals(_ text: StaticString, in bytes: Span<UInt8>) -> Bool {
-        guard hasEscapes else { return bytes.extracting(range).equals(text) }
-        guard scalars == text.utf8CodeUnitCount else { return false }
-        var index = range.lowerBound
-        for position in 0..<scalars {
-            var scalar = UInt32(bytes[index])
-            var length = 1
-            if scalar == 0x5C, let escape = try? Escape(bytes, at: index) {
-                scalar = escape.scalar.value
-                length = escape.length
-            }
-            guard unsafe UInt32(text.utf8Start[position]) == scalar else { return false }
-            index += length
-        }
-        return true
-    }
-
     /// The string itself, its escapes replaced, in UTF-8.
     package func text(from bytes: Span<UInt8>) -> [UInt8] {
         var text: [UInt8] = []
@@ -136,7 +118,7 @@ extension Span<UInt8> {
 }
 
 /// An escape sequence: the scalar value that it stands for, and how many bytes it takes.
-private struct Escape {
+struct Escape {
     private(set) var scalar: Unicode.Scalar
     private(set) var length: Int
 

@@ -90,22 +90,11 @@ package struct TicketReader {
     ///
     /// Only to look up the secrets that its signature is checked with: a claim of whoever sent it, so the way there is short
     /// for any body.
-    package mutating func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
+    package func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
         tenant.removeAll(keepingCapacity: true)
-        var reader = JSONReader()
-        do throws(JSONFault) {
-            try reader.beginObject(in: body)
-            while let key = try reader.nextKey(in: body) {
-                guard key.equals(Field.tenantID.name, in: body), try reader.type(in: body) == .string else {
-                    try reader.skipUnchecked(in: body)
-                    continue
-                }
-                let string = try reader.string(in: body)
-                if string.scalars <= Field.tenantID.limit { string.unescape(from: body, into: &tenant) }
-                return
-            }
-        } catch {
-            // No JSON: no tenant, and so no secret that it could have been signed with.
+        guard let claim = body.findString(named: Field.tenantID.name), claim.scalars <= Field.tenantID.limit else {
+            return
         }
+        claim.unescape(from: body, into: &tenant)
     }
 }

@@ -34,6 +34,39 @@ func ticketPairs() -> [Pair] {
     }
 }
 
+/// Bodies of 128 KiB from somebody who is not authenticated, made to keep the search for their tenant busy, beside the HMAC
+/// that comes after it.
+func claimPairs() -> [Pair] {
+    func body(_ open: String, _ member: (Int) -> String, _ close: String) -> [UInt8] {
+        var text = Array(open.utf8)
+        var number = 0
+        while text.count < 131_000 {
+            if number > 0 { text.append(0x2C) }
+            text += Array(member(number).utf8)
+            number += 1
+        }
+        return text + Array((close + #","tenant_id":"acme"}"#).utf8)
+    }
+    let bodies = [
+        ("nested keys", body(#"{"x":{"#, { #""\#(String($0, radix: 36))":0"# }, "}")),
+        ("nested empty objects", body(#"{"x":["#, { _ in "{}" }, "]")),
+        ("short keys", body("{", { _ in #""":0"# }, "")),
+        ("keys like its own", body("{", { _ in #""\u0074enant_i\u0065":0"# }, "")),
+    ]
+    let authenticator = Authenticator(key: Array("a secret of at least 32 bytes, it says".utf8).span)
+    return bodies.map { name, body in
+        let reader = TicketReader()
+        var tenant: [UInt8] = []
+        return Pair(
+            name: "claim, \(name)", baseline: "its HMAC", bytes: body.count,
+            run: {
+                reader.tenant(of: body.span, into: &tenant)
+                return tenant.count
+            },
+            runBaseline: { Int(authenticator.tag(of: body.span)[0]) })
+    }
+}
+
 /// Replies to pipelined pushes, beside a loop that counts their ends.
 func replies() -> Pair {
     let bytes = Array((1...512).map { ":\($0 * 37)\r\n" }.joined().utf8)

@@ -40,5 +40,5 @@ func compare(_ pair: Pair) {
     print("\(name) \(Int(median(speeds))) MB/s, ×\(ratio / 100).\(ratio % 100 / 10)\(ratio % 10) of \(pair.baseline)")
 }
 
-let pairs = ticketPairs() + [replies(), command(), records(), authentication()]
+let pairs = ticketPairs() + claimPairs() + [replies(), command(), records(), authentication()]
 for pair in pairs { compare(pair) }

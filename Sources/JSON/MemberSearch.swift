@@ -1,0 +1,126 @@
+import Bytes
+
+extension Span<UInt8> {
+    /// The string that the outermost object has under a name; nil where it has none.
+    ///
+    /// One quick pass for a reader who does not trust the bytes yet, and reads them strictly once it does: it checks no more
+    /// than it takes to find the member. Of JSON that the strict reader accepts it finds what that does.
+    package func findString(named name: StaticString) -> JSONString? {
+        var index = firstIndexAfterSpace(from: 0)
+        guard index < count, self[index] == 0x7B else { return nil }
+        index += 1
+        // At the place of a key of the outermost object.
+        var isAtKey = true
+        while index < count {
+            let byte = self[index]
+            index += 1
+            if byte == 0x22 {
+                let start = index
+                var hasEscapes = false
+                guard let end = stringEnd(from: start, hasEscapes: &hasEscapes) else { return nil }
+                index = end + 1
+                if isAtKey && matches(start..<end, name, hasEscapes: hasEscapes) { return stringValue(from: index) }
+                isAtKey = false
+            } else if byte == 0x2C {
+                isAtKey = true
+            } else if byte.opensJSON {
+                guard let end = endOfNested(from: index) else { return nil }
+                index = end
+            } else if byte.closesJSON {
+                return nil
+            }
+        }
+        return nil
+    }
+
+    /// The index behind the object or array that begins before `start`.
+    private func endOfNested(from start: Int) -> Int? {
+        var index = start
+        var depth = 2
+        while index < count {
+            let byte = self[index]
+            index += 1
+            if byte == 0x22 {
+                var hasEscapes = false
+                guard let end = stringEnd(from: index, hasEscapes: &hasEscapes) else { return nil }
+                index = end + 1
+                continue
+            }
+            depth &+= (byte.opensJSON ? 1 : 0) &- (byte.closesJSON ? 1 : 0)
+            if depth == 1 { return index }
+            if depth > JSONReader.depthLimit { return nil }
+        }
+        return nil
+    }
+
+    /// The string behind a key's colon.
+    private func stringValue(from start: Int) -> JSONString? {
+        var index = firstIndexAfterSpace(from: start)
+        guard index < count, self[index] == 0x3A else { return nil }
+        index = firstIndexAfterSpace(from: index + 1)
+        guard index < count, self[index] == 0x22 else { return nil }
+        index += 1
+        return try? JSONString.scan(self, from: &index)
+    }
+
+    private func firstIndexAfterSpace(from start: Int) -> Int {
+        var index = start
+        while index < count, [0x20, 0x0A, 0x0D, 0x09].contains(self[index]) { index += 1 }
+        return index
+    }
+
+    /// The index of the quotation mark that ends a string.
+    @inline(__always) private func stringEnd(from start: Int, hasEscapes: inout Bool) -> Int? {
+        var index = start
+        while true {
+            index = quoteOrBackslash(from: index)
+            guard index < count else { return nil }
+            if self[index] == 0x22 { return index }
+            hasEscapes = true
+            index += 2
+        }
+    }
+
+    @inline(__always) private func quoteOrBackslash(from start: Int) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let highs: UInt64 = 0x8080_8080_8080_8080
+        var index = start
+        while index + 8 <= count {
+            let word = self.word(at: index)
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            // A high bit is set, for the lowest such byte at least, where a byte is one of the two.
+            let found = ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash) & highs
+            if found != 0 { return index + found.trailingZeroBitCount >> 3 }
+            index += 8
+        }
+        while index < count, self[index] != 0x22, self[index] != 0x5C { index += 1 }
+        return index
+    }
+
+    /// Whether a string, its escapes replaced, is `text`, which is ASCII.
+    private func matches(_ range: Range<Int>, _ text: StaticString, hasEscapes: Bool) -> Bool {
+        guard hasEscapes else { return range.count == text.utf8CodeUnitCount && extracting(range).equals(text) }
+        var index = range.lowerBound
+        for position in 0..<text.utf8CodeUnitCount {
+            guard index < range.upperBound else { return false }
+            var scalar = UInt32(self[index])
+            var length = 1
+            if scalar == 0x5C {
+                guard let escape = try? Escape(self, at: index) else { return false }
+                scalar = escape.scalar.value
+                length = escape.length
+            }
+            guard unsafe UInt32(text.utf8Start[position]) == scalar else { return false }
+            index += length
+        }
+        return index == range.upperBound
+    }
+}
+
+extension UInt8 {
+    /// Whether it begins an object or an array: `{` and `[` differ in one bit.
+    fileprivate var opensJSON: Bool { self | 0x20 == 0x7B }
+    /// Whether it ends one.
+    fileprivate var closesJSON: Bool { self | 0x20 == 0x7D }
+}
