@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # whoever sources it uses its variables
 # What the scripts share. Source it; it only defines.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -38,6 +39,44 @@ stop() {
 # wait_up PID COMMAND...: waits until the command succeeds, or fails once the process has gone.
 wait_up() { wait_for 10 settled "$@" && "${@:2}"; }
 settled() { gone "$1" || "${@:2}"; }
+
+# --- the set behind a socket -----------------------------------------------------------------------------------------
+
+# take_lock SOCKET: on descriptor 9, until this process and what inherits it have closed it. The file stays: whoever
+# removed it could remove one that somebody has just locked.
+take_lock() {
+    exec 9>>"$1.lock"
+    flock -n 9 || die "another start or restart of $1 is under way: wait until it has ended"
+}
+
+# listener SOCKET: connects, and prints the process id of whoever called listen(2) on what it reached: spawn-fcgi, which
+# has become multiwatch. That one may have gone, and left the socket to its children.
+listener() { "${program%/*}/servicedeskctl" listener "$1"; }
+
+# named_in FILE: prints the process id in the file, if that process is alive.
+named_in() {
+    local found
+    found=$(cat "$1" 2>/dev/null) && [[ $found =~ ^[1-9][0-9]*$ ]] && alive "$found" && echo "$found"
+}
+
+# is_set PID SOCKET: it is a living multiwatch that listens, on descriptor 0, on what was bound to SOCKET or, by a
+# restart, to SOCKET.new. Whether SOCKET still leads there is another question: `listener` answers it.
+is_set() {
+    local path
+    alive "$1" && [[ $(cat "/proc/$1/comm") == multiwatch ]] && path=$(bound_path "$1") &&
+        [[ $path == "$2" || $path == "$2.new" ]]
+}
+
+# bound_path PID: prints the path to which its descriptor 0 was bound, if that listens. The kernel keeps it as it was
+# given to bind(2), whatever the socket's file is called now.
+bound_path() {
+    local inode path
+    inode=$(readlink "/proc/$1/fd/0" 2>/dev/null) && [[ $inode == socket:* ]] || return
+    path=$(sed -nE "s/^([^ ]+ ){3}00010000( +[^ ]+){2} +${inode//[!0-9]/} //p" "/proc/$1/net/unix")
+    [[ $path ]] || return
+    [[ $path == /* ]] || path=/proc/$1/cwd/$path
+    realpath -m -- "$path"
+}
 
 # --- what has to be there --------------------------------------------------------------------------------------------
 
@@ -90,15 +129,9 @@ start_responder() {
     wait_up "$pid" responder_answers "$2" live || die "the responder did not start: $(tail -n 3 "$1")"
 }
 
-# set_of SOCKET: the process id of the set that serves it, if there is one.
-set_of() {
-    local found
-    found=$(cat "$1.pid" 2>/dev/null) && [[ $(cat "/proc/$found/comm" 2>/dev/null) == multiwatch ]] && echo "$found"
-}
-
 # responder_answers SOCKET live|ready: without nginx. Nothing of our environment goes over the wire.
 responder_answers() {
-    [[ -S $1 ]] && env -i REQUEST_METHOD=GET SCRIPT_NAME="/health/$2" \
+    [[ -S $1 ]] && timeout 5 env -i REQUEST_METHOD=GET SCRIPT_NAME="/health/$2" \
         /usr/bin/cgi-fcgi -bind -connect "$1" </dev/null 2>/dev/null | grep -q '^Status: 200'
 }
 
