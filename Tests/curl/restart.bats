@@ -281,3 +281,42 @@ nobody() {
         [[ ! -e $socket && ! -e $socket.pid ]]
     done
 }
+
+@test "responders end by themselves when multiwatch is killed" {
+    serve "$socket" 2
+    wait_for 5 test "$(children | wc -l)" = 2
+    kill -KILL "$set"
+    wait_for 5 none "$socket"
+    run ! grep -q " $socket\$" /proc/net/unix
+    serve
+    only "$set"
+}
+
+@test "a child that is killed ten times is replaced ten times" {
+    serve
+    for _ in {1..10}; do
+        wait_for 5 responder_answers "$socket" live
+        child=$(children)
+        kill -KILL "$child"
+        wait_for 5 gone "$child"
+    done
+    wait_for 5 responder_answers "$socket" live
+    only "$set"
+}
+
+@test "a program that is missing for a while is not tried in a loop" {
+    printf '#!/bin/sh\nexec %s "$@"\n' "$program" >program
+    chmod +x program
+    ln -s "${program%/*}/servicedeskctl" .
+    SERVICEDESK_PROGRAM=$PWD/program serve
+    mv program elsewhere
+    : >log
+    kill -KILL "$(children)"
+    sleep 3
+    lines=$(wc -l <log)
+    echo "$lines lines"
+    ((lines < 30))
+    mv elsewhere program
+    wait_for 5 responder_answers "$socket" live
+    only "$set"
+}
