@@ -42,15 +42,35 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
     stop "$pid"
 }
 
+# record_policy: from now on the program records the policy that it is started with.
+record_policy() {
+    printf '%s\n' '#!/bin/sh' '[ $# -gt 0 ] || ps -o cls= -p $$ >>"${0%/*}/policy"' "exec $program \"\$@\"" >program
+    chmod +x program
+    ln -s "${program%/*}/servicedeskctl" .
+    export SERVICEDESK_PROGRAM=$PWD/program
+}
+
 @test "the scheduler's usual policy becomes batch, another one stays" {
+    record_policy
     start_responder log "$PWD/responder.sock" --processes 1
-    same B "$(ps -o cls= --ppid "$pid" | tr -d ' ')"
     stop "$pid"
-    printf '#!/bin/sh\nexec chrt -i 0 %s "$@"\n' "$SERVICEDESK_PROGRAM" >idle
-    chmod +x idle
-    SERVICEDESK_PROGRAM=$PWD/idle start_responder log "$PWD/idle.sock" --processes 1
-    same IDL "$(ps -o cls= --ppid "$pid" | tr -d ' ')"
+    same B "$(tr -d ' ' <policy)"
+    rm policy
+    background log chrt --idle 0 "$root/spawn/responder" "$PWD/idle.sock" --processes 1
+    wait_up "$pid" responder_answers "$PWD/idle.sock" live
     stop "$pid"
+    same IDL "$(tr -d ' ' <policy)"
+}
+
+@test "where the policy cannot be set, the responder starts with the usual one" {
+    record_policy
+    mkdir bin
+    printf '#!/bin/sh\nkill -SYS $$\n' >bin/chrt # as a seccomp filter does
+    chmod +x bin/chrt
+    PATH=$PWD/bin:$PATH start_responder log "$PWD/responder.sock" --processes 1
+    stop "$pid"
+    same TS "$(tr -d ' ' <policy)"
+    same "responder: SCHED_BATCH is not permitted here; going on with the usual policy" "$(<log)"
 }
 
 @test "servicedeskctl signs as openssl does" {
