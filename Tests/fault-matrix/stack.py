@@ -209,11 +209,14 @@ class Stack:
             self.start_responders()
 
     def with_settings(self, **settings):
-        """Other responders, with these settings on top. Nobody sends now, so the second TERM, which ends at once, will do."""
+        """Other responders, with these settings on top. Nobody sends now, so those that have not gone after 2 s may end
+        at once: from then on a second TERM says so."""
         pid = self.set_pid()
         kill(pid, signal.SIGTERM)
-        time.sleep(0.1)
-        kill(pid, signal.SIGTERM)
+        try:
+            wait_for(lambda: not alive(pid), 2.1)
+        except TimeoutError:
+            kill(pid, signal.SIGTERM)
         wait_for(lambda: not alive(pid), 30, "the responders to end")
         self.start_responders(**settings)
         self.wait_ready()
