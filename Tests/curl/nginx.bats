@@ -95,7 +95,41 @@ padded() { printf "%-$1s" "$(ticket)"; }
     same 200 "$code"
 }
 
-@test "a 405 is the responder's, not nginx's" {
+@test "/health/ and /metrics take no large body, and the responder never sees one" {
+    head -c 140000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
+    refused=()
+    for path in /health/live /health/ready /metrics; do
+        for request in '413 POST' '413 GET' '413 GET chunked' '405 POST chunked'; do
+            read -r status method encoding <<<"$request"
+            request "$path" -X "$method" --data-binary "@$BATS_TEST_TMPDIR/zeros" \
+                ${encoding:+-H "Transfer-Encoding: $encoding"}
+            problem "$status"
+            refused+=("$(header X-Request-ID)")
+        done
+    done
+    post "$(ticket)"
+    accepted
+    for id in "${refused[@]}"; do same '' "$(access "$id" | jq -r .upstream_status)"; done
+}
+
+@test "/health/ and /metrics take GET and HEAD only, and the responder sees no other method" {
+    refused=()
+    for path in /health/live /health/ready /metrics; do
+        for method in POST PUT DELETE OPTIONS TRACE FOO; do
+            request "$path" -X "$method"
+            problem 405
+            same 'GET, HEAD' "$(header Allow)"
+            refused+=("$(header X-Request-ID)")
+        done
+        request "$path"
+        same 200 "$code"
+        request "$path" -I
+        same 200 "$code"
+    done
+    for id in "${refused[@]}"; do same '' "$(access "$id" | jq -r .upstream_status)"; done
+}
+
+@test "a 405 of the webhook is the responder's, not nginx's" {
     request /webhook/servicedesk
     problem 405
     same 405 "$(access "$(header X-Request-ID)" | jq -r .upstream_status)"
