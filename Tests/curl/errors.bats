@@ -114,6 +114,16 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     done
 }
 
+@test "a request that stops half-way gets no answer, only the end of the connection" {
+    nginx_start hasty "$dir/responder.sock" 's|\(client_[a-z]*_timeout\) .*|\1 1s;|'
+    nginx_use hasty
+    for bytes in "GET / HTTP/1.1\r\nHost: x\r\n" \
+        "POST /webhook/servicedesk HTTP/1.1\r\nContent-Length: 9\r\n${end}x"; do
+        timeout 5 python3 "$BATS_TEST_DIRNAME/stalled.py" "${url##*:}" 1 "$bytes" >"$BATS_TEST_TMPDIR/stalled"
+        same '1 closed, 0 bytes' "$(tail -n 1 "$BATS_TEST_TMPDIR/stalled")"
+    done
+}
+
 @test "408 is never sent, not even by return" {
     nginx_start silent "$dir/responder.sock" 's|location / {|& return 408; |'
     nginx_use silent
