@@ -145,7 +145,8 @@ start_nginx() {
         rm -rf "$1/nginx"
         cp -r "$root/nginx" "$1/nginx"
         sed -i "s|/run/servicedesk/responder.sock|$2|; s|127\.0\.0\.1:8080|127.0.0.1:$port|
-            s|rate=200r/s|rate=${SERVICEDESK_RATE:-200r/s}|; ${4-}" "$1"/nginx/nginx.conf "$1"/nginx/servicedesk/*.conf
+            ${SERVICEDESK_RATE:+s|rate=[0-9]*r/s|rate=$SERVICEDESK_RATE|;} ${4-}" \
+            "$1"/nginx/nginx.conf "$1"/nginx/servicedesk/*.conf
         background "$1/nginx.log" nginx -p "$1" -c "$1/nginx/nginx.conf" -e error.log -g "daemon off; $user"
         if wait_up "$pid" test -s "$1/nginx.pid"; then return; fi
     done

@@ -27,3 +27,20 @@ hold() {
 @test "4,300 unfinished bodies shut nobody out, and are closed after the timeout" {
     hold bodies 'POST /webhook/servicedesk HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{'
 }
+
+# post_many COUNT: posts that many tickets as fast as it can from one address; shows how often each status came.
+post_many() {
+    local body=$BATS_TEST_TMPDIR/body
+    ticket >"$body"
+    curl -sS -Z --parallel-max 64 --no-progress-meter "$url/webhook/servicedesk?[1-$1]" --data-binary "@$body" \
+        -H 'Content-Type: application/json' -H "X-ServiceDesk-Signature: $(sign <"$body")" \
+        -o /dev/null -w '%{http_code}\n' | sort | uniq -c | tr -s ' '
+}
+
+@test "the shipped limit lets a bulk edit of 5,000 tickets from one address pass" {
+    SERVICEDESK_RATE='' nginx_start shipped "$dir/responder.sock"
+    nginx_use shipped
+    same "$(cd "$root/nginx" && grep -r limit_req)" "$(cd "$dir/shipped/nginx" && grep -r limit_req)"
+    same ' 5000 202' "$(post_many 5000)"
+    same 5000 "$(redis LLEN "$queue")"
+}

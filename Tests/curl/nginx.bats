@@ -46,7 +46,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
 }
 
 @test "429 with Retry-After beyond the burst" {
-    SERVICEDESK_RATE=1r/m nginx_start slow "$dir/responder.sock" 's|burst=400|burst=2|'
+    SERVICEDESK_RATE=1r/m nginx_start slow "$dir/responder.sock" 's|burst=[0-9]*|burst=2|'
     nginx_use slow
     for _ in 1 2 3; do
         post "$(ticket)"
