@@ -1,0 +1,64 @@
+# HAProxy with fcgi-app: it keeps connections, numbers the requests on them 1, 3, 5 …, and checks the responder's health.
+load stack.bash
+ways=(unix tcp reuse large checked)
+
+# Only checked has the health check, so that the other tests do not hang on it. reuse: the first request of a client too goes
+# to the responder on a connection that there is already. large: with a buffer that holds any ticket.
+start_peer() {
+    local edit="s|^global|&\n    stats socket $dir/$1/control.sock|;"
+    [[ $1 == checked ]] || edit+='s|check inter 1s||;'
+    case $1 in
+        checked) edit+='s|inter 1s|inter 100ms|;' ;;
+        tcp) edit+="s|unix@/run[^ ]*|$(tcp)|;" ;;
+        reuse) edit+='s|mode http|&\n    http-reuse always|;' ;;
+        large) edit+='s|# tune.bufsize|tune.bufsize|;' ;;
+    esac
+    serve "$1" haproxy.cfg "$edit" haproxy -db -f haproxy.cfg
+}
+
+# state FIELD: of the server, by the name that `show stat` has for it.
+state() {
+    echo show stat | socat -t 5 - "UNIX:$dir/$way/control.sock" | awk -F , -v field="$1" '
+        /^# / { sub(/^# /, ""); for (i = 1; i <= NF; i++) column[$i] = i }
+        $2 == "responder" { print $column[field] }'
+}
+
+checks_keep_it_up() {
+    sleep 1 # ten checks, beside those that there have been while the other tests ran
+    same UP "$(state status)"
+    same L7OK "$(state check_status)"
+    same 0 "$(state chkdown)"
+    same 0 "$(state chkfail)"
+}
+
+haproxy_wants_a_length() {
+    post "$(long_ticket 漢)" "${chunked[@]}"
+    same 400 "$code"
+}
+
+@test "HAProxy: a good ticket is queued" { each_way good_ticket_is_queued; }
+@test "HAProxy: a wrong signature is 401" { each_way wrong_signature_is_401; }
+@test "HAProxy: an invalid payload is 400" { each_way invalid_payload_is_400; }
+@test "HAProxy: an unknown path is the responder's 404" { each_way unknown_path_is_404; }
+@test "HAProxy: tickets of 60 and of 119 KB are queued" { each_way long_tickets_are_queued; }
+@test "HAProxy: chunked tickets that fit its buffer are queued" {
+    only='unix tcp reuse checked' each_way chunked_ticket_is_queued
+    only=large each_way chunked_ticket_is_queued 😀
+}
+@test "HAProxy: it refuses chunked bodies that do not fit its buffer itself, with 400" {
+    only='unix tcp reuse checked' each_way haproxy_wants_a_length
+}
+@test "HAProxy: a body over the limit is 413, and the next ticket is queued" {
+    each_way too_long_is_413_and_the_next_is_queued
+}
+@test "HAProxy: a body over the limit is 413, and the next ticket on the same connection is queued" {
+    each_way too_long_is_413_and_the_next_on_the_same_connection_is_queued
+}
+@test "HAProxy: a slow body over the limit is 413, and the next ticket is queued" {
+    each_way too_long_in_pieces_is_413_and_the_next_is_queued
+}
+@test "HAProxy: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
+@test "HAProxy: GET and HEAD of the health check" { each_way health_answers_get_and_head; }
+@test "HAProxy: its health checks with HEAD keep the responder up" {
+    only=checked each_way checks_keep_it_up
+}
