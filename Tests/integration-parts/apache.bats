@@ -1,4 +1,4 @@
-# Apache httpd with mod_proxy_fcgi: it streams, and with enablereuse=on keeps its connections.
+# Apache httpd with mod_proxy_fcgi: it passes a body on as it arrives, and with enablereuse=on keeps its connections.
 load stack.bash
 ways=(unix unix-reuse tcp tcp-reuse)
 
@@ -9,7 +9,7 @@ start_peer() {
     apache "$1" "$edit"
 }
 
-# apache WAY SED. As root its workers become somebody else, whom the group lets through to the socket.
+# apache WAY SED: started by root, its workers change to another user, and need the group to reach the socket.
 apache() {
     local user=()
     if ((!EUID)); then
@@ -40,12 +40,12 @@ apache() {
 }
 @test "Apache: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
 @test "Apache: a ticket in 300 chunks is queued" { each_way pieces_are_queued chunked; }
+@test "Apache: eight tickets that wait for Redis together are queued" { each_way eight_at_once_are_queued; }
 @test "Apache: GET and HEAD of the health check" { each_way health_answers_get_and_head; }
 
-# in_flight_are_answered DRAIN PAUSE: a set of its own that is told to stop while requests wait for Redis, which stands still
-# for PAUSE seconds.
+# in_flight_are_answered DRAIN PAUSE: stops a set of its own while requests wait for Redis, which hangs for PAUSE s.
 in_flight_are_answered() {
-    local set transfers=() number redis
+    local set transfers redis
     redis=$(<"$dir/redis.pid")
     socket=$dir/drain-$1.sock
     export SERVICEDESK_DRAIN_TIMEOUT=$1
@@ -56,8 +56,8 @@ in_flight_are_answered() {
     use "drain-$1"
 
     post_eight warm-up
-    same '202 202 202 202 202 202 202 202' "$(codes warm-up)"
-    (($(connections) > 1)) # Apache has kept some of them
+    same "$eight_times_202" "$(codes warm-up)"
+    (($(connections) > 1)) # Apache keeps them
     kill -STOP "$redis"
     post_eight in-flight &
     transfers=$!
@@ -66,32 +66,17 @@ in_flight_are_answered() {
     sleep "$2"
     kill -CONT "$redis"
     wait "$transfers"
-    same '202 202 202 202 202 202 202 202' "$(codes in-flight)"
+    same "$eight_times_202" "$(codes in-flight)"
     same 16 "$(redis LLEN "$queue")"
     wait_for $(($1 + 3)) gone "$set"
 }
 
-# post_eight NAME: all at once; the status of each ends up in a file of its own.
-post_eight() {
-    local body=$BATS_TEST_TMPDIR/body tag transfers=() number
-    ticket >"$body"
-    tag=$(sign <"$body")
-    for number in {1..8}; do
-        curl -s -m 20 -o /dev/null -w '%{http_code}\n' -H Content-Type:application/json \
-            -H "X-ServiceDesk-Signature: $tag" --data-binary "@$body" "$url/webhook/servicedesk" \
-            >"$BATS_TEST_TMPDIR/$1.$number" 3>&- &
-        transfers+=($!)
-    done
-    wait "${transfers[@]}" || true
-}
-codes() { cat "$BATS_TEST_TMPDIR/$1".* | paste -sd ' '; }
-
-# connections: how many are established with the set. 01 is a connected state, the listening one has the flag 00010000.
+# connections: how many the set has open; 03 is the state "connected".
 connections() { grep -c " 00000000 0001 03 .* $socket$" /proc/net/unix; }
 
-@test "Apache with kept connections: requests that wait for Redis when the set is stopped are queued, and the set ends" {
+@test "Apache with kept connections: requests in flight when the set is stopped are queued, and the set ends" {
     in_flight_are_answered 10 2
 }
-@test "Apache with kept connections: the same where the time to drain is over before Redis answers" {
+@test "Apache with kept connections: requests in flight at the end of the drain are queued, and the set ends" {
     in_flight_are_answered 1 2.5
 }

@@ -1,9 +1,10 @@
-# HAProxy with fcgi-app: it keeps connections, numbers the requests on them 1, 3, 5 …, and checks the responder's health.
+# HAProxy with fcgi-app. It keeps connections, numbers the requests on them 1, 3, 5 …, and checks the health.
 load stack.bash
-ways=(unix tcp reuse large checked)
+ways=(unix tcp reuse large checked asking)
 
-# Only checked has the health check, so that the other tests do not hang on it. reuse: the first request of a client too goes
-# to the responder on a connection that there is already. large: with a buffer that holds any ticket.
+# Only `checked` has the health check, so that a failing check does not fail everything else. `reuse` sends even a
+# client's first request on a connection that is open already. `large` has a buffer of 64 KB.
+# `asking` asks the responder first, with GET_VALUES, whether it multiplexes, and would do so.
 start_peer() {
     local edit="s|^global|&\n    stats socket $dir/$1/control.sock|;"
     [[ $1 == checked ]] || edit+='s|check inter 1s||;'
@@ -11,6 +12,7 @@ start_peer() {
         checked) edit+='s|inter 1s|inter 100ms|;' ;;
         tcp) edit+="s|unix@/run[^ ]*|$(tcp)|;" ;;
         reuse) edit+='s|mode http|&\n    http-reuse always|;' ;;
+        asking) edit+='s|docroot /|&\n    option get-values\n    option mpxs-conns|;' ;;
         large) edit+='s|# tune.bufsize|tune.bufsize|;' ;;
     esac
     serve "$1" haproxy.cfg "$edit" haproxy -db -f haproxy.cfg
@@ -32,7 +34,7 @@ checks_keep_it_up() {
 }
 
 haproxy_wants_a_length() {
-    post "$(long_ticket 漢)" "${chunked[@]}"
+    post "$(long_ticket 😀)" "${chunked[@]}"
     same 400 "$code"
 }
 
@@ -42,11 +44,11 @@ haproxy_wants_a_length() {
 @test "HAProxy: an unknown path is the responder's 404" { each_way unknown_path_is_404; }
 @test "HAProxy: tickets of 60 and of 119 KB are queued" { each_way long_tickets_are_queued; }
 @test "HAProxy: chunked tickets that fit its buffer are queued" {
-    only='unix tcp reuse checked' each_way chunked_ticket_is_queued
-    only=large each_way chunked_ticket_is_queued 😀
+    only='unix tcp reuse checked asking' each_way chunked_ticket_is_queued
+    only=large each_way chunked_ticket_is_queued 漢
 }
 @test "HAProxy: it refuses chunked bodies that do not fit its buffer itself, with 400" {
-    only='unix tcp reuse checked' each_way haproxy_wants_a_length
+    each_way haproxy_wants_a_length
 }
 @test "HAProxy: a body over the limit is 413, and the next ticket is queued" {
     each_way too_long_is_413_and_the_next_is_queued
@@ -58,7 +60,29 @@ haproxy_wants_a_length() {
     each_way too_long_in_pieces_is_413_and_the_next_is_queued
 }
 @test "HAProxy: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
+@test "HAProxy: eight tickets that wait for Redis together are queued" { each_way eight_at_once_are_queued; }
 @test "HAProxy: GET and HEAD of the health check" { each_way health_answers_get_and_head; }
 @test "HAProxy: its health checks with HEAD keep the responder up" {
     only=checked each_way checks_keep_it_up
+}
+
+# HAProxy alone announces this, with ABORT_REQUEST, before it closes the connection.
+gives_up() {
+    local redis posting
+    redis=$(<"$dir/redis.pid")
+    kill -STOP "$redis"
+    post "$(ticket)"
+    kill -CONT "$redis"
+    same 504 "$code"
+    wait_for 5 queued 1
+    post "$(ticket)"
+    accepted
+    queued 2
+}
+queued() { [[ $(redis LLEN "$queue") == "$1" ]]; }
+
+@test "HAProxy: a ticket that it gives up waiting for is queued all the same, and so is the next" {
+    mkdir "$dir/hasty"
+    serve hasty haproxy.cfg 's|timeout server .*|timeout server 1s|; s|check inter 1s||' haproxy -db -f haproxy.cfg
+    only=hasty each_way gives_up
 }

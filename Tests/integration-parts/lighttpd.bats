@@ -1,4 +1,4 @@
-# lighttpd with mod_fastcgi: a connection for each request, and the body read first or, as a setting, streamed.
+# lighttpd with mod_fastcgi: a connection for each request. It reads the whole body first, unless it is told to stream.
 load stack.bash
 ways=(unix tcp stream stream-tcp)
 
@@ -37,7 +37,8 @@ lighttpd_wants_a_length() {
 }
 @test "lighttpd: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
 @test "lighttpd: a ticket in 300 chunks is queued" { only='unix tcp' each_way pieces_are_queued chunked; }
-@test "lighttpd: where it streams it refuses a slow chunked body itself, with 411" {
+@test "lighttpd: one that streams refuses a slow chunked body itself, with 411" {
     only='stream stream-tcp' each_way lighttpd_wants_a_length
 }
+@test "lighttpd: eight tickets that wait for Redis together are queued" { each_way eight_at_once_are_queued; }
 @test "lighttpd: GET and HEAD of the health check" { each_way health_answers_get_and_head; }

@@ -1,11 +1,11 @@
-# nginx with fastcgi_request_buffering off, which the shipped files have on: it hands a body over as it comes.
+# nginx with fastcgi_request_buffering off, unlike the shipped files: it passes a body on as it arrives.
 load stack.bash
 ways=(unbuffered)
 
-# It lets bodies through that only the responder refuses.
+# Bodies over the limit are let through: the responder is to refuse them.
 start_peer() {
     nginx_start "$1" "$socket" \
-        's|fastcgi_request_buffering on|fastcgi_request_buffering off|; s|client_max_body_size .*|client_max_body_size 1m;|'
+        's|request_buffering on|request_buffering off|; s|client_max_body_size .*|client_max_body_size 1m;|'
     echo "$pid" >"$dir/$1/peer.pid"
 }
 
@@ -30,4 +30,5 @@ start_peer() {
 }
 @test "nginx, unbuffered: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
 @test "nginx, unbuffered: a ticket in 300 chunks is queued" { each_way pieces_are_queued chunked; }
+@test "nginx, unbuffered: eight tickets that wait for Redis together are queued" { each_way eight_at_once_are_queued; }
 @test "nginx, unbuffered: GET and HEAD of the health check" { each_way health_answers_get_and_head; }

@@ -1,11 +1,11 @@
-# Redis, a responder set on a unix socket and a responder on TCP for each test file; the web servers in front of them, one
-# for each way of connecting; and the cases that every web server has to pass. Beside it what Tests/curl has.
+# For each test file: Redis, a responder set on a unix socket, a responder on TCP, and web servers in front of them, one
+# for each way of connecting. Then the cases that every web server has to pass, beside what Tests/curl has.
 #
-# A test file sets `ways` and `start_peer WAY`, which calls serve.
+# A test file sets `ways`, and `start_peer WAY`, which calls serve.
 
 load ../curl/stack.bash
 
-PATH=$PATH:/usr/sbin # where Debian has the servers, and an ordinary user's path has not
+PATH=$PATH:/usr/sbin # where Debian has the servers; not in the path of an ordinary user
 socket=$dir/responder.sock
 
 setup_file() {
@@ -33,7 +33,7 @@ setup() { redis DEL "$queue" >/dev/null; }
 # free PORT: nobody listens on it.
 free() { ! (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start_tcp_responder: one process on a free port of 127.0.0.1, which the file tcp.port names.
+# start_tcp_responder: one process on a free port of 127.0.0.1, which it writes to tcp.port.
 start_tcp_responder() {
     local number first=$((10000 + RANDOM % 9000))
     for ((number = first; number < first + 100; number++)); do
@@ -51,8 +51,8 @@ tcp_answers() {
         2>/dev/null | grep -q '^Status: 200'
 }
 
-# serve WAY CONFIG SED COMMAND...: a web server, which COMMAND starts in the directory of WAY. There lies a copy of CONFIG,
-# edited by SED, with a free port instead of 8080.
+# serve WAY CONFIG SED COMMAND...: starts a web server by COMMAND in the directory of WAY, with a copy of CONFIG there,
+# edited by SED and with a free port instead of 8080.
 serve() {
     local way=$1 config=$2 edit=$3 first=$((20000 + RANDOM % 9000))
     shift 3
@@ -74,12 +74,12 @@ tcp() { echo "127.0.0.1:$(<"$dir/tcp.port")"; }
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
-# each_way COMMAND...: through every way there is, or through those in $only; says which of them failed.
+# each_way COMMAND...: runs it once for every way, or for those in $only; tells which of them failed.
 each_way() {
     local way failed=0 child
     for way in ${only-"${ways[@]}"}; do
         use "$way"
-        # In the background, since bash heeds set -e in no command whose status is looked at.
+        # In the background, since bash ignores set -e in a command whose status is tested.
         (set -e; "$@") >"$BATS_TEST_TMPDIR/said" 2>&1 &
         child=$!
         wait "$child" && continue
@@ -89,16 +89,16 @@ each_way() {
     ((!failed))
 }
 
-# use WAY: the requests that follow go this way.
+# use WAY: for the requests that follow.
 use() { url=http://127.0.0.1:$(<"$dir/$1/port"); }
 
-# long_ticket CHARACTER [COUNT]: a good ticket with that many of it, written as JSON escapes.
+# long_ticket CHARACTER [COUNT]: a good ticket whose description is that many of it, as JSON escapes where not ASCII.
 long_ticket() { ticket ".description = \"$1\" * ${2-10000}" | jq -ac .; }
 
 # too_long: a good ticket of 200,000 bytes.
 too_long() { printf '%-200000s' "$(ticket)"; }
 
-# in_pieces BODY COUNT [chunked]: posts it in so many pieces; sets $code, and $answer.
+# in_pieces BODY COUNT [chunked]: posts it in that many pieces; sets $code and $answer.
 in_pieces() {
     local said
     said=$(printf %s "$1" | python3 "$BATS_TEST_DIRNAME/pieces.py" "$url/webhook/servicedesk" \
@@ -106,9 +106,25 @@ in_pieces() {
     code=${said%% *} answer=${said#* }
 }
 
+# post_eight NAME: posts eight tickets at once; `codes NAME` then tells their statuses.
+post_eight() {
+    local body=$BATS_TEST_TMPDIR/body tag transfers=() number
+    ticket >"$body"
+    tag=$(sign <"$body")
+    for number in {1..8}; do
+        curl -s -m 20 -o /dev/null -w '%{http_code}\n' -H Content-Type:application/json \
+            -H "X-ServiceDesk-Signature: $tag" --data-binary "@$body" "$url/webhook/servicedesk" \
+            >"$BATS_TEST_TMPDIR/$1.$number" 3>&- &
+        transfers+=($!)
+    done
+    wait "${transfers[@]}" || true
+}
+eight_times_202='202 202 202 202 202 202 202 202'
+codes() { cat "$BATS_TEST_TMPDIR/$1".* | paste -sd ' '; }
+
 chunked=(-H 'Transfer-Encoding: chunked')
 
-# accepted: as in Tests/curl, but for the length, since Apache trusts nobody with it and sends chunks.
+# accepted: as in Tests/curl, but Content-Length may be missing: Apache drops it and sends chunks.
 accepted() {
     same 202 "$code"
     same application/json "$(header Content-Type)"
@@ -160,7 +176,7 @@ chunked_ticket_is_queued() {
     accepted
 }
 
-# Three times, since there can be more than one kept connection.
+# Three times, since there may be several kept connections.
 too_long_is_413_and_the_next_is_queued() {
     local options=("$@")
     for _ in 1 2 3; do
@@ -171,7 +187,7 @@ too_long_is_413_and_the_next_is_queued() {
     done
 }
 
-# On one connection of the client, so that the web server, if it keeps its own, has every reason to use the same.
+# On one connection of the client: a web server that keeps its own then uses the same one again.
 too_long_is_413_and_the_next_on_the_same_connection_is_queued() {
     local body=$BATS_TEST_TMPDIR/body said transfer
     too_long >"$body.long"
@@ -186,8 +202,8 @@ too_long_is_413_and_the_next_on_the_same_connection_is_queued() {
     same '413 202 413 202 202' "$(paste -sd ' ' <<<"$said")"
 }
 
-# A web server that is told 413 while the sender is still at it may leave the rest of the body out and, as Apache does, use
-# the connection for the next request all the same.
+# A web server that gets the 413 while the body is still arriving may leave out the rest of it; Apache then sends the
+# next request on the same connection all the same.
 too_long_in_pieces_is_413_and_the_next_is_queued() {
     for _ in 1 2; do
         in_pieces "$(too_long)" 100
@@ -205,12 +221,26 @@ pieces_are_queued() {
     same 10000 "$(newest | jq '.description | length')"
 }
 
+# Redis hangs for a moment, so that all are in flight together.
+eight_at_once_are_queued() {
+    local posting
+    redis DEL "$queue" >/dev/null
+    kill -STOP "$(<"$dir/redis.pid")"
+    post_eight together &
+    posting=$!
+    sleep 0.3
+    kill -CONT "$(<"$dir/redis.pid")"
+    wait "$posting"
+    same "$eight_times_202" "$(codes together)"
+    same 8 "$(redis LLEN "$queue")"
+}
+
 health_answers_get_and_head() {
     local said
     request /health/live
     same 200 "$code"
     [ "$answer" ]
-    # All on one connection: a body after a HEAD would be taken for the next answer.
+    # All on one connection: a body after HEAD would be taken for the next answer.
     said=$(curl -sS -m 10 -I -o /dev/null -w '%{http_code} %{size_download} %{num_connects}\n' "$url/health/live" \
         --next -sS -m 10 -I -o /dev/null -w '%{http_code} %{size_download} %{num_connects}\n' "$url/health/live" \
         --next -sS -m 10 -o /dev/null -w '%{http_code} %{num_connects}\n' "$url/health/live")
