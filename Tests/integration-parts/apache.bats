@@ -75,7 +75,7 @@ in_flight_are_answered() {
 connections() { grep -c " 00000000 0001 03 .* $socket$" /proc/net/unix; }
 
 @test "Apache with kept connections: requests in flight when the set is stopped are queued, and the set ends" {
-    in_flight_are_answered 10 2
+    in_flight_are_answered 4 2
 }
 @test "Apache with kept connections: requests in flight at the end of the drain are queued, and the set ends" {
     in_flight_are_answered 1 2.5

@@ -9,7 +9,7 @@ start_peer() {
     local edit="s|^global|&\n    stats socket $dir/$1/control.sock|;"
     [[ $1 == checked ]] || edit+='s|check inter 1s||;'
     case $1 in
-        checked) edit+='s|inter 1s|inter 100ms|;' ;;
+        checked) edit+='s|inter 1s|inter 100ms|; s|option httpchk|timeout check 5s\n    &|;' ;;
         tcp) edit+="s|unix@/run[^ ]*|$(tcp)|;" ;;
         reuse) edit+='s|mode http|&\n    http-reuse always|;' ;;
         asking) edit+='s|docroot /|&\n    option get-values\n    option mpxs-conns|;' ;;

@@ -1,4 +1,4 @@
-"""Posts a ticket in many small pieces, a few milliseconds apart, and prints the status and the body of the answer.
+"""Posts a ticket in many small pieces, a millisecond apart, and prints the status and the body of the answer.
 
     pieces.py URL SIGNATURE COUNT [chunked] <BODY
 """
@@ -12,7 +12,7 @@ import urllib.parse
 def pieces(body, count):
     for number in range(count):
         # The pause lets a piece arrive alone: a web server that streams then sends a record for it.
-        time.sleep(0.002)
+        time.sleep(0.001)
         yield body[len(body) * number // count:len(body) * (number + 1) // count]
 
 

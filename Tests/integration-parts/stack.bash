@@ -176,10 +176,10 @@ chunked_ticket_is_queued() {
     accepted
 }
 
-# Three times, since there may be several kept connections.
+# Twice, since there may be several kept connections.
 too_long_is_413_and_the_next_is_queued() {
     local options=("$@")
-    for _ in 1 2 3; do
+    for _ in 1 2; do
         post "$(too_long)" "${options[@]}"
         problem 413
         post "$(ticket)"
