@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import Glibc
 
 /// `servicedeskctl listener SOCKET`
 struct Listener: ParsableCommand {
@@ -10,17 +11,30 @@ struct Listener: ParsableCommand {
     @Argument(help: "The socket's path.") var socket: String
 
     func run() throws {
+        let process: Int32
         guard let address = SocketAddress(unixPath: socket) else {
             throw ValidationError("the path of a socket has 1 to 107 bytes")
         }
-        let process: Int32
         do throws(SystemError) {
-            let connection = try address.connect()
-            process = try connection.peerProcess()
+            process = try Listener.process(at: address)
         } catch {
             StandardStreams.complain("nothing listens on \(socket) (\(error))")
             throw ExitCode(1)
         }
         try StandardStreams.write(number: Int(process))
+    }
+
+    /// Tries for two seconds where as many connections wait as the listener lets wait.
+    private static func process(at address: SocketAddress) throws(SystemError) -> Int32 {
+        let end = Instant.now + .seconds(2)
+        while true {
+            do throws(SystemError) {
+                let connection = try address.connect()
+                return try connection.peerProcess()
+            } catch {
+                guard error.code == EAGAIN, .now < end else { throw error }
+                usleep(20_000)
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ Prints processor time of the responder for each request, and fails where it grow
 nothing to do, or faster than the body.
 """
 import argparse
+import os
 import resource
 import socket
 import sys
@@ -88,7 +89,7 @@ def main():
     growth, secret = Growth(o.ours, o.seconds), f"SERVICEDESK_SECRET={SECRET}"
 
     def with_tenants(count):
-        with open(o.tenants, "w") as f:
+        with open(os.open(o.tenants, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
             f.writelines(f"tenant-{index} {SECRET}-{index}\n" for index in range(count))
         return growth.measure(settings=f"SERVICEDESK_TENANTS_FILE={o.tenants}", secret_of=lambda n: tenant(n, count))
 

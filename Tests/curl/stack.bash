@@ -22,7 +22,9 @@ stack_up() {
     nginx_start main "$dir/responder.sock"
 }
 
-teardown_file() {
+teardown_file() { stack_down; }
+
+stack_down() {
     local file
     for file in "$dir"/*/nginx.pid "$dir/responder.sock.pid" "$dir/redis.pid"; do
         [[ ! -s $file ]] || stop "$(<"$file")"

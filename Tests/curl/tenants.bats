@@ -5,6 +5,7 @@ unset SERVICEDESK_SECRET
 export SERVICEDESK_TENANTS_FILE=$dir/tenants
 
 setup_file() {
+    umask 027
     cat >"$SERVICEDESK_TENANTS_FILE" <<'END'
 # tenant  secret                               the secret before
 acme      correct-horse-battery-staple-0001

@@ -41,14 +41,17 @@ ATTACKS = {
     "parameter lengths of 0x7FFFFFFF": (with_parameters(LARGEST), "dropped"),
     "a parameter longer than its record": (with_parameters(b"\x0e\x04REQUEST"), "dropped"),
     "half a parameter length": (with_parameters(b"\x80\x00"), "dropped"),
-    "GET_VALUES with eight copies of a name": (record(GET_VALUES, pair(b"FCGI_MPXS_CONNS", b"") * 8, 0), "dropped"),
+    "GET_VALUES with eight copies of a name": (record(GET_VALUES, pair(b"FCGI_MPXS_CONNS", b"") * 8, 0), "answered"),
     "GET_VALUES with 1,000 copies of each name": (record(GET_VALUES, NAMES * 1000, 0), "dropped"),
-    "a lone GET_VALUES": (record(GET_VALUES, NAMES, 0), "dropped"),
-    "GET_VALUES behind BEGIN": (begin() + record(GET_VALUES, NAMES, 0), "dropped"),
+    "a lone GET_VALUES": (record(GET_VALUES, NAMES, 0), "answered"),
+    "GET_VALUES behind BEGIN": (begin() + record(GET_VALUES, NAMES, 0), "answered"),
+    "GET_VALUES whose lengths do not add up": (record(GET_VALUES, HUGE, 0), "dropped"),
+    "an unknown management record": (record(99, b"x", 0), "answered"),
+    "STDIN of no request": (record(STDIN, b"x", 0), "dropped"),
     "padding on the empty PARAMS": (
-        begin() + record(PARAMS, variables()) + record(PARAMS, padding=8) + record(STDIN), "dropped"),
+        begin() + record(PARAMS, variables(0)) + record(PARAMS, padding=8) + record(STDIN), "answered"),
     "padding on the empty STDIN": (
-        begin() + record(PARAMS, variables()) + record(PARAMS) + record(STDIN, b"{}") + record(STDIN, padding=8), "dropped"),
+        begin() + record(PARAMS, variables()) + record(PARAMS) + record(STDIN, b"{}") + record(STDIN, padding=8), "answered"),
     "a version of 0": (record(BEGIN, b"\0\1\1" + bytes(5), version=0), "dropped"),
     "a version of 2": (record(BEGIN, b"\0\1\1" + bytes(5), version=2), "dropped"),
     "HTTP": (b"POST /webhook/servicedesk HTTP/1.1\r\nHost: x\r\n\r\n", "dropped"),
@@ -68,7 +71,9 @@ ATTACKS = {
                           "dropped"),
     "80 KB of parameters": (
         begin() + record(PARAMS, pair(b"X", bytes(40_000))) + record(PARAMS, pair(b"Y", bytes(40_000))), "dropped"),
-    "300 records": (begin() + record(PARAMS, variables(300)) + record(PARAMS) + record(STDIN, b"x") * 300, "dropped"),
+    "20,000 records": (
+        begin() + record(PARAMS, variables(20_000)) + record(PARAMS) + record(STDIN, b"x") * 20_000 + record(STDIN), "answered"),
+    "parameters of a byte a record, without end": (begin() + record(PARAMS, b"\0") * 65_537, "dropped"),
     "a second request behind the first": (request() + request(), "dropped"),
     "one byte behind the request": (request() + b"\1", "dropped"),
     "a body shorter than its length": (request(b"{}", variables(5)), "dropped"),

@@ -1,0 +1,159 @@
+# Bodies in every shape in which clients and web servers send them.
+load stack.bash
+
+
+setup_file() {
+    stack_up
+    SERVICEDESK_MAX_BODY=65536 start_responder "$dir/small.log" "$dir/small.sock" --processes 1
+    echo "$pid" >"$dir/small.pid"
+    nginx_start small "$dir/small.sock"
+    # nginx lets more through than the responder takes, so that the responder has to refuse it.
+    nginx_start large "$dir/responder.sock" 's|client_max_body_size .*|client_max_body_size 4m;|
+        s|client_body_buffer_size .*|client_body_buffer_size 4m;|'
+    nginx_start streaming "$dir/responder.sock" 's|fastcgi_request_buffering on|fastcgi_request_buffering off|
+        s|client_max_body_size .*|client_max_body_size 4m;|'
+    nginx_start "by itself" "$dir/responder.sock" 's|fastcgi_keep_conn on|fastcgi_keep_conn off|
+        s|client_max_body_size .*|client_max_body_size 4m;|'
+}
+
+teardown_file() {
+    stop "$(<"$dir/small.pid")"
+    stack_down
+}
+
+# long SIZE: a body of so many bytes.
+long() { head -c "$1" /dev/zero | tr '\0' x; }
+
+# chinese, emoji: tickets of 10,000 characters as escapes, 60 and 119 KB.
+chinese() { ticket '.description = "票" * 10000' | jq -ac .; }
+emoji() { ticket '.description = "😀" * 9900' | jq -ac .; }
+
+# in_pieces SIZE length|chunked <BODY: sets $code.
+in_pieces() {
+    cat >"$BATS_TEST_TMPDIR/pieces"
+    code=$(python3 "$BATS_TEST_DIRNAME/pieces.py" "$url/webhook/servicedesk" "$(sign <"$BATS_TEST_TMPDIR/pieces")" \
+        "$BATS_TEST_TMPDIR/pieces" "$@")
+}
+
+# --- bodies over the limit -------------------------------------------------------------------------------------------
+
+@test "a long body that is refused harms no other request on its connection" {
+    for size in 131073 140000 1000000 1048576; do
+        for _ in {1..4}; do
+            nginx_use large
+            post "$(long $size)" -m 4
+            problem 413 'Webhook payload too large'
+            post "$(ticket)" -m 4
+            accepted
+            # By the shipped files, where the responder's limit is below nginx'.
+            nginx_use small
+            post "$(long 100000)" -m 4
+            problem 413 'Webhook payload too large'
+            post "$(ticket)" -m 4
+            accepted
+        done
+    done
+}
+
+@test "a long body at another path is answered for the path, and harms nobody" {
+    nginx_use large
+    for path in /health/live /metrics; do
+        for _ in {1..5}; do
+            env -i REQUEST_METHOD=POST SCRIPT_NAME=$path CONTENT_LENGTH=140000 \
+                /usr/bin/cgi-fcgi -bind -connect "$dir/responder.sock" <<<"$(long 140000)" | grep -q '^Status: 405'
+            post "$(ticket)" -m 4
+            accepted
+        done
+    done
+}
+
+@test "without keepalive a 413 comes as quickly as a 202" {
+    nginx_use "by itself"
+    for size in 131073 1000000; do
+        post "$(long $size)" -m 2
+        problem 413 'Webhook payload too large'
+    done
+}
+
+@test "a body of more than 1 MiB gets its 413, too, and its connection is not used again" {
+    nginx_use large
+    for _ in {1..5}; do
+        post "$(long 2000000)" -m 4
+        problem 413 'Webhook payload too large'
+        post "$(ticket)" -m 4
+        accepted
+    done
+}
+
+@test "bodies over the limit are counted" {
+    nginx_use large
+    request /metrics
+    before=$(sed -n 's/^servicedesk_oversize_requests_total //p' <<<"$answer")
+    for _ in 1 2 3; do post "$(long 140000)"; done
+    request /metrics
+    same $((before + 3)) "$(sed -n 's/^servicedesk_oversize_requests_total //p' <<<"$answer")"
+}
+
+# --- bodies in pieces ------------------------------------------------------------------------------------------------
+
+@test "a ticket of a thousand pieces is accepted, by its length or in chunks" {
+    for name in main streaming; do
+        nginx_use "$name"
+        for framing in length chunked; do
+            in_pieces 1 $framing < <(printf '%-1000s' "$(ticket)")
+            same 202 "$code"
+            in_pieces 200 $framing < <(chinese)
+            same 202 "$code"
+        done
+    done
+    same 8 "$(redis LLEN "$queue")"
+}
+
+@test "tickets of 60 and 119 KB fit through a unix socket however they are sent" {
+    for name in main streaming "by itself"; do
+        nginx_use "$name"
+        for text in chinese emoji; do
+            post "$($text)" -m 4
+            accepted
+            post "$($text)" -m 4 -H 'Transfer-Encoding: chunked'
+            accepted
+        done
+        same 9900 "$(newest | jq '.description | length')"
+    done
+}
+
+@test "a body without Content-Length that is cut short is a 401" {
+    nginx_use streaming
+    body=$(ticket)
+    signature=$(printf %s "$body" | sign) post "${body%?}" -H 'Transfer-Encoding: chunked'
+    problem 401 'Invalid webhook signature'
+}
+
+@test "cgi-fcgi, which writes 8 KB at a time, sends 119 KB" {
+    emoji >"$BATS_TEST_TMPDIR/body"
+    env -i REQUEST_METHOD=POST SCRIPT_NAME=/webhook/servicedesk CONTENT_TYPE=application/json \
+        CONTENT_LENGTH="$(stat -c %s "$BATS_TEST_TMPDIR/body")" \
+        HTTP_X_SERVICEDESK_SIGNATURE="$(sign <"$BATS_TEST_TMPDIR/body")" \
+        timeout 4 /usr/bin/cgi-fcgi -bind -connect "$dir/responder.sock" <"$BATS_TEST_TMPDIR/body" |
+        grep -q '^Status: 202'
+}
+
+# --- manners ---------------------------------------------------------------------------------------------------------
+
+@test "HEAD gets no body from the responder itself" {
+    for path in /health/live /health/ready /metrics /nothing; do
+        env -i REQUEST_METHOD=HEAD SCRIPT_NAME=$path /usr/bin/cgi-fcgi -bind -connect "$dir/responder.sock" \
+            >"$BATS_TEST_TMPDIR/head"
+        tr -d '\r' <"$BATS_TEST_TMPDIR/head" >"$BATS_TEST_TMPDIR/lines"
+        grep -q '^Content-Length: [1-9]' "$BATS_TEST_TMPDIR/lines"
+        same '' "$(sed '1,/^$/d' "$BATS_TEST_TMPDIR/lines")"
+    done
+}
+
+@test "tabs around the signature are not part of it" {
+    for space in $'\t' $' \t '; do
+        body=$(ticket)
+        signature=$space$(printf %s "$body" | sign)$space post "$body"
+        accepted
+    done
+}
