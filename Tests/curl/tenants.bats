@@ -49,3 +49,96 @@ everything() { cat "$headers" "$BATS_TEST_TMPDIR/answer" | sed -E 's/[0-9a-f]{32
     signature='' post "$(ticket '.tenant_id = "nobody"')"
     problem 401 'Missing signature header'
 }
+
+# --- reading the file again ------------------------------------------------------------------------------------------
+
+# reload [SECONDS]: sends HUP, and waits until each process has said what came of it.
+reload() {
+    local before
+    before=$(said)
+    pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    wait_for "${1:-5}" said_since "$before"
+}
+said() { grep -cE 'tenants (not )?reloaded' "$SERVICEDESK_LOG_FILE" || true; }
+said_since() { (($(said) >= $1 + 2)); }
+
+# replace <TEXT: exchanges the file in one step, as an operator should.
+replace() {
+    (umask 027 && cat >"$SERVICEDESK_TENANTS_FILE.new")
+    mv -T "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
+}
+
+@test "HUP reads the tenants again" {
+    cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
+    replace <<<'initech initech-secret-of-this-year-000001'
+    reload
+    secret=initech-secret-of-this-year-000001 post "$(ticket '.tenant_id = "initech"')"
+    accepted
+    post "$(ticket)"
+    problem 401
+    replace <"$dir/before"
+    reload
+    post "$(ticket)"
+    accepted
+}
+
+@test "a file that is no good changes nothing, and the log says why" {
+    cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
+    printf 'acme %s' 'another-secret-that-was-cut-off-while-it-was-written' | replace
+    reload
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'its last line has no end'
+    chmod 644 "$SERVICEDESK_TENANTS_FILE"
+    reload
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'can be read by others'
+    rm "$SERVICEDESK_TENANTS_FILE"
+    mkfifo -m 600 "$SERVICEDESK_TENANTS_FILE"
+    reload
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'is not a regular file'
+    rm "$SERVICEDESK_TENANTS_FILE"
+    mkdir "$SERVICEDESK_TENANTS_FILE"
+    reload
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'is not a regular file'
+    rmdir "$SERVICEDESK_TENANTS_FILE"
+    reload
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'No such file or directory'
+    post "$(ticket)"
+    accepted
+    replace <"$dir/before"
+}
+
+@test "a file of 60 MB is read without holding anybody up, and its memory is given back" {
+    cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
+    { cat "$dir/before"; awk 'BEGIN { for (n = 0; n < 900000; n++)
+        printf "tenant-%d secret-of-some-length-for-tenant-%d-and-some-more\n", n, n }'; } | replace
+    body=$(ticket)
+    : >"$SERVICEDESK_LOG_FILE"
+    BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c 2 -d 8s -s "$BATS_TEST_DIRNAME/load.lua" \
+        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
+    loading=$!
+    reload 10
+    reload 10
+    wait "$loading"
+    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
+    # Both processes read at the same time, on the cores that serve. On the loop it took seconds.
+    sleep 0.5
+    longest=$(jq -r 'select(.status == 202).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | tail -n 1)
+    echo "the longest request took $longest ms"
+    ((${longest%.*} < 200))
+
+    secret=secret-of-some-length-for-tenant-899999-and-some-more post "$(ticket '.tenant_id = "tenant-899999"')"
+    accepted
+    for child in $(pgrep -P "$(<"$dir/responder.sock.pid")"); do
+        peak=$(awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$child/status")
+        echo "at most $peak MB"
+        ((peak < 450))
+    done
+    replace <"$dir/before"
+    reload 10
+    gave_back() {
+        local child
+        for child in $(pgrep -P "$(<"$dir/responder.sock.pid")"); do
+            (($(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$child/status") < 60)) || return
+        done
+    }
+    wait_for 5 gave_back
+}
