@@ -1,0 +1,215 @@
+# The environment, files and descriptors as they may really be: bytes, limits, a listener that somebody else controls.
+load stack.bash
+
+setup_file() {
+    redis_start
+    mkdir "$dir/nowhere"
+}
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    redis DEL "$queue" >/dev/null
+    unset SERVICEDESK_LOG_FILE
+    started=()
+}
+teardown() { for pid in "${started[@]}"; do stop "$pid"; done; }
+
+# serve [COMMAND PREFIX...]: one responder on s, under spawn-fcgi, with nginx before it; its log is in the file log.
+serve() {
+    background log "$@" spawn-fcgi -n -s "$PWD/s" -M 0660 -- "$program"
+    started+=("$pid")
+    wait_up "$pid" responder_answers "$PWD/s" ready
+    proxy
+}
+
+# listen WAY: the same with a socket that somebody else listens on.
+listen() {
+    background log python3 "$BATS_TEST_DIRNAME/listen.py" "$PWD/s" "$1" "$program"
+    started+=("$pid")
+    wait_up "$pid" responder_answers "$PWD/s" ready
+    proxy
+}
+
+proxy() {
+    responder=$pid
+    start_nginx "$PWD" "$PWD/s" $((20000 + RANDOM % 9000)) 's|keepalive 64;|keepalive 1;|'
+    started=("$pid" "${started[@]}")
+    url=http://127.0.0.1:$port
+}
+
+# --- values are bytes ------------------------------------------------------------------------------------------------
+
+@test "a secret of bytes that are not UTF-8 signs as it is" {
+    secret=$'\xff\xfe\x80\xc3\x28 bytes of a secret \xf0\x9f and more \xed\xa0\x80'
+    SERVICEDESK_SECRET=$secret serve
+    post "$(ticket)"
+    accepted
+    printf %s "$(ticket)" >body
+    same "$(sign <body)" "$(SERVICEDESK_SECRET=$secret "${program%/*}/servicedeskctl" sign <body)"
+    # Neither what it would be replaced by, nor another byte, will do.
+    for guess in "$(printf %s "$secret" | iconv -f latin1 -t utf8)" "${secret/$'\xfe'/$'\xfd'}"; do
+        secret=$guess post "$(ticket)"
+        problem 401
+    done
+}
+
+@test "11 bytes are not 32, whatever they would be replaced by" {
+    SERVICEDESK_SECRET=$'\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff' run -78 "$program" --check
+    [[ $output == *'SERVICEDESK_SECRET has 11 bytes'* ]]
+}
+
+@test "what an editor does not show at the end of a value is refused, with its name" {
+    for end in $'\r' $'\n' $'\t'; do
+        SERVICEDESK_SECRET=$secret$end run -78 "$program" --check
+        [[ $output == *'SERVICEDESK_SECRET ends with the control character'* && $output != *"$secret"* ]]
+        SERVICEDESK_QUEUE_KEY=queue$end run -78 "$program" --check
+        [[ $output == *'SERVICEDESK_QUEUE_KEY ends with'* ]]
+    done
+    SERVICEDESK_QUEUE_KEY=$'q\xff' run -78 "$program" --check
+    [[ $output == *'SERVICEDESK_QUEUE_KEY is not UTF-8'* ]]
+}
+
+# --- a start that fails ----------------------------------------------------------------------------------------------
+
+@test "--check opens what a start opens, and names the setting and the path" {
+    for path in /no/such/directory/log "$PWD"; do
+        SERVICEDESK_LOG_FILE=$path run -78 "$program" --check
+        [[ $output == *SERVICEDESK_LOG_FILE*"$path"* ]]
+        SERVICEDESK_LOG_FILE=$path run -78 "$root/spawn/responder" "$PWD/s"
+        [[ $output == *SERVICEDESK_LOG_FILE*"$path"* && ! -e s ]]
+    done
+    SERVICEDESK_RUNTIME_DIR=/no/such run -78 "$program" --check
+    [[ $output == *SERVICEDESK_RUNTIME_DIR*/no/such* ]]
+}
+
+@test "a process that cannot start waits a second, so that nobody starts it a thousand times" {
+    SECONDS=0
+    SERVICEDESK_LOG_FILE=/no/such/directory/log run -78 spawn-fcgi -n -s "$PWD/s" -- "$program"
+    ((SECONDS >= 1))
+    run -78 "$program" </dev/null
+    [[ $output == *'descriptor 0 is not a listening socket'* ]]
+    run -78 "$program" <&-
+    [[ $output == *'descriptor 0 is not a listening socket'* ]]
+}
+
+# --- logs that cannot be written -------------------------------------------------------------------------------------
+
+# wakeups PID: how often it has gone to sleep.
+wakeups() { awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"; }
+
+# idles PID: less than 20 turns in a second in which nothing happens.
+idles() {
+    local before
+    sleep 0.5
+    before=$(wakeups "$1")
+    sleep 1
+    echo "$(($(wakeups "$1") - before)) turns"
+    (($(wakeups "$1") - before < 20))
+}
+
+@test "a log beyond the limit of file sizes costs lines, and no process" {
+    export SERVICEDESK_LOG_FILE=$PWD/responder.json
+    serve bash -c 'ulimit -f 8; exec "$@"' bash
+    for _ in {1..60}; do
+        post "$(ticket)"
+        accepted
+    done
+    sleep 0.2
+    alive "$responder"
+    idles "$responder"
+    (($(stat -c %s responder.json) <= 8192))
+    # Whole lines, and no part of one.
+    jq -c . responder.json >/dev/null
+    (($(wc -l <responder.json) > 10))
+}
+
+@test "with standard error closed it serves, and sleeps while there is nothing to do" {
+    serve bash -c 'exec "$@" 2>&-' bash
+    for _ in 1 2 3; do
+        post "$(ticket)"
+        accepted
+    done
+    idles "$responder"
+}
+
+@test "several processes that share standard error tear no line" {
+    start_responder lines.json "$PWD/set" --processes 4
+    started+=("$pid")
+    nginx_start lines "$PWD/set"
+    nginx_use lines
+    body=$(ticket)
+    tag=$(printf %s "$body" | sign)
+    seq 400 | xargs -P 8 -I{} curl -sS -o /dev/null -H 'Content-Type: application/json' \
+        -H "X-ServiceDesk-Signature: $tag" --data-binary "$body" "$url/webhook/servicedesk"
+    sleep 0.3
+    same 400 "$(jq -c 'select(.status == 202)' lines.json | wc -l)"
+    stop "$(<"$dir/lines/nginx.pid")"
+}
+
+# --- counters without room -------------------------------------------------------------------------------------------
+
+@test "without room for its counters a process counts for itself, and says so" {
+    mkdir counters
+    export SERVICEDESK_RUNTIME_DIR=$PWD/counters
+    serve bash -c 'ulimit -f 1; exec "$@"' bash
+    grep -q 'counting for this process alone' log
+    grep -q "$PWD/counters" log
+    post "$(ticket)"
+    accepted
+    same 1 "$(count 202)"
+    alive "$responder"
+}
+
+@test "a file of counters that is nonsense, or cut off, kills nobody" {
+    mkdir counters
+    head -c 9001 /dev/zero | tr '\0' '\377' >counters/counters-2
+    export SERVICEDESK_RUNTIME_DIR=$PWD/counters
+    serve
+    request /metrics
+    same 200 "$code"
+    truncate -s 4096 counters/counters-2
+    request /metrics
+    same 200 "$code"
+    post "$(ticket)"
+    accepted
+}
+
+# --- listeners -------------------------------------------------------------------------------------------------------
+
+@test "a socket that systemd passes as LISTEN_FDS is served" {
+    listen listen-fds
+    post "$(ticket)"
+    accepted
+    # It was meant for another process.
+    LISTEN_FDS=1 LISTEN_PID=1 run -78 "$program" </dev/null
+    [[ $output == *'descriptor 0 is not a listening socket'* ]]
+}
+
+@test "whoever clears O_NONBLOCK on the shared listener, no turn waits for a connection" {
+    listen blocking
+    for _ in {1..30}; do
+        post "$(ticket)" -m 4
+        accepted
+    done
+    idles "$(pgrep -P "$responder")"
+    kill -TERM "$responder"
+    wait_for 12 gone "$responder"
+}
+
+@test "FCGI_WEB_SERVER_ADDRS names who may connect over TCP" {
+    for allowed in 127.0.0.1,192.0.2.1 192.0.2.1; do
+        port=$((30000 + RANDOM % 20000))
+        FCGI_WEB_SERVER_ADDRS=$allowed background log spawn-fcgi -n -a 127.0.0.1 -p $port -- "$program"
+        started=("$pid" "${started[@]}")
+        tcp=127.0.0.1:$port
+        wait_for 5 bash -c ": <>/dev/tcp/127.0.0.1/$port" 2>/dev/null
+        mkdir -p "nginx-$allowed"
+        start_nginx "$PWD/nginx-$allowed" nowhere $((20000 + RANDOM % 9000)) "s|unix:nowhere|$tcp|"
+        started=("$pid" "${started[@]}")
+        url=http://127.0.0.1:$port
+        post "$(ticket)" -m 5
+        if [[ $allowed == 127* ]]; then accepted; else problem 502; fi
+    done
+    grep -q 'FCGI_WEB_SERVER_ADDRS does not name its address' log
+    FCGI_WEB_SERVER_ADDRS=localhost run -78 "$program" --check
+    [[ $output == *FCGI_WEB_SERVER_ADDRS*localhost* ]]
+}
