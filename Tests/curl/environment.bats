@@ -68,6 +68,17 @@ proxy() {
     [[ $output == *'SERVICEDESK_QUEUE_KEY is not UTF-8'* ]]
 }
 
+@test "SERVICEDESK_MAX_AGE bounds how long a captured request can be sent again" {
+    SERVICEDESK_MAX_AGE=300 serve
+    post "$(ticket ".created_at = \"$(date -u -d '250 seconds ago' +%FT%TZ)\"")"
+    accepted
+    for time in '350 seconds ago' '350 seconds'; do
+        post "$(ticket ".created_at = \"$(date -u -d "$time" +%FT%TZ)\"")"
+        wrong created_at
+    done
+    same 2 "$(count 400)"
+}
+
 # --- a start that fails ----------------------------------------------------------------------------------------------
 
 @test "--check opens what a start opens, and names the setting and the path" {

@@ -1,0 +1,98 @@
+# The operator's tool: nothing leaves the queue unseen, and nothing fails in silence.
+load stack.bash
+
+setup_file() { redis_start; }
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    redis DEL "$queue" >/dev/null
+}
+
+ctl() { "${program%/*}/servicedeskctl" "$@"; }
+
+# fill COUNT BYTES: so many jobs, each so long.
+fill() {
+    redis EVAL "for n = 1, ARGV[1] do redis.call('LPUSH', KEYS[1], string.format('%06d', n) .. string.rep('x', ARGV[2] - 6)) end" \
+        1 "$queue" "$1" "$2" >/dev/null
+}
+
+@test "pop leaves a job where it is that cannot be written" {
+    fill 3 100
+    for target in '>/dev/full' '>&-'; do
+        run -1 bash -c "'${program%/*}/servicedeskctl' pop $target"
+        [[ $output == *'standard output'* ]]
+        same 3 "$(redis LLEN "$queue")"
+    done
+    # A reader that has gone: the pipe breaks.
+    run bash -c "set -o pipefail; '${program%/*}/servicedeskctl' pop | :; sleep 0.1; true"
+    fill 1 300000
+    redis RPOP "$queue" 3 >/dev/null
+    bash -c "'${program%/*}/servicedeskctl' pop 2>error | head -c 1 >/dev/null; exit \${PIPESTATUS[0]}" || broken=$?
+    same 1 "${broken-0}"
+    same 1 "$(redis LLEN "$queue")"
+}
+
+@test "pop prints the oldest job and takes it out" {
+    for job in first second; do redis LPUSH "$queue" $job >/dev/null; done
+    same first "$(ctl pop)"
+    same second "$(ctl pop)"
+    run -1 ctl pop
+    same '' "$output"
+}
+
+@test "pop is killed at any time, and no job is gone that was not written" {
+    fill 40 200000
+    for n in {1..40}; do
+        # With --foreground, or the shell would tell of each that was killed.
+        timeout --foreground -s KILL "0.0$((RANDOM % 10))$n" "${program%/*}/servicedeskctl" pop >>popped 2>/dev/null || true
+    done
+    redis LRANGE "$queue" 0 -1 >left
+    # A part that was written stands before the whole job, which came after it.
+    same 40 "$(awk 'length >= 200000 { job = substr($0, length - 199999); n = substr(job, 1, 6)
+        if (n ~ /^[0-9]+$/ && substr(job, 7) ~ /^x+$/) print n }' \
+        popped left | sort -u | wc -l)"
+}
+
+@test "jobs are printed byte by byte, however long and however many" {
+    printf '{"a":"\xff\xfe\xc3\x28"}' >job
+    redis -x LPUSH "$queue" <job >/dev/null
+    ctl pop >popped
+    cmp <(cat job; echo) popped
+    head -c 3000000 /dev/zero | tr '\0' x >job
+    redis -x LPUSH "$queue" <job >/dev/null
+    same 3000001 "$(ctl peek | wc -c)"
+    same 3000001 "$(ctl pop | wc -c)"
+    same 0 "$(redis LLEN "$queue")"
+    fill 1000 120000
+    same 1000 "$(ctl peek 1000 | wc -l)"
+    same 000001 "$(ctl peek 1000 | head -n 1 | cut -c 1-6)"
+    run -1 bash -c "'${program%/*}/servicedeskctl' peek 5 >/dev/full"
+}
+
+@test "standard input is read from where it stands" {
+    printf 'a line that was read before\n%s' "$(ticket)" >file
+    same "$(ticket | head -c -1 | sign)" "$({ read -r _; ctl sign; } <file)"
+    same valid "$({ read -r _; ctl check; } <file)"
+    { read -r _; ctl push; } <file
+    same "$(ticket)" "$(ctl pop)"
+    same "$(printf x | sign)" "$(printf x | ctl sign)"
+}
+
+@test "what cannot be read, written or reached is an error with its reason" {
+    for command in 'sign' 'check <"$PWD"' 'push <"$PWD"' 'sign </dev/null >/dev/full' 'depth >/dev/full'; do
+        eval "run -1 bash -c \"'${program%/*}/servicedeskctl' ${command//\"/\\\"} $([[ $command == sign ]] && echo '<"$PWD"')\""
+        [[ $output == *'standard '*put* ]]
+    done
+    SERVICEDESK_REDIS_URL=redis://127.0.0.1:1 run -1 ctl depth
+    [[ $output == *'connect: Connection refused'* ]]
+}
+
+@test "listener names who listens on a socket" {
+    socat -u UNIX-LISTEN:"$PWD/s",fork /dev/null 3>&- &
+    wait_for 5 test -S s
+    same $! "$(ctl listener "$PWD/s")"
+    kill $!
+    wait_for 5 gone $!
+    run -1 ctl listener "$PWD/s"
+    run -1 ctl listener "$PWD/nowhere"
+    [[ $output == *'nothing listens on'* ]]
+}
