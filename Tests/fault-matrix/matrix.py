@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import edges
 import hostile
 import limits
 from stack import HERE, PASSWORD, QUEUE, Redis, alive, descriptors, kill, wait_for
@@ -324,6 +325,12 @@ FAULTS = [
           around=limits.short_queue, drains=True, recovers=2, load={"in_flight": limits.IN_FLIGHT}),
     Fault("hostile-bytes", "what no web server sends, at the FastCGI socket", hostile.attack, short=1, answers="202",
           around=hostile.hurried),
+    Fault("long-bodies", "bodies over the limit among good ones on kept connections", edges.send_long_bodies,
+          answers="202", around=edges.small_bodies),
+    Fault("runtime-full", "no room for a set's counters, then room again", edges.fill_runtime_directory, times=5, short=1,
+          answers="202", loses_counters=True),
+    Fault("many-replaced", "spawn/restart of 40 processes", edges.replace_many, times=5, short=1, answers="202",
+          around=edges.many_processes),
 ]
 if not shutil.which("cc"):
     FAULTS = [fault for fault in FAULTS if fault.name != "clock-back"]

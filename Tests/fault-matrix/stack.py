@@ -6,6 +6,7 @@ import http.client
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,7 @@ class Stack:
         self.socket, self.log = f"{self.dir}/responder.sock", f"{self.dir}/responder.json"
         self.password = PASSWORD
         self.taken = []
+        self.processes = 2
         self.redis_pid = self.nginx_pid = self.proxy = self.port = None
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SERVICEDESK_")}
         self.environment |= {
@@ -180,9 +182,9 @@ class Stack:
     # --- responders --------------------------------------------------------------------------------------------------
 
     def start_responders(self, **settings):
-        self.spawn("responder", f"{ROOT}/spawn/responder", self.socket, "--processes", "2",
+        self.spawn("responder", f"{ROOT}/spawn/responder", self.socket, "--processes", str(self.processes),
                    env=self.environment | settings)
-        wait_for(lambda: len(self.responders()) == 2, what="two responders")
+        wait_for(lambda: len(self.responders()) == self.processes, what=f"{self.processes} responders")
 
     def set_pid(self):
         """The process id of multiwatch."""
@@ -204,7 +206,7 @@ class Stack:
         return [pid for pid in children(self.set_pid()) if name(pid) == program]
 
     def supervise(self):
-        """What systemd would do: multiwatch gives up on a child that dies again and again."""
+        """What systemd would do when multiwatch has been killed."""
         if not alive(self.set_pid()):
             self.start_responders()
 
@@ -221,10 +223,12 @@ class Stack:
         self.start_responders(**settings)
         self.wait_ready()
 
-    def restart_responders(self):
-        """Without a failed request."""
-        subprocess.run([f"{ROOT}/spawn/restart", self.socket, "--processes", "2"], env=self.environment, check=True,
-                       stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+    def restart_responders(self, file_limit=resource.RLIM_INFINITY):
+        """Without a failed request. The new ones may write files of at most so many bytes."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
+        subprocess.run([f"{ROOT}/spawn/restart", self.socket, "--processes", str(self.processes)], env=self.environment,
+                       check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, preexec_fn=limit)
 
     def signal_responders(self, number):
         for pid in self.responders():
