@@ -82,15 +82,10 @@ extension Span<UInt8> {
     }
 
     @inline(__always) private func quoteOrBackslash(from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
         var index = start
         while index + 8 <= count {
             let word = self.word(at: index)
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            // A high bit is set, for the lowest such byte at least, where a byte is one of the two.
-            let found = ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash) & highs
+            let found = word.marks(of: 0x22) | word.marks(of: 0x5C)
             if found != 0 { return index + found.trailingZeroBitCount >> 3 }
             index += 8
         }

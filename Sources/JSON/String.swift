@@ -94,17 +94,11 @@ package struct JSONString: Equatable {
 extension Span<UInt8> {
     /// The end of the run of printable ASCII that neither ends a string nor begins an escape.
     func plainEnd(from start: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
         var index = start
         while index + 8 <= count {
             let word = self.word(at: index)
-            // A high bit is set, for the lowest byte that is one of them at least, where a byte is below 0x20, is a
-            // quotation mark, is a backslash, or has its own high bit set.
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            let control = (word &- ones &* 0x20) & ~word
-            let special = (control | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash | word) & highs
+            let control = (word &- UInt64.ones &* 0x20) & ~word
+            let special = (control | word) & UInt64.highs | word.marks(of: 0x22) | word.marks(of: 0x5C)
             if special != 0 { return index + special.trailingZeroBitCount >> 3 }
             index += 8
         }
@@ -114,6 +108,18 @@ extension Span<UInt8> {
             index += 1
         }
         return index
+    }
+}
+
+/// Eight bytes at a time.
+extension UInt64 {
+    static let ones: UInt64 = 0x0101_0101_0101_0101
+    static let highs: UInt64 = 0x8080_8080_8080_8080
+
+    /// A word in which the high bit is set of the lowest byte that is `byte`, and perhaps of higher ones that are not.
+    @inline(__always) func marks(of byte: UInt64) -> UInt64 {
+        let difference = self ^ (UInt64.ones &* byte)
+        return (difference &- UInt64.ones) & ~difference & UInt64.highs
     }
 }
 

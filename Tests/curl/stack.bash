@@ -60,6 +60,9 @@ ticket() {
         priority: "high", created_at: "2026-01-31T09:30:00+01:00"} | '"${1-.}"
 }
 
+# long_ticket CHARACTER [COUNT]: a good ticket whose description is that many of it, as JSON escapes where not ASCII.
+long_ticket() { ticket ".description = \"$1\" * ${2-10000}" | jq -ac .; }
+
 # sign [SECRET] <BODY: by openssl, not by the program under test.
 sign() { openssl dgst -sha256 -hmac "${1-$secret}" -r | cut -d' ' -f1; }
 
@@ -77,6 +80,14 @@ post() {
     tag=${signature-$(sign <"$body")}
     request /webhook/servicedesk --data-binary "@$body" -H "Content-Type: ${type-application/json}" \
         -H "X-ServiceDesk-Signature: $tag" "${@:2}"
+}
+
+# in_pieces BODY COUNT [chunked]: posts it in that many pieces; sets $code and $answer.
+in_pieces() {
+    local said
+    said=$(printf %s "$1" | python3 "$root/Tests/curl/pieces.py" "$url/webhook/servicedesk" \
+        "$(printf %s "$1" | sign)" "${@:2}")
+    code=${said%% *} answer=${said#* }
 }
 
 header() { tr -d '\r' <"$headers" | sed -n "s/^$1: //Ip"; }

@@ -92,19 +92,8 @@ each_way() {
 # use WAY: for the requests that follow.
 use() { url=http://127.0.0.1:$(<"$dir/$1/port"); }
 
-# long_ticket CHARACTER [COUNT]: a good ticket whose description is that many of it, as JSON escapes where not ASCII.
-long_ticket() { ticket ".description = \"$1\" * ${2-10000}" | jq -ac .; }
-
 # too_long: a good ticket of 200,000 bytes.
 too_long() { printf '%-200000s' "$(ticket)"; }
-
-# in_pieces BODY COUNT [chunked]: posts it in that many pieces; sets $code and $answer.
-in_pieces() {
-    local said
-    said=$(printf %s "$1" | python3 "$BATS_TEST_DIRNAME/pieces.py" "$url/webhook/servicedesk" \
-        "$(printf %s "$1" | sign)" "${@:2}")
-    code=${said%% *} answer=${said#* }
-}
 
 # post_eight NAME: posts eight tickets at once; `codes NAME` then tells their statuses.
 post_eight() {
