@@ -4,8 +4,8 @@ import Synchronization
 
 /// Counters in a file that the processes of one socket map together: a page for each process, written by it alone.
 ///
-/// A page outlives its process, and the next one to come counts on in it: sums over all pages never go back. Whether a page
-/// has a living owner is told by a lock that the kernel drops when the owner dies.
+/// A page outlives its process, and the next one to come counts on in it: sums over all pages never go back. Whether a
+/// page has a living owner is told by a lock that the kernel drops when the owner dies.
 @safe package final class CounterPages {
     /// Counters of a process; bytes of a page divided by eight.
     package static let pageLength = 512
@@ -26,8 +26,8 @@ import Synchronization
         unsafe words = try CounterPages.map(pages: 1, file: -1)
     }
 
-    /// Takes a page in a file of the directory. Throws also where the file system has no room for it: a page that was mapped
-    /// without room would kill the process when it is written.
+    /// Takes a page in a file of the directory. Throws also where the file system has no room for it: a page that was
+    /// mapped without room would kill the process when it is written.
     ///
     /// - Parameter layout: what the words mean; processes of another layout use another file.
     package init(directory: String, layout: Int) throws(SystemError) {

@@ -137,8 +137,8 @@ extension Descriptor {
         }
     }
 
-    /// Opens a file to append to, and creates it where there is none. A pipe or terminal that cannot be written to does not
-    /// block.
+    /// Opens a file to append to, and creates it where there is none. A pipe or terminal that cannot be written to does
+    /// not block.
     package static func append(to path: String, creating: Bool = true) throws(SystemError) -> Descriptor {
         let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (creating ? O_CREAT : 0)
         let number = retryingInterrupts { unsafe open(path, flags, 0o640) }

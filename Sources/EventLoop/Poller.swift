@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// Says to whom an event belongs: its owner, a slot in the owner's table, and the slot's generation, so that an event for
-/// what used to be in the slot is told from one for what is there now.
+/// Says to whom an event belongs: its owner, a slot in the owner's table, and the slot's generation, so that an event
+/// for what used to be in the slot is told from one for what is there now.
 package struct Token: Hashable {
     /// All who take events from the loop.
     package enum Owner: UInt8 {

@@ -2,7 +2,8 @@ import Glibc
 
 /// The environment of the process.
 package enum ProcessEnvironment {
-    /// The values as they are: bytes, which need not be UTF-8. Of two variables of one name the first counts, as for getenv(3).
+    /// The values as they are: bytes, which need not be UTF-8. Of two variables of one name the first counts, as for
+    /// getenv(3).
     package static var all: [String: [UInt8]] {
         var variables: [String: [UInt8]] = [:]
         var next = unsafe environ

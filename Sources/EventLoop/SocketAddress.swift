@@ -65,7 +65,8 @@ import Glibc
         return descriptor
     }
 
-    /// Small writes go at once; a peer that has vanished is noticed, whether something is on its way (5 s) or not (45 s).
+    /// Small writes go at once; a peer that has vanished is noticed, whether something is on its way (5 s) or not (45
+    /// s).
     private static func tune(_ descriptor: borrowing Descriptor) {
         let tcp = Int32(IPPROTO_TCP)
         descriptor.set(TCP_NODELAY, at: tcp, to: 1)

@@ -73,8 +73,8 @@ struct Acceptor: ~Copyable {
         }
     }
 
-    /// Accepts no more events. Closing the descriptor alone would not end them: the open socket is shared with the sibling
-    /// processes.
+    /// Accepts no more events. Closing the descriptor alone would not end them: the open socket is shared with the
+    /// sibling processes.
     mutating func stopWatching() {
         if listener.isOpen && !isPaused { loop.unwatch(listener.number) }
         isPaused = true

@@ -4,7 +4,8 @@ import CLinux
 import EventLoop
 import Glibc
 
-/// A FastCGI connection, which closes when it is let go, and the `FCGX_Request` that reads its requests and writes their answers.
+/// A FastCGI connection, which closes when it is let go, and the `FCGX_Request` that reads its requests and writes
+/// their answers.
 ///
 /// The descriptor never blocks. libfcgi takes EAGAIN for the end of the stream, and here it is: it reads only requests
 /// that are whole, and a peer that does not take its answers is to be dropped.
@@ -16,8 +17,8 @@ import Glibc
         case assembling(RequestAssembly)
         /// libfcgi has read a request, which is not answered.
         case taken(Taken)
-        /// Answered before all of the request was read: what still comes is dropped, so many bytes so far, until the peer
-        /// closes.
+        /// Answered before all of the request was read: what still comes is dropped, so many bytes so far, until the
+        /// peer closes.
         case lingering(dropped: Int)
     }
 
@@ -50,7 +51,8 @@ import Glibc
         unsafe request.deallocate()
     }
 
-    /// Has libfcgi read the request that waits in the socket, whole. Returns whether its body is `shape.bodyLength` long.
+    /// Has libfcgi read the request that waits in the socket, whole. Returns whether its body is `shape.bodyLength`
+    /// long.
     func take(_ shape: RequestShape, into body: inout [UInt8]) -> Bool {
         switch read(from: descriptor.number, bodyLength: shape.bodyLength, into: &body) {
         case .request(let isWhole): return isWhole
@@ -62,8 +64,8 @@ import Glibc
         }
     }
 
-    /// Has libfcgi read a request that was assembled, by way of a file in memory: libfcgi reads descriptors only. Throws
-    /// where no such file can be had.
+    /// Has libfcgi read a request that was assembled, by way of a file in memory: libfcgi reads descriptors only.
+    /// Throws where no such file can be had.
     func take(_ assembly: RequestAssembly, into body: inout [UInt8]) throws(SystemError) -> Bool {
         var records: [UInt8] = []
         assembly.append(to: &records)
@@ -88,8 +90,8 @@ import Glibc
 
     /// Has libfcgi read a whole request from a descriptor.
     ///
-    /// With a listening socket of -1 nothing in libfcgi can fall back to a blocking accept(2). It closes the descriptor only
-    /// where it cannot read a request's beginning.
+    /// With a listening socket of -1 nothing in libfcgi can fall back to a blocking accept(2). It closes the descriptor
+    /// only where it cannot read a request's beginning.
     private func read(from number: Int32, bodyLength: Int, into body: inout [UInt8]) -> ReadResult {
         unsafe request.pointee.ipcFd = number
         unsafe request.pointee.keepConnection = 1
@@ -107,8 +109,8 @@ import Glibc
         return .request(isWhole: isWhole)
     }
 
-    /// Lets go of what libfcgi keeps of a request until it is answered, an 8 KiB buffer and a copy of each parameter: the
-    /// answer needs none of it, and the next request gets the same memory while it is still in the cache.
+    /// Lets go of what libfcgi keeps of a request until it is answered, an 8 KiB buffer and a copy of each parameter:
+    /// the answer needs none of it, and the next request gets the same memory while it is still in the cache.
     private func forgetRequest() {
         unsafe FCGX_FreeStream(&request.pointee.in)
         var parameter = unsafe request.pointee.envp

@@ -37,8 +37,9 @@ package struct Listener: ~Copyable {
 
     /// Sets O_NONBLOCK again where it has been cleared.
     ///
-    /// The flag belongs to the open file, which siblings and a supervisor share: systemd clears it whenever it starts or
-    /// reloads a unit with `StandardInput=socket`. Where it is cleared just then, the receive timeout bounds accept(2).
+    /// The flag belongs to the open file, which siblings and a supervisor share: systemd clears it whenever it starts
+    /// or reloads a unit with `StandardInput=socket`. Where it is cleared just then, the receive timeout bounds
+    /// accept(2).
     func ensureNonBlocking() {
         let flags = fcntl(number, F_GETFL)
         if flags & O_NONBLOCK == 0 { _ = fcntl(number, F_SETFL, flags | O_NONBLOCK) }

@@ -17,9 +17,9 @@ package enum ProtocolFault: String, Error, CaseIterable {
 
 /// The records of one request, judged header by header: their types, their order, and what they claim to hold.
 ///
-/// A web server sends a responder `BEGIN_REQUEST`, then `PARAMS` to its end, then `STDIN` to its end, all of one request
-/// (FastCGI Specification 1.0, section 6.2). Management records may stand anywhere. A stream may be cut into any number of
-/// records: limits are in bytes, and are applied to the claim before the bytes are there.
+/// A web server sends a responder `BEGIN_REQUEST`, then `PARAMS` to its end, then `STDIN` to its end, all of one
+/// request (FastCGI Specification 1.0, section 6.2). Management records may stand anywhere. A stream may be cut into
+/// any number of records: limits are in bytes, and are applied to the claim before the bytes are there.
 struct RecordSequence {
     /// Bytes of all PARAMS records of a request.
     static let parametersLimit = 65_536

@@ -1,12 +1,14 @@
 import Bytes
 
-/// A request that is read out of its socket piece by piece, because it did not lie there whole: the peer's send buffer may
-/// be smaller than the request, or its records may need what libfcgi does not do.
+/// A request that is read out of its socket piece by piece, because it did not lie there whole: the peer's send buffer
+/// may be smaller than the request, or its records may need what libfcgi does not do.
 ///
-/// It keeps the content of the records and drops their headers and padding, so that what it holds does not depend on how
-/// the peer cut the streams. When the request is whole, `append(to:)` writes it again in records that libfcgi reads.
+/// It keeps the content of the records and drops their headers and padding, so that what it holds does not depend on
+/// how the peer cut the streams. When the request is whole, `append(to:)` writes it again in records that libfcgi
+/// reads.
 package final class RequestAssembly {
-    /// Bytes of a body over the limit that are read and dropped, so that the peer has sent all of it when it gets its 413.
+    /// Bytes of a body over the limit that are read and dropped, so that the peer has sent all of it when it gets its
+    /// 413.
     static let discardLimit = 1_048_576
 
     package enum Progress: Equatable {

@@ -6,22 +6,6 @@ package import EventLoop
 /// A request that lies whole in its socket at the first look is read from there by libfcgi. Any other is read out and
 /// assembled, so that a peer can go on sending whose send buffer is smaller than its request.
 package final class Server {
-    /// How long, and how much.
-    package struct Limits {
-        /// From a request's first byte to its last.
-        package var request: Nanoseconds
-        /// How long a kept connection may lie idle: longer than the web server keeps it, so that it is the first to close.
-        package var idle: Nanoseconds
-        /// Bytes of body.
-        package var body: Int
-
-        package init(request: Nanoseconds = .seconds(5), idle: Nanoseconds = .seconds(120), body: Int = 131_072) {
-            self.request = request
-            self.idle = idle
-            self.body = body
-        }
-    }
-
     /// Connections accepted in one turn: a process that is woken leaves some for its siblings.
     private static let acceptLimit = 4
     /// Connections taken in when accepting stops, at most.
@@ -59,7 +43,8 @@ package final class Server {
 
     // MARK: Accepting
 
-    /// Accepts some of those who wait. Returns what went wrong; where descriptors or memory have run out, it then pauses.
+    /// Accepts some of those who wait. Returns what went wrong; where descriptors or memory have run out, it then
+    /// pauses.
     package func accept() -> [AcceptProblem] {
         return acceptor.accept(atMost: Server.acceptLimit, add)
     }
@@ -208,7 +193,9 @@ package final class Server {
             return drop(connection, .assemblyFull)
         }
         assembly.forEachParameter(parameter)
-        let taken = Connection.Taken(keepsConnection: assembly.keepsConnection, isReadToEnd: isReadToEnd)
+        // Its socket has not been read until it was empty.
+        let taken = Connection.Taken(
+            keepsConnection: assembly.keepsConnection, isReadToEnd: isReadToEnd, hasEarlyArrival: true)
         let length = assembly.bodyLength
         return noteTaken(
             connection, taken, assembly.isTooLong ? .tooLong(bodyLength: length) : .request(bodyLength: length))

@@ -2,7 +2,8 @@ import Bytes
 import CLinux
 import Glibc
 
-/// The addresses that may connect over TCP, as FCGI_WEB_SERVER_ADDRS names them (FastCGI Specification 1.0, section 3.2).
+/// The addresses that may connect over TCP, as FCGI_WEB_SERVER_ADDRS names them (FastCGI Specification 1.0, section
+/// 3.2).
 package struct WebServerAddresses: Equatable {
     /// IPv4 addresses in network byte order, as `s_addr` holds them.
     private let addresses: Set<UInt32>

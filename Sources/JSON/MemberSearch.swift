@@ -3,8 +3,8 @@ import Bytes
 extension Span<UInt8> {
     /// The string that the outermost object has under a name; nil where it has none.
     ///
-    /// One quick pass for a reader who does not trust the bytes yet, and reads them strictly once it does: it checks no more
-    /// than it takes to find the member. Of JSON that the strict reader accepts it finds what that does.
+    /// One quick pass for a reader who does not trust the bytes yet, and reads them strictly once it does: it checks no
+    /// more than it takes to find the member. Of JSON that the strict reader accepts it finds what that does.
     package func findString(named name: StaticString) -> JSONString? {
         var index = firstIndexAfterSpace(from: 0)
         guard index < count, self[index] == 0x7B else { return nil }

@@ -6,8 +6,8 @@ extension Pool {
     /// The least time between two attempts once the breaker is open, at most; Redis is found again within it.
     private static let probeLimit = Nanoseconds.milliseconds(800)
     private static let probeBase = Nanoseconds.milliseconds(100)
-    /// Between two attempts, at least, even where the one before succeeded: a server that hangs up on everybody must not be
-    /// dialled in a circle.
+    /// Between two attempts, at least, even where the one before succeeded: a server that hangs up on everybody must
+    /// not be dialled in a circle.
     private static let dialInterval = Nanoseconds.milliseconds(100)
 
     func isLost(_ connection: Connection) -> Bool { connections[Int(connection.token.slot)] !== connection }
@@ -51,8 +51,8 @@ extension Pool {
         }
     }
 
-    /// A look-up cannot be called off, and nothing else can be tried before it ends: it counts as a failed attempt as often
-    /// as one could have been made meanwhile.
+    /// A look-up cannot be called off, and nothing else can be tried before it ends: it counts as a failed attempt as
+    /// often as one could have been made meanwhile.
     func lookUpTookTooLong() {
         dialler.lookUpDeadline = loop.now + settings.connectTimeout
         dialFailed("the name of \(dialler.endpoint) is not resolved in time")
@@ -135,8 +135,8 @@ extension Pool {
         waiting = kept
     }
 
-    /// Closes a connection. What was not handed to the kernel whole did not happen, and waits for another connection; what
-    /// was may have happened, and is repeated only where a mark makes that harmless.
+    /// Closes a connection. What was not handed to the kernel whole did not happen, and waits for another connection;
+    /// what was may have happened, and is repeated only where a mark makes that harmless.
     func lose(_ connection: Connection, _ reason: String) {
         guard !isLost(connection) else { return }
         var retried: [Waiting] = []

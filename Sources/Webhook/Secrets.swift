@@ -34,8 +34,8 @@ package struct Secrets {
 
     /// Whether `tag` is that of `body` under a secret of the tenant, or under the one for all.
     ///
-    /// A tenant that is not known takes as long as one that is: every check computes as many tags as the tenant with most
-    /// secrets needs.
+    /// A tenant that is not known takes as long as one that is: every check computes as many tags as the tenant with
+    /// most secrets needs.
     package func accept(_ tag: Tag, of body: Span<UInt8>, tenant: [UInt8]) -> Bool {
         if let shared { return areEqual(shared.tag(of: body), tag) }
         guard let tenants else { return false }

@@ -1,7 +1,7 @@
 import Bytes
 
-/// The text of a tenants file: a line for each tenant, its id and its secrets with white space between them, `#` before a
-/// comment.
+/// The text of a tenants file: a line for each tenant, its id and its secrets with white space between them, `#` before
+/// a comment.
 package enum TenantsFile {
     /// Secrets of one tenant.
     package static let secretLimit = 3
@@ -64,8 +64,8 @@ package enum TenantsFile {
         }
     }
 
-    /// Calls `body` with the number of each line that is neither empty nor a comment, where its id is, and where its secrets
-    /// are: at most one more than there may be.
+    /// Calls `body` with the number of each line that is neither empty nor a comment, where its id is, and where its
+    /// secrets are: at most one more than there may be.
     private static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
         var number = 1
         var index = 0

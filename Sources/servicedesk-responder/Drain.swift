@@ -18,8 +18,8 @@ enum Drain {
 }
 
 extension Responder {
-    /// Stop signals within this time of the first one are one stop: a supervisor may send its signal to the process group,
-    /// and its own supervisor pass it on once more.
+    /// Stop signals within this time of the first one are one stop: a supervisor may send its signal to the process
+    /// group, and its own supervisor pass it on once more.
     private static let oneStop = Nanoseconds.seconds(2)
 
     mutating func stop() {
@@ -38,8 +38,9 @@ extension Responder {
 
     /// After a turn: takes the drain a step further. Returns whether the process has drained.
     ///
-    /// Closing a connection just as the web server uses it again would cost a request: that is left to the web server, for as
-    /// long as the drain may take. A request that is under way then is finished; push and request have deadlines of their own.
+    /// Closing a connection just as the web server uses it again would cost a request: that is left to the web server,
+    /// for as long as the drain may take. A request that is under way then is finished; push and request have deadlines
+    /// of their own.
     mutating func hasDrained() -> Bool {
         switch drain {
         case .none: return false

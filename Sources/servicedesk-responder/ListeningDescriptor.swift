@@ -1,5 +1,5 @@
-/// Where the listening socket is: descriptor 0, as spawn-fcgi and `StandardInput=socket` pass it, or descriptor 3, as systemd
-/// passes the socket of a socket unit (sd_listen_fds(3)).
+/// Where the listening socket is: descriptor 0, as spawn-fcgi and `StandardInput=socket` pass it, or descriptor 3, as
+/// systemd passes the socket of a socket unit (sd_listen_fds(3)).
 enum ListeningDescriptor {
     private static let first: Int32 = 3
 

@@ -19,8 +19,8 @@ enum LogLevel: String, CaseIterable, Comparable {
 
 enum LogFormat: String, CaseIterable { case json, text }
 
-/// Writes one line for each thing that happens, one write for one turn or for several that follow closely, and never waits
-/// for whoever reads it.
+/// Writes one line for each thing that happens, one write for one turn or for several that follow closely, and never
+/// waits for whoever reads it.
 ///
 /// Lines that find no room are dropped and counted; the count is logged when there is room again.
 struct Log: ~Copyable {
@@ -189,7 +189,7 @@ struct Log: ~Copyable {
         line(.warning, "\(count) log lines were dropped: the log's reader is too slow, or its disk is full")
     }
 
-    /// Reopens the log file, so that one that was renamed can be taken away. Returns the error where that failed; then the old
-    /// file is kept.
+    /// Reopens the log file, so that one that was renamed can be taken away. Returns the error where that failed; then
+    /// the old file is kept.
     mutating func reopen() -> SystemError? { sink.reopen() }
 }

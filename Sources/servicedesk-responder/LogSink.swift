@@ -21,8 +21,8 @@ struct LogSink: ~Copyable {
         isNonBlocking = true
     }
 
-    /// Standard error, opened once more where that is possible: O_NONBLOCK would change a pipe or terminal for everybody who
-    /// shares it, and the lock of a file that is shared would shut nobody out.
+    /// Standard error, opened once more where that is possible: O_NONBLOCK would change a pipe or terminal for
+    /// everybody who shares it, and the lock of a file that is shared would shut nobody out.
     init(standardError number: Int32) {
         path = nil
         kind = .other
@@ -42,8 +42,8 @@ struct LogSink: ~Copyable {
 
     enum Outcome { case written, busy, failed }
 
-    /// Writes `bytes` from an offset on, as far as there is room, and moves the offset. What was not written stays for the
-    /// next time: soon where a reader or another process was busy, later where it failed, as on a full disk.
+    /// Writes `bytes` from an offset on, as far as there is room, and moves the offset. What was not written stays for
+    /// the next time: soon where a reader or another process was busy, later where it failed, as on a full disk.
     mutating func write(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
         guard descriptor.number >= 0 else {
             offset = bytes.count
@@ -52,8 +52,9 @@ struct LogSink: ~Copyable {
         return kind == .file ? writeLocked(bytes, from: &offset) : writeInUnits(bytes, from: &offset)
     }
 
-    /// Appends to a file that other processes append to as well. A disk may fill up in the middle of a line: what was written
-    /// of it is taken back, so that no other line is torn. The lock keeps the others from writing behind it meanwhile.
+    /// Appends to a file that other processes append to as well. A disk may fill up in the middle of a line: what was
+    /// written of it is taken back, so that no other line is torn. The lock keeps the others from writing behind it
+    /// meanwhile.
     private func writeLocked(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
         let lock = descriptor.tryLock()
         guard lock != .held else { return .busy }

@@ -4,8 +4,8 @@ import Webhook
 
 /// What is counted, and where in a process' page.
 ///
-/// The numbers are a format: processes of two versions share the file while one set follows the other. A number keeps its
-/// meaning for as long as `layout` does; a new counter takes a number that is free.
+/// The numbers are a format: processes of two versions share the file while one set follows the other. A number keeps
+/// its meaning for as long as `layout` does; a new counter takes a number that is free.
 struct Metrics {
     /// Changes whenever a number's meaning does; processes of another layout use another file.
     static let layout = 2
@@ -60,8 +60,8 @@ struct Metrics {
         for gauge in Gauge.allCases { set(gauge, 0) }
     }
 
-    /// Shares the counters in a directory; counts for this process alone where there is none, or no room in it, and then says
-    /// why.
+    /// Shares the counters in a directory; counts for this process alone where there is none, or no room in it, and
+    /// then says why.
     static func shared(in directory: String?) throws(SystemError) -> (Metrics, SystemError?) {
         guard let directory else { return (Metrics(pages: try CounterPages()), nil) }
         do throws(SystemError) {

@@ -10,8 +10,8 @@ enum StandardStreams {
         let description: String
     }
 
-    /// Sees to it that a stream which is closed is not mistaken for what is opened next. Ends the program where standard output
-    /// is: there is no telling anybody what it was started for.
+    /// Sees to it that a stream which is closed is not mistaken for what is opened next. Ends the program where
+    /// standard output is: there is no telling anybody what it was started for.
     static func prepare() {
         _ = signal(SIGPIPE, SIG_IGN)
         let isOutputOpen = fcntl(STDOUT_FILENO, F_GETFD) != -1

@@ -42,7 +42,8 @@ func parameters(of bytes: [UInt8]) throws -> [Parameter] {
 
 private struct Unscanned: Error {}
 
-/// Scans every beginning of some bytes, and returns what is wrong with the results' order: a verdict once given must stand.
+/// Scans every beginning of some bytes, and returns what is wrong with the results' order: a verdict once given must
+/// stand.
 func contradictions(in bytes: [UInt8], bodyLimit: Int = 131_072) -> [String] {
     var scanner = RecordScanner(bodyLimit: bodyLimit)
     var last = Scan.unfinished

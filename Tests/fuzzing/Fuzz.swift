@@ -38,8 +38,8 @@ enum Fuzz {
     }
 }
 
-/// A whole request stays whole, none of its beginnings is one, and its parameters are as long as was checked. An assembly
-/// comes to the same however the bytes are cut, and gives libfcgi what the scanner accepts.
+/// A whole request stays whole, none of its beginnings is one, and its parameters are as long as was checked. An
+/// assembly comes to the same however the bytes are cut, and gives libfcgi what the scanner accepts.
 @Sendable private func records(_ bytes: [UInt8]) {
     var scanner = RecordScanner(bodyLimit: 1024)
     let whole = assemble(bytes, pieceLength: bytes.count)

@@ -34,8 +34,8 @@ func ticketPairs() -> [Pair] {
     }
 }
 
-/// Bodies of 128 KiB from somebody who is not authenticated, made to keep the search for their tenant busy, beside the HMAC
-/// that comes after it.
+/// Bodies of 128 KiB from somebody who is not authenticated, made to keep the search for their tenant busy, beside the
+/// HMAC that comes after it.
 func claimPairs() -> [Pair] {
     func body(_ open: String, _ member: (Int) -> String, _ close: String) -> [UInt8] {
         var text = Array(open.utf8)

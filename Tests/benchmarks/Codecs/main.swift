@@ -1,5 +1,5 @@
-// Bytes a second of the codecs, each beside a baseline that goes over the same bytes and does less: only the ratio means
-// anything elsewhere. Tests/bench codecs.
+// Bytes a second of the codecs, each beside a baseline that goes over the same bytes and does less: only the ratio
+// means anything elsewhere. Tests/bench codecs.
 
 /// A codec and its baseline: each takes the same bytes, and returns a number so that nothing is left out.
 struct Pair {

@@ -1,0 +1,156 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import EventLoop
+@testable import FastCGI
+
+/// Listeners, descriptors, and the end of a server.
+struct AcceptingTests {
+    private let response = utf8("Status: 202 Accepted\r\n\r\n{}")
+
+    // MARK: Accepting
+
+    @Test func `a listener that was set to block does not hold a turn`() throws {
+        let site = try Site()
+        _ = fcntl(site.listeningNumber, F_SETFL, 0)
+        let client = try site.connectAndAccept()
+        #expect(fcntl(site.listeningNumber, F_GETFL) & O_NONBLOCK != 0)
+        // Set to block after it was looked at: accept(2) gives up by itself.
+        _ = fcntl(site.listeningNumber, F_SETFL, 0)
+        let listener = try Listener(try Descriptor.duplicate(site.listeningNumber))
+        _ = fcntl(site.listeningNumber, F_SETFL, 0)
+        let start = Instant.now
+        guard case .nobody = listener.accept() else {
+            Issue.record("somebody")
+            return
+        }
+        #expect(Instant.now.since(start) < 1_000_000_000)
+        #expect(try site.send(request(body: utf8("served")), from: client).body == utf8("served"))
+    }
+
+    @Test func `only the addresses that FCGI_WEB_SERVER_ADDRS names may connect`() throws {
+        let open = try Site(tcp: true, webServers: "192.0.2.1,127.0.0.1")
+        #expect(try open.send(request(body: utf8("x")), from: try open.connectAndAccept()).body == utf8("x"))
+        let closed = try Site(tcp: true, webServers: "192.0.2.1")
+        let client = try closed.connect()
+        closed.turns { !closed.acceptProblems.isEmpty }
+        #expect(closed.acceptProblems == [.refused(peer: "127.0.0.1")] && closed.server.connectionCount == 0)
+        #expect(client.receive().isClosed)
+        // It is about addresses: a unix socket has none.
+        let unix = try Site(webServers: "192.0.2.1")
+        #expect(try unix.send(request(body: utf8("x")), from: try unix.connectAndAccept()).body == utf8("x"))
+        for bad in ["", "127.0.0.1,", "localhost", "1.2.3", "127.0.0.1;127.0.0.2"] {
+            #expect(WebServerAddresses(bad) == nil)
+        }
+    }
+
+    @Test func `connections that come and go leave no timers`() throws {
+        let site = try Site()
+        for _ in 0..<200 {
+            let client = try site.connectAndAccept()
+            client.close()
+            site.turns { site.server.connectionCount == 0 }
+        }
+        #expect(site.loop.timers.count <= 4)
+    }
+
+    // MARK: Ending
+
+    @Test func `finishing closes idle connections and serves what is under way`() throws {
+        let site = try Site()
+        let idle = try site.connectAndAccept()
+        let taken = try site.connectAndAccept()
+        let event = try site.send(request(body: utf8("taken")), from: taken)
+        let receiving = try site.connectAndAccept()
+        receiving.send(Array(request(body: utf8("later")).dropLast(4)))
+        #expect(site.quiet().isEmpty)
+        let arriving = try site.connectAndAccept()
+        arriving.send(request(body: utf8("unseen")))
+        site.server.finish()
+        #expect(idle.receive().isClosed && site.server.connectionCount == 3)
+        #expect(site.server.answer(event.token, response))
+        let (reading, isClosed) = site.read(2, from: taken)
+        #expect(reading.outputs == [response] && isClosed)
+        let unseen = try site.event()
+        #expect(unseen.body == utf8("unseen"))
+        #expect(site.server.answer(unseen.token, response))
+        let last = try site.send(Array(request(body: utf8("later")).suffix(4)), from: receiving)
+        #expect(last.body == utf8("later"))
+        #expect(site.server.answer(last.token, response))
+        #expect(site.server.connectionCount == 0)
+    }
+
+    // MARK: Descriptors
+
+    @Test func aListenerListens() throws {
+        let (near, far) = try makeSocketPair()
+        defer { close(far) }
+        let error = #expect(throws: SystemError.self) { _ = try Listener(Descriptor(owning: near)) }
+        #expect(error?.code == EINVAL)
+    }
+
+    // The next two count or limit a whole process' descriptors, and so have one of their own.
+
+    @Test func noDescriptorIsLeftOpen() async {
+        await #expect(processExitsWith: .success) {
+            let before = try openDescriptors()
+            for round in 0..<40 {
+                let site = try Site(Server.Limits(request: .milliseconds(5), idle: .milliseconds(5), body: 100))
+                let clients = try (0..<8).map { _ in try site.connect() }
+                clients[0].send(request(keep: round % 2 == 0))
+                clients[1].send(request(body: pattern(round), keep: false))
+                clients[2].send(request(body: pattern(101)))
+                clients[3].send(Array(request().dropLast()))
+                clients[4].send(utf8("no FastCGI at all"))
+                clients[5].close()
+                clients[6].send(Array(request().dropLast(3)))
+                clients[6].close()
+                for event in site.quiet(5) {
+                    switch event.arrival {
+                    case .request where round % 4 == 0: site.server.abandon(event.token)
+                    case .request: _ = site.server.answer(event.token, pattern(10_000))
+                    case .tooLong: _ = site.server.answer(event.token, utf8("long"))
+                    case .dropped, .nothing: break
+                    }
+                }
+                // Half of the rounds let the server go with connections on it.
+                if round % 2 == 0 { site.turns { site.server.connectionCount == 0 } }
+                #expect(round % 2 == 1 || site.server.connectionCount == 0)
+            }
+            // Swift's runtime may open one of its own meanwhile; one that is lost here is lost in every round.
+            #expect(try openDescriptors() - before < 5)
+        }
+    }
+
+    @Test func withoutDescriptorsItPausesAndGoesOn() async {
+        await #expect(processExitsWith: .success) {
+            let site = try Site()
+            let waiting = try (0..<6).map { _ in try site.connect() }
+            var limit = rlimit()
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            #expect(unsafe getrlimit(resource, &limit) == 0)
+            let before = limit.rlim_cur
+            limit.rlim_cur = rlim_t(try openDescriptors())
+            #expect(unsafe setrlimit(resource, &limit) == 0)
+            site.turn()
+            #expect(site.acceptProblems == [.exhausted(call: "accept4", code: EMFILE)])
+            #expect(site.server.connectionCount <= 1)
+            // It does not spin while it waits.
+            #expect(site.loop.wait(until: .now + .milliseconds(30)) == 0)
+            limit.rlim_cur = before
+            #expect(unsafe setrlimit(resource, &limit) == 0)
+            site.turns { site.server.connectionCount == waiting.count }
+            #expect(site.server.connectionCount == waiting.count)
+        }
+    }
+}
+
+/// How many descriptors this process has open.
+private func openDescriptors() throws(SystemError) -> Int {
+    guard let directory = unsafe opendir("/proc/self/fd") else { throw SystemError("opendir") }
+    defer { unsafe _ = closedir(directory) }
+    var count = -3  // `.`, `..` and this directory's own.
+    while unsafe readdir(directory) != nil { count += 1 }
+    return count
+}
