@@ -55,6 +55,31 @@ struct AcceptingTests {
         #expect(site.loop.timers.count <= 4)
     }
 
+    // It limits a whole process' descriptors, and so has one of its own.
+    @Test func `a listener that cannot be watched again is tried again`() async {
+        await #expect(processExitsWith: .success) {
+            let site = try Site()
+            let waiting = try site.connect()
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            var limit = rlimit()
+            #expect(unsafe getrlimit(resource, &limit) == 0)
+            let before = limit.rlim_cur
+            limit.rlim_cur = rlim_t(try openDescriptors())
+            #expect(unsafe setrlimit(resource, &limit) == 0)
+            site.turns { !site.acceptProblems.isEmpty }
+            limit.rlim_cur = before
+            #expect(unsafe setrlimit(resource, &limit) == 0)
+            // Somebody else watches it: epoll_ctl(2) refuses.
+            try site.loop.watch(site.listeningNumber, for: .closed, as: Token(.signals))
+            site.turns { site.acceptProblems.count >= 3 }
+            #expect(site.acceptProblems.dropFirst().allSatisfy { $0 == .exhausted(call: "epoll_ctl", code: EEXIST) })
+            site.loop.unwatch(site.listeningNumber)
+            site.turns { site.server.connectionCount == 1 }
+            #expect(site.server.connectionCount == 1)
+            waiting.close()
+        }
+    }
+
     // MARK: Ending
 
     @Test func `finishing closes idle connections and serves what is under way`() throws {
