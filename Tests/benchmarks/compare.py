@@ -59,6 +59,8 @@ def markdown(results):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--ours", help="command of the project's responder")
+    a.add_argument("--before", metavar="FILE", help="another build of it, beside it in every round")
+    a.add_argument("--program", help="what in COMMAND that build takes the place of")
     a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated: these and `named`, ours with a webhook-id each time (ours is added by --ours)")
     a.add_argument("--connections", default="32")
     a.add_argument("--seconds", type=int, default=4)
@@ -68,8 +70,8 @@ def main():
     a.add_argument("--json", help="write all rows to this file")
     a.add_argument("--markdown", action="store_true", help="end with a table of medians and ratios in Markdown")
     o = a.parse_args()
-    only = [n for n in o.only.split(",") if n] + (["ours"] if o.ours else [])
-    rig, results = Rig(only, o.ours, o.port), {}
+    only = [n for n in o.only.split(",") if n] + (["before"] if o.before else []) + (["ours"] if o.ours else [])
+    rig, results = Rig(only, o.ours, o.port, o.before and o.ours.replace(o.program, o.before)), {}
     try:
         rig.up()
         load_script(f"{rig.dir}/load.lua", o.size)

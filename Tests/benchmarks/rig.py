@@ -78,10 +78,11 @@ def family(spent, root):
 class Rig:
     """Redis, nginx and the contenders that are asked for, on loopback and in a temporary directory."""
 
-    def __init__(self, only, ours, port=18099):
+    def __init__(self, only, ours, port=18099, before=None):
         self.dir = tempfile.mkdtemp(prefix="bench-")
         os.chmod(self.dir, 0o755)
-        self.only, self.ours, self.port, self.roots = only, ours, port, {}
+        self.only, self.port, self.roots = only, port, {}
+        self.builds = {"ours": ours, "before": before}
         self.env = dict(os.environ, PEER_REDIS=f"{self.dir}/redis.sock", PEER_SECRET=SECRET)
 
     def pid(self, name):
@@ -118,8 +119,9 @@ class Rig:
                 time.sleep(.1)
             time.sleep(1)
             os.chmod(f"{self.dir}/fastapi.sock", 0o777)
-        if "ours" in self.only:
-            self.spawn("ours", ["/bin/sh", "-c", "exec " + self.ours])
+        for name, command in self.builds.items():
+            if name in self.only:
+                self.spawn(name, ["/bin/sh", "-c", "exec " + command])
         conf = open(f"{PEERS}/nginx.conf.in").read().replace("@DIR@", self.dir).replace("@HERE@", PEERS).replace("@PORT@", str(self.port))
         open(f"{self.dir}/nginx.conf", "w").write(conf)
         subprocess.run(["nginx", "-c", f"{self.dir}/nginx.conf"], check=True, stderr=subprocess.DEVNULL)
