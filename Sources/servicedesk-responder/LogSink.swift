@@ -10,30 +10,31 @@ struct LogSink: ~Copyable {
 
     private var descriptor: Descriptor
     private var kind: Descriptor.Kind
-    /// A write finds out by itself whether there is room; otherwise poll(2) is asked before.
-    private var isNonBlocking: Bool
+    /// Whether the open file is this process' alone: then a write does not block, and a lock shuts others out.
+    private var isOwn: Bool
     private let path: String?
 
     init(path: String) throws(SystemError) {
         self.path = path
         descriptor = try Descriptor.append(to: path)
         kind = descriptor.kind
-        isNonBlocking = true
+        isOwn = true
     }
 
     /// Standard error, opened once more where that is possible: O_NONBLOCK would change a pipe or terminal for
-    /// everybody who shares it, and the lock of a file that is shared would shut nobody out.
+    /// everybody who shares it, and the lock of a file that is shared would shut nobody out. A file to which the others
+    /// do not append stays shared, or they would write over our lines.
     init(standardError number: Int32) {
         path = nil
         kind = .other
         descriptor = .none
-        isNonBlocking = false
+        isOwn = false
         do throws(SystemError) {
             descriptor = try Descriptor.duplicate(number)
             kind = descriptor.kind
-            if kind != .socket {
+            if kind != .socket && (kind != .file || descriptor.isAppending) {
                 descriptor = try Descriptor.append(to: "/proc/self/fd/\(number)", creating: false)
-                isNonBlocking = true
+                isOwn = true
             }
         } catch {
             // Another user's terminal or file, or no standard error at all.
@@ -56,9 +57,9 @@ struct LogSink: ~Copyable {
     /// written of it is taken back, so that no other line is torn. The lock keeps the others from writing behind it
     /// meanwhile.
     private func writeLocked(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
-        let lock = descriptor.tryLock()
+        let lock = isOwn ? descriptor.tryLock() : .unavailable
         guard lock != .held else { return .busy }
-        defer { descriptor.unlock() }
+        defer { if lock == .taken { descriptor.unlock() } }
         let part = bytes.span.extracting(droppingFirst: offset)
         guard case .bytes(let count) = descriptor.write(part) else { return .failed }
         guard count < part.count else {
@@ -73,8 +74,8 @@ struct LogSink: ~Copyable {
 
     private func writeInUnits(_ bytes: [UInt8], from offset: inout Int) -> Outcome {
         while offset < bytes.count {
-            let end = kind == .pipe || (kind == .other && !isNonBlocking) ? unit(of: bytes, from: offset) : bytes.count
-            if !isNonBlocking && kind != .socket && !descriptor.wait(for: .writable, until: .now) { return .busy }
+            let end = kind == .pipe || (kind == .other && !isOwn) ? unit(of: bytes, from: offset) : bytes.count
+            if !isOwn && kind != .socket && !descriptor.wait(for: .writable, until: .now) { return .busy }
             let part = bytes.span.extracting(offset..<end)
             switch kind == .socket ? descriptor.send(part) : descriptor.write(part) {
             case .bytes(let count): offset += count
@@ -110,6 +111,9 @@ struct LogSink: ~Copyable {
 
 extension Descriptor {
     enum Lock { case taken, held, unavailable }
+
+    /// Whether every write goes to the end of the file (O_APPEND).
+    fileprivate var isAppending: Bool { fcntl(number, F_GETFL) & O_APPEND != 0 }
 
     /// Locks the whole file for this open file, where nobody else has and the file system can.
     fileprivate func tryLock() -> Lock {

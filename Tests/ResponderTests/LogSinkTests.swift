@@ -71,6 +71,25 @@ struct LogSinkTests {
         #expect(offset > before)
     }
 
+    /// As `2>FILE` leaves it, and `2>>FILE`.
+    @Test(arguments: [0, O_APPEND])
+    func `a file that others write to as well loses nobody's line`(flags: Int32) throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/log"
+        let number = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0o600)
+        let theirs = Descriptor(owning: number)
+        try #require(theirs.write(utf8("before\n").span) == .bytes(7))
+        var sink = LogSink(standardError: number)
+        var offset = 0
+        for round in 1...3 {
+            offset = 0
+            #expect(sink.write(utf8("ours \(round)\n"), from: &offset) == .written)
+            try #require(theirs.write(utf8("theirs \(round)\n").span) == .bytes(9))
+        }
+        let lines = ["before"] + (1...3).flatMap { ["ours \($0)", "theirs \($0)"] }
+        #expect(try readFile(path, limit: 1000).text == lines.joined(separator: "\n") + "\n")
+    }
+
     @Test func withoutStandardErrorLinesGoNowhere() {
         var sink = LogSink(standardError: -1)
         var offset = 0
