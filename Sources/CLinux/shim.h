@@ -6,7 +6,8 @@
 
 // Swift reads the headers without _GNU_SOURCE, where these are not declared.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
-extern int memfd_create(const char *name, unsigned int flags);
+extern int pipe2(int ends[2], int flags);
+extern void explicit_bzero(void *start, size_t count);
 
 // The credentials of a unix socket's peer, from <sys/socket.h>.
 struct peer_credentials {
@@ -15,6 +16,7 @@ struct peer_credentials {
     gid_t gid;
 };
 
-// Locks of fcntl(2) that belong to the open file, from <fcntl.h>.
+// Commands of fcntl(2), from <fcntl.h>: locks that belong to the open file, and the capacity of a pipe.
 #define OFD_GETLK 36
 #define OFD_SETLK 37
+#define F_SETPIPE_SIZE 1031

@@ -37,12 +37,24 @@ import Synchronization
         let file = Descriptor(owning: number)
         guard file.kind == .file else { throw SystemError("open", EINVAL) }
         own = try CounterPages.takePage(of: number)
-        let result = posix_fallocate(
-            number, off_t(own * CounterPages.pageBytes), off_t(CounterPages.pageBytes))
+        // The pages before it as well: reading a hole on a full file system would kill the process, too.
+        let result = posix_fallocate(number, 0, off_t((own + 1) * CounterPages.pageBytes))
         guard result == 0 else { throw SystemError("posix_fallocate", result) }
         mappedPages = CounterPages.pageLimit
         unsafe words = try CounterPages.map(pages: mappedPages, file: number)
         self.file = file
+    }
+
+    /// Whether a process of this user could take a page in the directory. Changes nothing there.
+    package static func check(directory: String, layout: Int) throws(SystemError) {
+        let number = unsafe open("\(directory)/counters-\(layout)", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard number < 0 else {
+            let file = Descriptor(owning: number)
+            guard file.kind == .file else { throw SystemError("open", EINVAL) }
+            return
+        }
+        guard errno == ENOENT else { throw SystemError("open") }
+        try checkCreation(in: directory)
     }
 
     deinit { unsafe munmap(words, mappedPages * CounterPages.pageBytes) }
@@ -58,7 +70,11 @@ import Synchronization
 
     /// The first page that nobody owns, which is ours from here on.
     private static func takePage(of file: Int32) throws(SystemError) -> Int {
-        for page in 0..<pageLimit where lock(page, of: file, command: OFD_SETLK) == Int16(F_WRLCK) { return page }
+        for page in 0..<pageLimit {
+            if lock(page, of: file, command: OFD_SETLK) == Int16(F_WRLCK) { return page }
+            // Another process has it.
+            guard errno == EAGAIN || errno == EACCES else { throw SystemError("fcntl") }
+        }
         throw SystemError("fcntl", EAGAIN)
     }
 

@@ -39,10 +39,11 @@ package enum Transfer: Equatable {
 }
 
 extension Descriptor {
-    /// Receives what is there, up to the buffer's size, behind `filled` bytes that it already holds.
-    package func receive(into buffer: inout [UInt8], after filled: Int = 0) -> Transfer {
+    /// Receives what is there, up to the buffer's size or `limit` bytes, behind `filled` bytes that it already holds.
+    package func receive(into buffer: inout [UInt8], after filled: Int = 0, atMost limit: Int = .max) -> Transfer {
         let result = unsafe buffer.withUnsafeMutableBytes { bytes in
-            retryingInterrupts { unsafe recv(number, bytes.baseAddress! + filled, bytes.count - filled, 0) }
+            let room = min(bytes.count - filled, limit)
+            return retryingInterrupts { unsafe recv(number, bytes.baseAddress! + filled, room, 0) }
         }
         return Transfer(result)
     }

@@ -2,15 +2,23 @@ import CLinux
 import Glibc
 
 extension Descriptor {
-    /// A file in memory (memfd_create(2)) that holds `content`, to be read from its beginning.
-    package static func inMemory(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
-        let number = unsafe memfd_create("servicedesk-request", 1)  // MFD_CLOEXEC
-        guard number >= 0 else { throw SystemError("memfd_create") }
-        let file = Descriptor(owning: number)
-        guard file.write(content) == .bytes(content.count) else { throw SystemError("write") }
-        guard lseek(number, 0, SEEK_SET) == 0 else { throw SystemError("lseek") }
-        return file
+    /// A pipe's end from which `content` can be read, all of it at once. No limit on files applies to it.
+    package static func pipe(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
+        var ends: [Int32] = [-1, -1]
+        guard unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { throw SystemError("pipe2") }
+        let reading = Descriptor(owning: ends[0])
+        let writing = Descriptor(owning: ends[1])
+        if content.count > pipeCapacity {
+            guard fcntl(writing.number, F_SETPIPE_SIZE, Int32(content.count)) >= content.count else {
+                throw SystemError("fcntl")
+            }
+        }
+        guard writing.write(content) == .bytes(content.count) else { throw SystemError("write") }
+        return reading
     }
+
+    /// Bytes that a pipe takes by itself (pipe(7)).
+    private static let pipeCapacity = 65_536
 
     /// What is left to be read, from where the descriptor stands, of at most `limit` bytes.
     package func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
@@ -25,6 +33,25 @@ extension Descriptor {
             content += buffer[..<count]
             guard content.count <= limit else { throw SystemError("read", EFBIG) }
         }
+    }
+}
+
+/// Whether this user may create a file in a directory. Creates none.
+package func checkCreation(in directory: String) throws(SystemError) {
+    var status = stat()
+    guard unsafe stat(directory, &status) == 0 else { throw SystemError("stat") }
+    guard status.st_mode & S_IFMT == S_IFDIR else { throw SystemError("stat", ENOTDIR) }
+    guard unsafe faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 else { throw SystemError("faccessat") }
+}
+
+/// Whether this user may append to a file, or create it where there is none. Changes nothing.
+package func checkAppending(to path: String) throws(SystemError) {
+    do throws(SystemError) {
+        _ = try Descriptor.append(to: path, creating: false)
+    } catch {
+        guard error.code == ENOENT else { throw error }
+        let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) }
+        try checkCreation(in: directory ?? ".")
     }
 }
 
@@ -71,7 +98,7 @@ package func readSecretFile(_ path: String, limit: Int) throws(SecretFileFault) 
     guard size <= limit else { throw .tooLong(count: size, limit: limit) }
     var count = 0
     var failure: SystemError?
-    let content = unsafe [UInt8](unsafeUninitializedCapacity: size + 1) { bytes, filled in
+    var content = unsafe [UInt8](unsafeUninitializedCapacity: size + 1) { bytes, filled in
         while count <= size {
             let result = retryingInterrupts {
                 unsafe read(file.number, bytes.baseAddress! + count, size + 1 - count)
@@ -82,7 +109,16 @@ package func readSecretFile(_ path: String, limit: Int) throws(SecretFileFault) 
         }
         filled = count
     }
-    if let failure { throw .unreadable("\(failure)") }
-    guard count == size else { throw .changing }
-    return content
+    if failure == nil && count == size { return content }
+    content.wipe()
+    throw failure.map { .unreadable("\($0)") } ?? .changing
+}
+
+extension [UInt8] {
+    /// Overwrites the bytes with zeros.
+    package mutating func wipe() {
+        unsafe withUnsafeMutableBytes { bytes in
+            if let start = bytes.baseAddress { unsafe explicit_bzero(start, bytes.count) }
+        }
+    }
 }

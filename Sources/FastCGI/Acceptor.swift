@@ -6,6 +6,8 @@ package enum AcceptProblem: Equatable {
     case exhausted(call: String, code: Int32)
     /// FCGI_WEB_SERVER_ADDRS does not name the peer's address.
     case refused(peer: String)
+    /// The socket listens no more, and never will again.
+    case dead(code: Int32)
 
     init(_ error: SystemError) { self = .exhausted(call: "\(error.call)", code: error.code) }
 }
@@ -41,11 +43,17 @@ struct Acceptor: ~Copyable {
             case .exhausted(let error):
                 pause()
                 return problems + [AcceptProblem(error)]
+            case .dead(let error):
+                stopWatching()
+                listener.close()
+                return problems + [.dead(code: error.code)]
             case .connection(let descriptor):
                 do throws(SystemError) {
                     try add(descriptor)
                 } catch {
-                    problems.append(AcceptProblem(error))
+                    // Whoever waits may be served by a sibling that has more room.
+                    pause()
+                    return problems + [AcceptProblem(error)]
                 }
             }
         }

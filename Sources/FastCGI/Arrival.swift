@@ -11,21 +11,18 @@ package enum Arrival: Equatable {
 /// Why a connection was closed with a request on it unanswered.
 package enum DropReason: Equatable {
     case fault(ProtocolFault)
-    /// The peer closed before its request was whole.
+    /// The peer closed before its request was whole, or as soon as it was.
     case incomplete
     /// The request was not whole within the deadline.
     case timedOut
     /// The body is not as long as its Content-Length says.
     case lengthMismatch
-    /// As many requests as may be are being assembled, or the system has no memory or descriptor for one more.
+    /// As many requests as may be are being assembled.
     case assemblyFull
-}
-
-/// What became of an answer.
-package enum AnswerDelivery: Equatable {
-    case delivered
-    /// Delivered, and the next request may be there already: edge-triggered events will not tell of it again.
-    case deliveredWithMoreToRead
-    /// The peer has gone, or does not read. The connection is closed.
-    case undelivered
+    /// The system has no memory or descriptor for it.
+    case outOfResources
+    /// libfcgi found something else in it than the scanner did.
+    case unreadable
+    /// The peer asked for values and did not read the reply.
+    case replyNotRead
 }

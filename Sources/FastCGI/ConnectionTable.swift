@@ -2,12 +2,16 @@ import EventLoop
 
 /// The connections of a server, each in a slot of its own that its token names.
 ///
-/// A slot's deadline outlives its connections, so that connections which come and go leave no timers behind.
+/// A slot's deadlines outlive its connections, so that connections which come and go leave no timers behind. There are
+/// two, since a deadline that is moved to and fro between a long and a short time would set a timer each time.
 struct ConnectionTable {
+    enum Limit { case idle, request }
+
     private struct Slot {
         var connection: Connection?
         var generation: UInt16 = 0
-        var deadline = Deadline()
+        var idle = Deadline()
+        var request = Deadline()
     }
 
     private let loop: EventLoop
@@ -36,7 +40,7 @@ struct ConnectionTable {
         let slot = Int(connection.token.slot)
         slots[slot].connection = nil
         slots[slot].generation &+= 1
-        slots[slot].deadline.clear()
+        clearDeadlines(of: connection)
         free.append(slot)
     }
 
@@ -49,19 +53,29 @@ struct ConnectionTable {
 
     var all: [Connection] { slots.compactMap(\.connection) }
 
-    mutating func setDeadline(of connection: Connection, after delay: Nanoseconds) {
+    /// Sets the one deadline that a connection has.
+    mutating func setDeadline(_ limit: Limit, of connection: Connection, after delay: Nanoseconds) {
+        clearDeadlines(of: connection)
         let slot = Int(connection.token.slot)
-        slots[slot].deadline.set(loop.now + delay, in: loop, for: Token(.webConnection, slot: slot))
+        let (time, timer) = (loop.now + delay, Token(.webConnection, slot: slot))
+        switch limit {
+        case .idle: slots[slot].idle.set(time, in: loop, for: timer)
+        case .request: slots[slot].request.set(time, in: loop, for: timer)
+        }
     }
 
-    mutating func clearDeadline(of connection: Connection) {
-        slots[Int(connection.token.slot)].deadline.clear()
+    mutating func clearDeadlines(of connection: Connection) {
+        let slot = Int(connection.token.slot)
+        slots[slot].idle.clear()
+        slots[slot].request.clear()
     }
 
     /// The connection whose deadline a timer has found passed, if there is one.
     mutating func overdue(_ timer: Token) -> Connection? {
         let slot = Int(timer.slot)
-        guard slot < slots.count, slots[slot].deadline.hasPassed(in: loop, for: timer) else { return nil }
-        return slots[slot].connection
+        guard slot < slots.count else { return nil }
+        let isIdleOver = slots[slot].idle.hasPassed(in: loop, for: timer)
+        let isRequestOver = slots[slot].request.hasPassed(in: loop, for: timer)
+        return isIdleOver || isRequestOver ? slots[slot].connection : nil
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// Readies libfcgi. Once, before any thread, and before signals are arranged: it installs handlers of its own.
 package func initializeLibrary() {
-    _ = FCGX_Init()
+    precondition(FCGX_Init() == 0, "libfcgi cannot be initialized")
     for signal in [SIGPIPE, SIGUSR1, SIGTERM] { _ = Glibc.signal(signal, SIG_DFL) }
     _ = Glibc.signal(SIGPIPE, SIG_IGN)
 }

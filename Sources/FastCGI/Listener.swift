@@ -53,6 +53,8 @@ package struct Listener: ~Copyable {
         case refused(peer: String)
         /// No descriptor or memory is left: try again later.
         case exhausted(SystemError)
+        /// The socket listens no more: somebody has shut it down, which ends it for every process that shares it.
+        case dead(SystemError)
     }
 
     package func accept() -> Accepted {
@@ -71,8 +73,16 @@ package struct Listener: ~Copyable {
         }
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(SystemError("accept4"))
-        // What else accept(2) returns concerns the connection that it would have returned.
-        default: return .nobody
+        case EINVAL, ENOTSOCK, EOPNOTSUPP: return .dead(SystemError("accept4"))
+        // What else accept(2) returns concerns the connection that it would have returned. Of a unix socket that was
+        // shut down it says EAGAIN for ever.
+        default: return isShutDown ? .dead(SystemError("accept4", EINVAL)) : .nobody
         }
+    }
+
+    private var isShutDown: Bool {
+        let hangUp = Int16(0x2000)  // POLLRDHUP
+        var entry = pollfd(fd: number, events: hangUp, revents: 0)
+        return retryingInterrupts { unsafe poll(&entry, 1, 0) } > 0 && entry.revents & (hangUp | Int16(POLLHUP)) != 0
     }
 }

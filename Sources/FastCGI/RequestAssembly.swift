@@ -88,19 +88,29 @@ package final class RequestAssembly {
         return .incomplete
     }
 
-    /// Gathers the bytes of a header. Returns how many it took.
+    /// Takes a header, or gathers a part of one. Returns how many bytes it took.
     private func feedHeader(_ bytes: Span<UInt8>) throws(ProtocolFault) -> Int {
+        if header.isEmpty && bytes.count >= RecordHeader.length {
+            try begin(try RecordHeader(bytes))
+            return RecordHeader.length
+        }
         let count = min(RecordHeader.length - header.count, bytes.count)
         header.append(bytes.extracting(first: count))
         guard header.count == RecordHeader.length else { return count }
         let gathered = header
-        let next = try RecordHeader(gathered.span)
-        header.removeAll(keepingCapacity: true)
-        content.removeAll(keepingCapacity: true)
-        let kind = try sequence.accept(next)
-        if kind == .body { reserveBody() }
-        try move(to: .content(next, kind, left: next.contentLength))
+        header = []
+        try begin(try RecordHeader(gathered.span))
         return count
+    }
+
+    private func begin(_ record: RecordHeader) throws(ProtocolFault) {
+        let kind = try sequence.accept(record)
+        switch kind {
+        case .beginRequest, .management: content.removeAll(keepingCapacity: true)
+        case .body: reserveBody()
+        case .params, .endOfParams, .endOfBody: break
+        }
+        try move(to: .content(record, kind, left: record.contentLength))
     }
 
     /// Moves on, past whatever has nothing left.

@@ -10,8 +10,8 @@ package final class Server {
     private static let acceptLimit = 4
     /// Connections taken in when accepting stops, at most.
     private static let backlogLimit = 4096
-    /// Reads from one socket in one turn: a fast sender leaves time for the others.
-    private static let readLimit = 4
+    /// Bytes read from one socket in one turn: a fast sender leaves time for the others.
+    private static let readLimit = 65_536
     /// Bytes that are dropped after an answer, at most: whoever sends more is not waiting for it.
     private static let lingerLimit = 16_777_216
     private static let readiness: Readiness = [.readable, .closed, .edge]
@@ -70,7 +70,7 @@ package final class Server {
             connections.remove(connection)
             throw error
         }
-        connections.setDeadline(of: connection, after: limits.idle)
+        connections.setDeadline(.idle, of: connection, after: limits.idle)
     }
 
     // MARK: Requests
@@ -110,7 +110,8 @@ package final class Server {
             case .refused(let fault): return drop(connection, .fault(fault))
             case .complete(let shape):
                 // A peer that has sent all of its request and closed its end gets no answer, and its request no job.
-                guard !hasClosed, connection.take(shape, into: &body) else { return drop(connection, .incomplete) }
+                guard !hasClosed else { return drop(connection, .incomplete) }
+                guard connection.take(shape, into: &body) else { return drop(connection, .unreadable) }
                 _ = scanner.forEachParameter(of: shape, in: bytes, parameter)
                 return noteTaken(
                     connection, Connection.Taken(keepsConnection: shape.keepsConnection, isReadToEnd: true),
@@ -119,7 +120,7 @@ package final class Server {
                 guard let share = budget.takeShare() else { return drop(connection, .assemblyFull) }
                 let assembly = RequestAssembly(bodyLimit: limits.body, share: share)
                 connection.state = .assembling(assembly)
-                connections.setDeadline(of: connection, after: limits.request)
+                connections.setDeadline(.request, of: connection, after: limits.request)
                 return read(connection, into: assembly, hasClosed: hasClosed, parameter)
             }
         }
@@ -130,8 +131,9 @@ package final class Server {
         _ connection: Connection, into assembly: RequestAssembly, hasClosed: Bool,
         _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
     ) -> Arrival {
-        for _ in 0..<Server.readLimit {
-            switch connection.descriptor.receive(into: &buffer) {
+        var left = Server.readLimit
+        while left > 0 {
+            switch connection.descriptor.receive(into: &buffer, atMost: left) {
             case .wouldBlock where !hasClosed:
                 if assembly.isEmpty { becomeIdle(connection) }
                 return .nothing
@@ -140,21 +142,24 @@ package final class Server {
                 connections.remove(connection)
                 return .nothing
             case .bytes(let count):
+                left -= count
                 if let arrival = feed(count, to: assembly, of: connection, hasClosed: hasClosed, parameter) {
                     return arrival
                 }
             }
         }
-        return readOnNextTurn(connection)
+        return readsOnNextTurn(connection) ? .nothing : .dropped(.outOfResources)
     }
 
-    /// An edge that has been told is not told again, unless it is asked for again.
-    private func readOnNextTurn(_ connection: Connection) -> Arrival {
+    /// Has the loop tell on the next turn what there is to read: an edge that has been told is not told again by itself.
+    /// Returns false where that fails; then the connection is closed.
+    private func readsOnNextTurn(_ connection: Connection) -> Bool {
         do throws(SystemError) {
             try loop.rewatch(connection.descriptor.number, for: Server.readiness, as: connection.token)
-            return .nothing
+            return true
         } catch {
-            return drop(connection, .incomplete)
+            connections.remove(connection)
+            return false
         }
     }
 
@@ -172,8 +177,7 @@ package final class Server {
         }
         let replies = assembly.takeReplies()
         if !replies.isEmpty, connection.descriptor.send(replies.span) != .bytes(replies.count) {
-            // Whoever asks and does not read the reply is no web server.
-            return drop(connection, .incomplete)
+            return drop(connection, .replyNotRead)
         }
         switch progress {
         case .incomplete: return nil
@@ -188,9 +192,9 @@ package final class Server {
         _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
     ) -> Arrival {
         do throws(SystemError) {
-            guard try connection.take(assembly, into: &body) else { return drop(connection, .incomplete) }
+            guard try connection.take(assembly, into: &body) else { return drop(connection, .unreadable) }
         } catch {
-            return drop(connection, .assemblyFull)
+            return drop(connection, .outOfResources)
         }
         assembly.forEachParameter(parameter)
         // Its socket has not been read until it was empty.
@@ -203,7 +207,7 @@ package final class Server {
 
     private func noteTaken(_ connection: Connection, _ taken: Connection.Taken, _ arrival: Arrival) -> Arrival {
         connection.state = .taken(taken)
-        connections.clearDeadline(of: connection)
+        connections.clearDeadlines(of: connection)
         return arrival
     }
 
@@ -215,7 +219,7 @@ package final class Server {
     /// Reads and forgets, so that the peer, which still sends, is not reset before it has read its answer.
     private func discard(_ connection: Connection, after alreadyDropped: Int) {
         var dropped = alreadyDropped
-        for _ in 0..<Server.readLimit {
+        while dropped < alreadyDropped + Server.readLimit {
             switch connection.descriptor.receive(into: &buffer) {
             case .bytes(let count) where dropped + count <= Server.lingerLimit: dropped += count
             case .wouldBlock:
@@ -225,41 +229,43 @@ package final class Server {
             }
         }
         connection.state = .lingering(dropped: dropped)
-        _ = readOnNextTurn(connection)
+        _ = readsOnNextTurn(connection)
     }
 
     // MARK: Answers
 
-    /// Answers a taken request with `CGI header, empty line, body`. Delivered is what the kernel has taken.
-    package func answer(_ token: Token, with response: Span<UInt8>) -> AnswerDelivery {
+    /// Answers a taken request with `CGI header, empty line, body`. Returns whether the kernel has taken the answer; if
+    /// not, the connection is closed.
+    package func answer(_ token: Token, with response: Span<UInt8>) -> Bool {
         guard let connection = connections.connection(token), case .taken(let taken) = connection.state else {
-            return .undelivered
+            return false
         }
         guard !taken.isPeerClosed, connection.answer(response) else {
             connections.remove(connection)
-            return .undelivered
+            return false
         }
         if !taken.isReadToEnd {
             linger(connection)
-        } else if taken.keepsConnection && !isFinishing {
-            becomeIdle(connection)
-            return taken.hasEarlyArrival ? .deliveredWithMoreToRead : .delivered
+        } else if taken.keepsConnection {
+            becomeIdle(connection, isReadable: taken.hasEarlyArrival)
         } else {
             connections.remove(connection)
         }
-        return .delivered
+        return true
     }
 
-    private func becomeIdle(_ connection: Connection) {
+    private func becomeIdle(_ connection: Connection, isReadable: Bool = false) {
+        if isFinishing && connection.descriptor.unread == 0 { return connections.remove(connection) }
         connection.state = .idle
-        connections.setDeadline(of: connection, after: limits.idle)
+        connections.setDeadline(.idle, of: connection, after: limits.idle)
+        if isReadable { _ = readsOnNextTurn(connection) }
     }
 
     /// After an answer to a request that was not read to its end: nothing more is sent, so that the peer cannot use the
     /// connection again, and what it still sends is dropped.
     private func linger(_ connection: Connection) {
         connection.descriptor.shutDownSending()
-        connections.setDeadline(of: connection, after: limits.request)
+        connections.setDeadline(.request, of: connection, after: limits.request)
         discard(connection, after: 0)
     }
 

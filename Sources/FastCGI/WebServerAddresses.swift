@@ -13,7 +13,8 @@ package struct WebServerAddresses: Equatable {
         var addresses: Set<UInt32> = []
         for word in list.split(separator: ",", omittingEmptySubsequences: false) {
             var address = in_addr()
-            guard unsafe inet_pton(AF_INET, String(word.filter { $0 != " " }), &address) == 1 else { return nil }
+            let text = word.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
+            guard unsafe inet_pton(AF_INET, String(text), &address) == 1 else { return nil }
             addresses.insert(address.s_addr)
         }
         self.addresses = addresses

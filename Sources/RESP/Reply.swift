@@ -64,9 +64,10 @@ package struct ReplyParser {
             guard position - consumed <= replyLimit else { throw .tooLong }
             // Nothing was read where an array has been opened: its first element comes next.
             if case .opened = value { continue }
-            while case .reply(let reply) = value, let array = open.last {
-                open[open.count - 1].elements.append(reply)
-                guard array.elements.count + 1 == array.count else { break }
+            while case .reply(let reply) = value, let last = open.indices.last {
+                // In place: a copy of the array would cost as much as all of its elements.
+                open[last].elements.append(reply)
+                guard open[last].elements.count == open[last].count else { break }
                 value = .reply(.array(open.removeLast().elements))
             }
             if open.isEmpty, case .reply(let reply) = value {

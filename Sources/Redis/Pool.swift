@@ -134,7 +134,6 @@ package final class Pool {
             deadline: loop.now + settings.pushDeadline)
         pending.isProbe = !breaker.isClosed
         pendingCount += 1
-        hasUnsent = true
         if let connection = connectionForPush() {
             append(pending, to: connection) { output in write(job, mark, to: &output) }
         } else {
@@ -198,12 +197,8 @@ package final class Pool {
 
     // MARK: The end of a turn
 
-    /// Whether anything was pushed since the last `flush()`.
-    package private(set) var hasUnsent = false
-
     /// One write for each connection that has something to send.
     package func flush() {
-        hasUnsent = false
         for case let connection? in connections where connection.state == .ready {
             if connection.needsWait && settings.waitReplicas > 0 { appendWait(to: connection) }
             send(connection)

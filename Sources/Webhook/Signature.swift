@@ -92,10 +92,11 @@ package func areEqual(_ a: Tag, _ b: Tag) -> Bool {
 package func digest(of bytes: Span<UInt8>) -> Tag {
     var digest = Tag(repeating: 0)
     var span = digest.mutableSpan
-    _ = unsafe bytes.withUnsafeBufferPointer { bytes in
+    let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
         unsafe span.withUnsafeMutableBufferPointer { digest in
-            unsafe SHA256(bytes.baseAddress, bytes.count, digest.baseAddress)
+            unsafe SHA256(bytes.baseAddress, bytes.count, digest.baseAddress) != nil
         }
     }
+    precondition(isDone, "libcrypto could not compute a SHA-256")
     return digest
 }

@@ -1,5 +1,4 @@
 import Bytes
-import COpenSSL
 
 /// A secret as the key of HMAC-SHA256: one block of 64 bytes (RFC 2104, section 2).
 ///
@@ -18,12 +17,5 @@ enum SigningKey {
             keys.append(secret)
         }
         while keys.count < start + length { keys.append(0) }
-    }
-}
-
-extension [UInt8] {
-    /// Overwrites the bytes with zeros.
-    package mutating func wipe() {
-        unsafe withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
     }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import COpenSSL
 
 /// The tenants and their signing keys, in a few arrays however many there are.
 ///
@@ -40,7 +41,7 @@ package final class TenantTable: @unchecked Sendable {
 
     /// Overwrites the keys, and lets go of all memory. Nothing may use the table afterwards.
     package func wipe() {
-        keys.wipe()
+        unsafe keys.withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
         (ids, keys, entries, buckets) = ([], [], [], [])
     }
 

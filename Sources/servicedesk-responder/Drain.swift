@@ -8,13 +8,18 @@ enum Drain {
     /// Accepts no more, and serves the connections that there are until the web server has closed them.
     case serving(since: Instant, until: Instant)
     /// Has closed the idle connections, and finishes the requests that are under way.
-    case finishing(since: Instant)
+    case finishing(since: Instant, until: Instant)
     case ended
 
     var hasBegun: Bool { if case .none = self { false } else { true } }
 
     /// When it must go on by itself.
-    var nextStep: Instant { if case .serving(_, let end) = self { end } else { .never } }
+    var nextStep: Instant {
+        switch self {
+        case .none, .ended: .never
+        case .serving(_, let end), .finishing(_, let end): end
+        }
+    }
 }
 
 extension Responder {
@@ -28,7 +33,7 @@ extension Responder {
             log.line(.info, "draining: no more connections are accepted")
             drain = .serving(since: loop.now, until: loop.now + settings.drainTimeout)
             note(server.stopAccepting())
-        case .serving(let began, _), .finishing(let began):
+        case .serving(let began, _), .finishing(let began, _):
             guard loop.now.since(began) >= Responder.oneStop.count else { return }
             log.line(.warning, "stopping at once: \(pool.pendingCount) jobs wait for Redis")
             drain = .ended
@@ -46,7 +51,12 @@ extension Responder {
         case .none: return false
         case .serving(let began, let end) where loop.now >= end:
             server.finish()
-            drain = .finishing(since: began)
+            // Within these times each request is whole, has its push's result, and its connection has lingered.
+            let most = Nanoseconds(2 * settings.server.request.count + settings.pool.pushDeadline.count)
+            drain = .finishing(since: began, until: loop.now + most)
+        case .finishing(_, let end) where loop.now >= end:
+            log.line(.error, "stopping with \(server.connectionCount) connections that have not ended in time")
+            return true
         case .serving, .finishing: break
         case .ended: return true
         }

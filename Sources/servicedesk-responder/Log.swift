@@ -1,5 +1,6 @@
 import Bytes
 import EventLoop
+import Glibc
 import JSON
 
 enum LogLevel: String, CaseIterable, Comparable {
@@ -172,7 +173,15 @@ struct Log: ~Copyable {
     /// Hands on what has gathered, as far as it is taken.
     mutating func flush() {
         guard hasBacklog else { return }
-        hasFailed = sink.write(buffer, from: &written) == .failed
+        switch sink.write(buffer, from: &written) {
+        case .written, .busy: hasFailed = false
+        case .failed: hasFailed = true
+        case .broken:
+            // Nobody will ever read it: nothing is gathered for a reader that has gone.
+            let lines = buffer[written...].count { $0 == 0x0A }
+            dropped += lines
+            written = buffer.count
+        }
         guard !hasBacklog else {
             // A reader that keeps up the pace but never catches up.
             if written >= Log.backlogLimit {
@@ -187,6 +196,17 @@ struct Log: ~Copyable {
         let count = droppedUntold
         droppedUntold = 0
         line(.warning, "\(count) log lines were dropped: the log's reader is too slow, or its disk is full")
+    }
+
+    /// Hands on what has gathered before the process ends, where that takes less than half a second: another process may
+    /// be writing just now, or a reader be a little behind.
+    mutating func flushAtEnd() {
+        let end = Instant.now + .milliseconds(500)
+        flush()
+        while hasBacklog && !hasFailed && .now < end {
+            usleep(2000)
+            flush()
+        }
     }
 
     /// Reopens the log file, so that one that was renamed can be taken away. Returns the error where that failed; then

@@ -41,7 +41,14 @@ struct LogSink: ~Copyable {
         }
     }
 
-    enum Outcome { case written, busy, failed }
+    enum Outcome {
+        case written
+        /// No room at the moment, or another process is writing.
+        case busy
+        case failed
+        /// The reader has gone for good.
+        case broken
+    }
 
     /// Writes `bytes` from an offset on, as far as there is room, and moves the offset. What was not written stays for
     /// the next time: soon where a reader or another process was busy, later where it failed, as on a full disk.
@@ -80,9 +87,7 @@ struct LogSink: ~Copyable {
             switch kind == .socket ? descriptor.send(part) : descriptor.write(part) {
             case .bytes(let count): offset += count
             case .wouldBlock: return .busy
-            case .failed(EPIPE):
-                // Nobody will ever read a broken pipe: forget it, and do not gather lines for it.
-                offset = bytes.count
+            case .failed(EPIPE): return .broken
             case .closed, .failed: return .failed
             }
         }

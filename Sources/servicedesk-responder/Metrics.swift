@@ -91,7 +91,8 @@ struct Metrics {
 extension DropReason {
     /// All of them, in the order in which they are shown.
     static var all: [DropReason] {
-        [.incomplete, .timedOut, .lengthMismatch, .assemblyFull] + ProtocolFault.allCases.map { .fault($0) }
+        [.incomplete, .timedOut, .lengthMismatch, .assemblyFull, .outOfResources, .unreadable, .replyNotRead]
+            + ProtocolFault.allCases.map { .fault($0) }
     }
 
     /// The number of its counter, from `Metrics.firstDrop`.
@@ -101,6 +102,9 @@ extension DropReason {
         case .timedOut: 1
         case .lengthMismatch: 2
         case .assemblyFull: 3
+        case .outOfResources: 4
+        case .unreadable: 5
+        case .replyNotRead: 6
         case .fault(.version): 16
         case .fault(.recordType): 17
         case .fault(.recordOrder): 18
@@ -121,6 +125,9 @@ extension DropReason {
         case .timedOut: "timed_out"
         case .lengthMismatch: "length_mismatch"
         case .assemblyFull: "assembly_full"
+        case .outOfResources: "out_of_resources"
+        case .unreadable: "unreadable"
+        case .replyNotRead: "reply_not_read"
         case .fault(let fault): "protocol_\(fault.rawValue)"
         }
     }

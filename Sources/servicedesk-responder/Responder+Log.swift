@@ -38,10 +38,13 @@ extension Responder {
         metrics.count(reason)
         guard log.begin(.warning, "a request was dropped unanswered") else { return }
         switch reason {
-        case .incomplete: log.add("reason", "the web server closed the connection before the request was whole")
+        case .incomplete: log.add("reason", "the web server closed the connection before it was answered")
         case .timedOut: log.add("reason", "the request was not whole within SERVICEDESK_REQUEST_TIMEOUT")
         case .lengthMismatch: log.add("reason", "its body is not as long as its Content-Length")
         case .assemblyFull: log.add("reason", "as many unfinished requests as may be wait for the rest of their bodies")
+        case .outOfResources: log.add("reason", "the system has no memory or descriptor for it")
+        case .unreadable: log.add("reason", "libfcgi could not read it")
+        case .replyNotRead: log.add("reason", "the web server did not read the reply to FCGI_GET_VALUES")
         case .fault(let fault): log.add("reason", text: "unexpected FastCGI from the web server: \(fault.rawValue)")
         }
         log.end()
@@ -56,6 +59,11 @@ extension Responder {
             }
             log.add("error", text: "\(call): \(SystemError.text(code))")
             log.end()
+        case .dead(let code):
+            log.line(
+                .error, "the listening socket is dead, somebody has shut it down (\(SystemError.text(code))): stopping")
+            hasFailed = true
+            stop()
         case .refused(let peer):
             metrics.add(.refusedConnections)
             guard log.begin(.warning, "refused a connection: FCGI_WEB_SERVER_ADDRS does not name its address") else {

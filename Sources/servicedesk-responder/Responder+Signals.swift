@@ -16,10 +16,12 @@ extension Responder {
     }
 
     private mutating func reload() {
-        if let error = log.reopen() {
-            log.line(.error, "cannot reopen SERVICEDESK_LOG_FILE (\(error)); still writing to the old file")
-        } else {
-            log.line(.info, "log reopened")
+        if settings.logFile != nil {
+            if let error = log.reopen() {
+                log.line(.error, "cannot reopen SERVICEDESK_LOG_FILE (\(error)); still writing to the old file")
+            } else {
+                log.line(.info, "log reopened")
+            }
         }
         reloadTenants()
     }

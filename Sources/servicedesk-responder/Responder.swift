@@ -34,6 +34,8 @@ struct Responder: ~Copyable {
     private var response: [UInt8] = []
 
     var drain = Drain.none
+    /// Whether this process ends because it can no longer do its work.
+    var hasFailed = false
 
     init(settings: consuming Settings, listener: consuming Listener, signals: consuming Signals, log: consuming Log)
         throws(SystemError)
@@ -87,7 +89,7 @@ struct Responder: ~Copyable {
         repeat { turn() } while !hasDrained()
         pool.close()
         log.line(.info, "stopped")
-        log.flush()
+        log.flushAtEnd()
     }
 
     private mutating func turn() {
@@ -98,11 +100,8 @@ struct Responder: ~Copyable {
             handle(token, readiness)
         }
         while let token = loop.due() { timer(token) }
-        // An answer can make room for a request that came early, and so for another push.
-        repeat {
-            pool.flush()
-            pool.takeCompletions { complete($0) }
-        } while pool.hasUnsent
+        pool.flush()
+        pool.takeCompletions { complete($0) }
         logPoolEvents()
         setGauges()
         log.turnEnded(at: loop.now)
@@ -238,8 +237,7 @@ struct Responder: ~Copyable {
     private mutating func finish(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         let response = response
-        let delivery = server.answer(token, with: response.span)
-        let isDelivered = delivery != .undelivered
+        let isDelivered = server.answer(token, with: response.span)
         let nanoseconds = Instant.now.since(started[slot])
         metrics.count(reason)
         metrics.observe(.request, nanoseconds: nanoseconds)
@@ -249,7 +247,6 @@ struct Responder: ~Copyable {
         }
         logRequest(slot, reason, nanoseconds: nanoseconds, isDelivered: isDelivered, error: error)
         exchanges[slot].reset()
-        if delivery == .deliveredWithMoreToRead { receive(token, .readable) }
     }
 
     // MARK: Gauges

@@ -1,6 +1,5 @@
 import EventLoop
 import FastCGI
-import Glibc
 import Redis
 import Webhook
 
@@ -81,7 +80,7 @@ struct SettingsReader {
     mutating func logFile(_ name: String) -> String? {
         guard let path = text(name, limit: 4095) else { return nil }
         do throws(SystemError) {
-            _ = try Descriptor.append(to: path)
+            try checkAppending(to: path)
         } catch {
             faults.append("\(name) is \(quoted(path)): a file that this user may append to is accepted (\(error))")
         }
@@ -91,10 +90,8 @@ struct SettingsReader {
     mutating func directory(_ name: String) -> String? {
         guard let path = text(name, limit: 4000) else { return nil }
         do throws(SystemError) {
-            _ = try CounterPages(directory: path, layout: Metrics.layout)
+            try CounterPages.check(directory: path, layout: Metrics.layout)
         } catch {
-            // Where there is no room a process counts for itself, and says so when it starts.
-            guard ![ENOSPC, EDQUOT, EFBIG, EAGAIN].contains(error.code) else { return path }
             faults.append("\(name) is \(quoted(path)): a directory that this user may write to is accepted (\(error))")
         }
         return path

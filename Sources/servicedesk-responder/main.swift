@@ -29,7 +29,8 @@ func listener(for settings: Settings) throws(Settings.Faults) -> Listener {
     }
 }
 
-func serve() throws(Settings.Faults) {
+/// Serves until it is told to stop. Returns whether that is why it ended.
+func serve() throws(Settings.Faults) -> Bool {
     let settings = try readSettings()
     initializeLibrary()
     let listener = try listener(for: settings)
@@ -40,6 +41,7 @@ func serve() throws(Settings.Faults) {
         var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)
         responder.start()
         responder.run()
+        return !responder.hasFailed
     } catch {
         throw Settings.Faults(lines: ["cannot start: \(error)"])
     }
@@ -50,7 +52,9 @@ ignoreFileSizeSignal()
 switch CommandLine.arguments.dropFirst() {
 case []:
     do throws(Settings.Faults) {
-        try serve()
+        let hasStopped = try serve()
+        // Without the handlers of exit(3): libcrypto's would take from a thread that still reads tenants what it uses.
+        _exit(hasStopped ? 0 : 1)
     } catch {
         for line in error.lines { complain(line) }
         // Whoever starts a child again the moment that it ends would do nothing else.

@@ -40,7 +40,10 @@ enum StandardStreams {
         while written < bytes.count {
             switch output.write(bytes.span.extracting(droppingFirst: written)) {
             case .bytes(let count): written += count
-            case .wouldBlock: _ = output.wait(for: .writable, until: .now + .seconds(60))
+            case .wouldBlock:
+                guard output.wait(for: .writable, until: .now + .seconds(60)) else {
+                    throw Failure(description: "standard output has taken nothing for a minute")
+                }
             case .closed: throw Failure(description: "standard output takes nothing")
             case .failed(let code):
                 throw Failure(description: "standard output cannot be written (\(SystemError.text(code)))")

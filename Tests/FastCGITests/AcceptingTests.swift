@@ -45,12 +45,22 @@ struct AcceptingTests {
         }
     }
 
-    @Test func `connections that come and go leave no timers`() throws {
-        let site = try Site()
+    @Test func `connections that come and go, and requests in pieces, leave no timers`() throws {
+        let site = try Site(Server.Limits(request: .milliseconds(2)))
         for _ in 0..<200 {
             let client = try site.connectAndAccept()
             client.close()
             site.turns { site.server.connectionCount == 0 }
+        }
+        let kept = try site.connectAndAccept()
+        for _ in 0..<200 {
+            kept.send(Array(request().dropLast(4)))
+            #expect(site.quiet(1).isEmpty)
+            let event = try site.send(Array(request().suffix(4)), from: kept)
+            guard case .request = event.arrival else { break }
+            #expect(site.server.answer(event.token, utf8("Status: 200\r\n\r\n")))
+            _ = kept.receive()
+            for _ in 0..<3 { site.turn(within: .milliseconds(1)) }
         }
         #expect(site.loop.timers.count <= 4)
     }
@@ -80,7 +90,32 @@ struct AcceptingTests {
         }
     }
 
+    @Test func `a listener that was shut down is told of once, and not watched any more`() throws {
+        let site = try Site()
+        let client = try site.connectAndAccept()
+        shutdown(site.listeningNumber, Int32(SHUT_RDWR))
+        site.turns { !site.acceptProblems.isEmpty }
+        #expect(site.acceptProblems == [.dead(code: EINVAL)])
+        // It does not wake the loop again, and connections go on.
+        #expect(site.loop.wait(until: .now + .milliseconds(50)) == 0)
+        #expect(try site.send(request(body: utf8("x")), from: client).body == utf8("x"))
+    }
+
     // MARK: Ending
+
+    @Test func `a server that finishes keeps no connection that only asked for values`() throws {
+        let site = try Site()
+        let client = try site.connectAndAccept()
+        let ask = record(Kind.getValues, pair("FCGI_MPXS_CONNS", ""), id: 0)
+        client.send(Array(ask[..<5]))
+        #expect(site.quiet(1).isEmpty)
+        site.server.finish()
+        #expect(site.server.connectionCount == 1)
+        client.send(Array(ask[5...]))
+        site.turns { site.server.connectionCount == 0 }
+        let (bytes, isClosed) = client.receive()
+        #expect(bytes.count > 8 && isClosed)
+    }
 
     @Test func `finishing closes idle connections and serves what is under way`() throws {
         let site = try Site()

@@ -48,6 +48,49 @@ struct PiecesTests {
         #expect(site.quiet().isEmpty)
     }
 
+    /// Each read ends with a request: what is behind it is told of on the next turn, after everybody else's.
+    @Test(arguments: [false, true])
+    func `requests that lie in a row in the socket are read one a turn`(tcp: Bool) throws {
+        let site = try Site(tcp: tcp)
+        let client = try site.connectAndAccept()
+        let head = begin() + record(Kind.parameters, padding: 1)
+        let length = 65_536 - head.count - 4 * 8
+        let bodies = (0..<5).map { number in [UInt8](repeating: UInt8(number), count: length) }
+        let bytes = bodies.flatMap { head + stream(Kind.stdin, $0, size: 30_000) }
+        #expect(bytes.count == 5 * 65_536)
+        var rest = bytes[...]
+        for body in bodies {
+            let end = Instant.now + .seconds(10)
+            while site.events.isEmpty && .now < end {
+                if case .bytes(let count) = client.descriptor.send(Array(rest).span) { rest = rest.dropFirst(count) }
+                site.turn(within: .milliseconds(1))
+            }
+            #expect(site.events.count == 1)
+            let event = try site.event()
+            #expect(event.body == body)
+            #expect(site.server.answer(event.token, response))
+            #expect(site.events.isEmpty)
+        }
+        #expect(site.read(5, from: client).reading.outputs.count == 5)
+    }
+
+    @Test func `a process that may write no files serves requests in pieces`() async {
+        await #expect(processExitsWith: .success) {
+            ignoreFileSizeSignal()
+            var limit = rlimit()
+            let resource = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+            #expect(unsafe getrlimit(resource, &limit) == 0)
+            limit.rlim_cur = 0
+            #expect(unsafe setrlimit(resource, &limit) == 0)
+            let site = try Site()
+            let client = try site.connectAndAccept()
+            let bytes = request(pair("N", String(repeating: "v", count: 65_000)), body: pattern(131_072))
+            client.send(Array(bytes[..<100]))
+            #expect(site.quiet(1).isEmpty)
+            #expect(try site.send(Array(bytes[100...]), from: client).body == pattern(131_072))
+        }
+    }
+
     @Test func `FCGI_GET_VALUES is answered between requests`() throws {
         let site = try Site(Server.Limits(request: .milliseconds(100)))
         let client = try site.connectAndAccept()
@@ -72,7 +115,7 @@ struct PiecesTests {
             client.send(Array(repeating: ask, count: 500).flatMap { $0 })
             site.turn(within: .milliseconds(1))
         }
-        #expect(try site.event().arrival == .dropped(.incomplete))
+        #expect(try site.event().arrival == .dropped(.replyNotRead))
         #expect(site.server.connectionCount == 0)
     }
 }

@@ -203,6 +203,5 @@ final class Site {
 
 extension Server {
     // For the macros, which take no spans.
-    func answer(_ token: Token, _ bytes: [UInt8]) -> Bool { delivery(token, bytes) != .undelivered }
-    func delivery(_ token: Token, _ bytes: [UInt8]) -> AnswerDelivery { answer(token, with: bytes.span) }
+    func answer(_ token: Token, _ bytes: [UInt8]) -> Bool { answer(token, with: bytes.span) }
 }

@@ -45,8 +45,13 @@ struct LogSinkTests {
         var sink = LogSink(standardError: pipe.writing.number)
         pipe.closeReader()
         var offset = 0
-        _ = sink.write(utf8("lost\n"), from: &offset)
-        #expect(offset == 5)
+        #expect(sink.write(utf8("lost\n"), from: &offset) == .broken && offset == 0)
+        var log = Log(level: .info, format: .json, sink: sink)
+        for _ in 0..<3 { log.line(.info, "lost") }
+        log.flush()
+        let size = log.size
+        let dropped = log.takeDropped()
+        #expect(size == 0 && dropped == 3)
     }
 
     @Test func aSocketIsWrittenToWithoutBlocking() throws {
@@ -146,6 +151,25 @@ struct LogSinkTests {
         lock.l_type = Int16(F_UNLCK)
         try #require(unsafe fcntl(other.number, 37, &lock) == 0)
         #expect(sink.write(utf8("waits\n"), from: &offset) == .written && offset == 6)
+    }
+
+    @Test func `the last lines wait for another process that is writing`() throws {
+        let directory = TemporaryDirectory()
+        let path = "\(directory.path)/log"
+        let other = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        try #require(unsafe fcntl(other, 37, &lock) == 0)  // F_OFD_SETLK
+        var log = Log(level: .info, format: .json, sink: try LogSink(path: path))
+        log.line(.info, "last")
+        var work = try BackgroundWork<Void>()
+        #expect(
+            work.start {
+                usleep(50_000)
+                close(other)
+            })
+        log.flushAtEnd()
+        #expect(try readFile(path, limit: 1000).text.contains("last"))
     }
 
     @Test func `after a failure nothing is tried for a while`() throws {

@@ -66,7 +66,7 @@ struct MetricsTests {
         #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="length_mismatch"}"#) == 3)
         #expect(scrape.value(#"servicedesk_dropped_requests_total{reason="assembly_full"}"#) == 4)
         let faults = scrape.samples.filter { $0.contains("{reason=\"protocol_") }
-        #expect(faults.map { Int($0.split(separator: " ")[1]) } == (5..<5 + ProtocolFault.allCases.count).map { $0 })
+        #expect(faults.map { Int($0.split(separator: " ")[1]) } == (8..<8 + ProtocolFault.allCases.count).map { $0 })
         #expect(faults.allSatisfy { $0.utf8.allSatisfy { !(0x41...0x5A).contains($0) } })
         #expect(scrape.value(#"servicedesk_push_failures_total{reason="ambiguous"}"#) != nil)
         let ambiguous = [Reason.ambiguous, .notReplicated].map { Double(Reason.allCases.firstIndex(of: $0)! + 1) }
@@ -245,7 +245,8 @@ struct CounterPagesTests {
             ])
         #expect(
             DropReason.all.map { "\($0.label) \($0.slot)" } == [
-                "incomplete 0", "timed_out 1", "length_mismatch 2", "assembly_full 3", "protocol_version 16",
+                "incomplete 0", "timed_out 1", "length_mismatch 2", "assembly_full 3", "out_of_resources 4",
+                "unreadable 5", "reply_not_read 6", "protocol_version 16",
                 "protocol_record_type 17", "protocol_record_order 18", "protocol_request_id 19", "protocol_role 20",
                 "protocol_record_length 21", "protocol_parameters_too_long 22", "protocol_parameter_length 23",
                 "protocol_management_too_long 24", "protocol_aborted 25", "protocol_trailing_bytes 26",
