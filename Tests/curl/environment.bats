@@ -92,6 +92,15 @@ proxy() {
     [[ $output == *SERVICEDESK_RUNTIME_DIR*/no/such* ]]
 }
 
+@test "--check leaves nothing behind, and asks nothing of what is there already" {
+    SERVICEDESK_LOG_FILE=$PWD/new.log SERVICEDESK_RUNTIME_DIR=$PWD run -0 "$program" --check
+    same '' "$(ls)"
+    touch old.log counters-2
+    chmod 400 old.log
+    ((EUID)) || skip "root may write to any file"
+    SERVICEDESK_LOG_FILE=$PWD/old.log run -78 "$program" --check
+}
+
 @test "a process that cannot start waits a second, so that nobody starts it a thousand times" {
     SECONDS=0
     SERVICEDESK_LOG_FILE=/no/such/directory/log run -78 spawn-fcgi -n -s "$PWD/s" -- "$program"
@@ -204,6 +213,18 @@ idles() {
     idles "$(pgrep -P "$responder")"
     kill -TERM "$responder"
     wait_for 12 gone "$responder"
+}
+
+@test "a listener that somebody has shut down is told of, and ends the process with status 1" {
+    listen shutdown
+    post "$(ticket)"
+    accepted
+    kill -USR1 "$responder"
+    code=0
+    wait "$responder" || code=$?
+    same 1 "$code"
+    grep -q 'the listening socket is dead' log
+    tail -n 1 log | grep -q stopped
 }
 
 @test "FCGI_WEB_SERVER_ADDRS names who may connect over TCP" {
