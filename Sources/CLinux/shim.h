@@ -6,6 +6,7 @@
 
 // Swift reads the headers without _GNU_SOURCE, where these are not declared.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+extern int memfd_create(const char *name, unsigned int flags);
 extern int pipe2(int ends[2], int flags);
 extern void explicit_bzero(void *start, size_t count);
 

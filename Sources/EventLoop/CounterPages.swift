@@ -12,6 +12,7 @@ import Synchronization
     /// Processes that can share a file, old and new sets together. The file grows with their number.
     package static let pageLimit = 1024
     private static let pageBytes = pageLength * 8
+    private static let fileLimit = pageLimit * pageBytes
 
     private let words: UnsafeMutablePointer<Atomic<UInt64>>
     private let mappedPages: Int
@@ -37,11 +38,15 @@ import Synchronization
         let file = Descriptor(owning: number)
         guard file.kind == .file else { throw SystemError("open", EINVAL) }
         own = try CounterPages.takePage(of: number)
-        // The pages before it as well: reading a hole on a full file system would kill the process, too.
-        let result = posix_fallocate(number, 0, off_t((own + 1) * CounterPages.pageBytes))
+        // All pages that will be read as well: a hole in a full file system would kill the process, too.
+        var status = stat()
+        guard unsafe fstat(number, &status) == 0 else { throw SystemError("fstat") }
+        let length = max((own + 1) * CounterPages.pageBytes, min(Int(status.st_size), CounterPages.fileLimit))
+        let result = posix_fallocate(number, 0, off_t(length))
         guard result == 0 else { throw SystemError("posix_fallocate", result) }
         mappedPages = CounterPages.pageLimit
         unsafe words = try CounterPages.map(pages: mappedPages, file: number)
+        unsafe LostPages.replace(in: words, length: mappedPages * CounterPages.pageBytes)
         self.file = file
     }
 
@@ -106,6 +111,10 @@ import Synchronization
     package func set(_ value: UInt64, at index: Int) {
         unsafe words[own * CounterPages.pageLength + index].store(value, ordering: .relaxed)
     }
+
+    /// Whether pages of the file have gone while it was mapped, since somebody has cut it off: what they held is lost, and
+    /// what is counted in them from then on is this process' alone.
+    package var hasLostPages: Bool { LostPages.count > 0 }
 
     // MARK: Reading
 

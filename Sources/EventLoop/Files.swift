@@ -2,23 +2,28 @@ import CLinux
 import Glibc
 
 extension Descriptor {
-    /// A pipe's end from which `content` can be read, all of it at once. No limit on files applies to it.
-    package static func pipe(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
+    /// A descriptor from which `content` can be read: a file in memory, or, where the process may not write files of that
+    /// size (RLIMIT_FSIZE), a pipe, whose size the system limits for each user.
+    package static func inMemory(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
+        let number = unsafe memfd_create("servicedesk-request", 1)  // MFD_CLOEXEC
+        guard number >= 0 else { throw SystemError("memfd_create") }
+        let file = Descriptor(owning: number)
+        guard file.write(content) == .bytes(content.count) else { return try pipe(holding: content) }
+        guard lseek(number, 0, SEEK_SET) == 0 else { throw SystemError("lseek") }
+        return file
+    }
+
+    private static func pipe(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
         var ends: [Int32] = [-1, -1]
         guard unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { throw SystemError("pipe2") }
         let reading = Descriptor(owning: ends[0])
         let writing = Descriptor(owning: ends[1])
-        if content.count > pipeCapacity {
-            guard fcntl(writing.number, F_SETPIPE_SIZE, Int32(content.count)) >= content.count else {
-                throw SystemError("fcntl")
-            }
-        }
+        // It has room for 64 KiB by itself (pipe(7)).
+        guard content.count <= 65_536 || fcntl(writing.number, F_SETPIPE_SIZE, Int32(content.count)) >= content.count
+        else { throw SystemError("fcntl") }
         guard writing.write(content) == .bytes(content.count) else { throw SystemError("write") }
         return reading
     }
-
-    /// Bytes that a pipe takes by itself (pipe(7)).
-    private static let pipeCapacity = 65_536
 
     /// What is left to be read, from where the descriptor stands, of at most `limit` bytes.
     package func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {

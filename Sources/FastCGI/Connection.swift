@@ -64,21 +64,21 @@ import Glibc
         }
     }
 
-    /// Has libfcgi read a request that was assembled, by way of a pipe: libfcgi reads descriptors only. Throws
-    /// where no pipe can be had.
+    /// Has libfcgi read a request that was assembled, by way of memory that has a descriptor: libfcgi reads
+    /// nothing else. Throws where none can be had.
     func take(_ assembly: RequestAssembly, into body: inout [UInt8]) throws(SystemError) -> Bool {
         var records: [UInt8] = []
         assembly.append(to: &records)
         // One of its own for each request, since libfcgi closes it where it cannot read it.
-        let pipe = try Descriptor.pipe(holding: records.span)
+        let memory = try Descriptor.inMemory(holding: records.span)
         let length = assembly.isTooLong ? 0 : assembly.bodyLength
-        switch read(from: pipe.number, bodyLength: length, into: &body) {
+        switch read(from: memory.number, bodyLength: length, into: &body) {
         case .request(let isWhole):
             // The answer goes to the peer.
             unsafe request.pointee.ipcFd = descriptor.number
             return isWhole
         case .descriptorClosed:
-            pipe.release()
+            memory.release()
             return false
         }
     }

@@ -18,6 +18,7 @@ enum RecordType: UInt8 {
 /// The eight bytes before a record's content (section 3.3).
 struct RecordHeader {
     static let length = 8
+    static let version: UInt8 = 1
     /// Bytes of content, at most: the length has 16 bits.
     static let contentLimit = 65_535
 
@@ -30,7 +31,7 @@ struct RecordHeader {
 
     /// Reads the header at `offset`, where `bytes` holds all of it.
     init(_ bytes: Span<UInt8>, at offset: Int = 0) throws(ProtocolFault) {
-        guard bytes[offset] == 1 else { throw .version }
+        guard bytes[offset] == RecordHeader.version else { throw .version }
         type = bytes[offset + 1]
         requestID = UInt16(bytes[offset + 2]) << 8 | UInt16(bytes[offset + 3])
         contentLength = Int(bytes[offset + 4]) << 8 | Int(bytes[offset + 5])
@@ -41,7 +42,7 @@ struct RecordHeader {
 extension [UInt8] {
     /// Appends one record without padding. The content has at most `RecordHeader.contentLimit` bytes.
     mutating func append(record type: RecordType, of requestID: UInt16, _ content: Span<UInt8>) {
-        append(contentsOf: [1, type.rawValue, UInt8(requestID >> 8), UInt8(requestID & 0xFF)])
+        append(contentsOf: [RecordHeader.version, type.rawValue, UInt8(requestID >> 8), UInt8(requestID & 0xFF)])
         append(contentsOf: [UInt8(content.count >> 8), UInt8(content.count & 0xFF), 0, 0])
         append(content)
     }

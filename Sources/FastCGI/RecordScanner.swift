@@ -50,8 +50,9 @@ package struct RecordScanner {
             let end = start + header.contentLength + header.paddingLength
             let content = try sequence.accept(header)
             guard end <= bytes.count else { return nil }
-            // libfcgi would read the padding of an empty record as the next record.
-            guard header.contentLength > 0 || header.paddingLength == 0 else { return nil }
+            // libfcgi would read the padding of an empty record, or of BEGIN_REQUEST, as the next record.
+            let isPadded = header.paddingLength > 0
+            guard !isPadded || (header.contentLength > 0 && content != .beginRequest) else { return nil }
             switch content {
             case .management: return nil
             case .beginRequest: try sequence.begin(bytes.extracting(start..<end))
@@ -60,7 +61,8 @@ package struct RecordScanner {
                 guard forEachParameter(of: shape, in: bytes, { _, _ in }) else { throw .parameterLength }
             case .body: if sequence.bodyLength > bodyLimit { return nil }
             case .endOfBody:
-                guard end == bytes.count else { throw .trailingBytes }
+                // What follows may be a management record.
+                if end < bytes.count { break }
                 shape.requestID = sequence.requestID
                 shape.keepsConnection = sequence.keepsConnection
                 shape.bodyLength = sequence.bodyLength

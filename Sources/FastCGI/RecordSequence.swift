@@ -36,7 +36,7 @@ struct RecordSequence {
         case management
     }
 
-    private enum Stage { case begin, params, body }
+    private enum Stage { case begin, params, body, ended }
 
     private var stage = Stage.begin
     private(set) var requestID: UInt16 = 0
@@ -46,9 +46,12 @@ struct RecordSequence {
 
     /// Whether a request has begun.
     var hasBegun: Bool { stage != .begin }
+    /// Whether the last record of the request was accepted. Only management records may follow before it is answered.
+    var hasEnded: Bool { stage == .ended }
 
     mutating func accept(_ header: RecordHeader) throws(ProtocolFault) -> Content {
         guard header.requestID != 0 else { return try acceptManagement(header) }
+        guard !hasEnded else { throw .trailingBytes }
         if hasBegun && header.requestID != requestID { throw .requestID }
         switch (stage, RecordType(rawValue: header.type)) {
         case (.begin, .beginRequest):
@@ -65,8 +68,12 @@ struct RecordSequence {
             guard parametersLength <= RecordSequence.parametersLimit else { throw .parametersTooLong }
             return .params
         case (.body, .stdin):
+            guard header.contentLength > 0 else {
+                stage = .ended
+                return .endOfBody
+            }
             bodyLength += header.contentLength
-            return header.contentLength > 0 ? .body : .endOfBody
+            return .body
         case (_, .abortRequest): throw .aborted
         case (_, .beginRequest), (_, .params), (_, .stdin): throw .recordOrder
         case (_, .endRequest), (_, .stdout), (_, .stderr), (_, .data), (_, .getValues), (_, .getValuesResult),

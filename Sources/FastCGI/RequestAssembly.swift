@@ -23,8 +23,7 @@ package final class RequestAssembly {
     private enum Position {
         case header
         case content(RecordHeader, RecordSequence.Content, left: Int)
-        case padding(RecordSequence.Content, left: Int)
-        case ended
+        case padding(left: Int)
     }
 
     private let bodyLimit: Int
@@ -51,10 +50,7 @@ package final class RequestAssembly {
     var keepsConnection: Bool { sequence.keepsConnection }
 
     /// Whether there is nothing in it: no request has begun, and no record is half read.
-    var isEmpty: Bool {
-        guard case .header = position else { return false }
-        return header.isEmpty && !sequence.hasBegun
-    }
+    var isEmpty: Bool { isBetweenRecords && !sequence.hasBegun }
 
     /// Takes out what is to be sent in reply to management records (section 4).
     func takeReplies() -> [UInt8] {
@@ -76,16 +72,19 @@ package final class RequestAssembly {
                 keep(piece, of: kind)
                 offset += piece.count
                 try move(to: .content(header, kind, left: left - piece.count))
-            case .padding(let kind, let left):
+            case .padding(let left):
                 let count = min(left, rest.count)
                 offset += count
-                try move(to: .padding(kind, left: left - count))
-            case .ended: throw .trailingBytes
+                try move(to: .padding(left: left - count))
             }
             if sequence.bodyLength > RequestAssembly.discardLimit { return .endless }
         }
-        if case .ended = position { return .complete }
-        return .incomplete
+        return sequence.hasEnded && isBetweenRecords ? .complete : .incomplete
+    }
+
+    private var isBetweenRecords: Bool {
+        guard case .header = position else { return false }
+        return header.isEmpty
     }
 
     /// Takes a header, or gathers a part of one. Returns how many bytes it took.
@@ -96,6 +95,7 @@ package final class RequestAssembly {
         }
         let count = min(RecordHeader.length - header.count, bytes.count)
         header.append(bytes.extracting(first: count))
+        guard header[0] == RecordHeader.version else { throw .version }
         guard header.count == RecordHeader.length else { return count }
         let gathered = header
         header = []
@@ -118,10 +118,9 @@ package final class RequestAssembly {
         switch next {
         case .content(let header, let kind, left: 0):
             try endContent(of: header, kind)
-            try move(to: .padding(kind, left: header.paddingLength))
-        case .padding(.endOfBody, left: 0): position = .ended
-        case .padding(_, left: 0): position = .header
-        case .header, .content, .padding, .ended: position = next
+            try move(to: .padding(left: header.paddingLength))
+        case .padding(left: 0): position = .header
+        case .header, .content, .padding: position = next
         }
     }
 

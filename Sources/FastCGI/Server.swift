@@ -113,9 +113,11 @@ package final class Server {
                 guard !hasClosed else { return drop(connection, .incomplete) }
                 guard connection.take(shape, into: &body) else { return drop(connection, .unreadable) }
                 _ = scanner.forEachParameter(of: shape, in: bytes, parameter)
-                return noteTaken(
-                    connection, Connection.Taken(keepsConnection: shape.keepsConnection, isReadToEnd: true),
-                    .request(bodyLength: shape.bodyLength))
+                // More than was looked at may be there.
+                let taken = Connection.Taken(
+                    keepsConnection: shape.keepsConnection, isReadToEnd: true,
+                    hasEarlyArrival: count == buffer.count)
+                return noteTaken(connection, taken, .request(bodyLength: shape.bodyLength))
             case .unfinished:
                 guard let share = budget.takeShare() else { return drop(connection, .assemblyFull) }
                 let assembly = RequestAssembly(bodyLimit: limits.body, share: share)

@@ -30,8 +30,8 @@ struct Log: ~Copyable {
     /// Bytes that are worth a write of their own; fewer may wait for more, for as long as `delay`.
     static let worthwhile = 32_768
     static let delay = Nanoseconds.milliseconds(10)
-    /// How long nothing is written after a write has failed, as on a full disk.
-    static let failureDelay = Nanoseconds.milliseconds(500)
+    /// How long a reader that takes nothing, or a disk that is full, is left alone, at most.
+    static let longestDelay = Nanoseconds.milliseconds(500)
 
     let level: LogLevel
     let format: LogFormat
@@ -42,6 +42,8 @@ struct Log: ~Copyable {
     private var droppedUntold = 0
     private var lineStart = 0
     private var hasFailed = false
+    /// How long to wait until the next write; longer after each that handed on nothing.
+    private var retryDelay = Log.delay
     /// When what has gathered is to be written.
     private(set) var due = Instant.never
     /// When this turn is, RFC 3339.
@@ -166,8 +168,11 @@ struct Log: ~Copyable {
         guard hasBacklog else { return }
         if due == .never { due = now + Log.delay }
         guard now >= due || (buffer.count - written >= Log.worthwhile && !hasFailed) else { return }
+        let before = written
         flush()
-        due = hasBacklog ? now + (hasFailed ? Log.failureDelay : Log.delay) : .never
+        let isStuck = hasBacklog && written == before
+        retryDelay = isStuck ? min(Nanoseconds(2 * retryDelay.count), Log.longestDelay) : Log.delay
+        due = hasBacklog ? now + retryDelay : .never
     }
 
     /// Hands on what has gathered, as far as it is taken.

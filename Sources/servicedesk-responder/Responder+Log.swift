@@ -50,6 +50,16 @@ extension Responder {
         log.end()
     }
 
+    /// Once, however many there are.
+    mutating func logLostCounters() {
+        guard !isLossOfCountersTold, metrics.pages.hasLostPages else { return }
+        isLossOfCountersTold = true
+        log.line(
+            .error,
+            "somebody has cut off the file of counters in SERVICEDESK_RUNTIME_DIR: /metrics shows a part until a restart"
+        )
+    }
+
     mutating func logAccept(_ problem: AcceptProblem) {
         switch problem {
         case .exhausted(let call, let code):

@@ -26,6 +26,7 @@ struct Responder: ~Copyable {
     var hasReloadWaiting = false
     /// Why the counters are not shared, if they are not.
     private let metricsProblem: SystemError?
+    var isLossOfCountersTold = false
 
     /// One for each slot of the server's connections.
     var exchanges: [Exchange] = []
@@ -103,6 +104,7 @@ struct Responder: ~Copyable {
         pool.flush()
         pool.takeCompletions { complete($0) }
         logPoolEvents()
+        logLostCounters()
         setGauges()
         log.turnEnded(at: loop.now)
     }

@@ -37,6 +37,10 @@ struct Peek: ParsableCommand {
     @OptionGroup var queue: QueueOptions
     @Argument(help: "How many, 1 to 1,000.") var count = 1
 
+    func validate() throws {
+        guard (1...1000).contains(count) else { throw ValidationError("how many is 1 to 1,000") }
+    }
+
     func run() throws { for job in try queue.service().peek(count) { try StandardStreams.write(line: job) } }
 }
 
@@ -67,6 +71,7 @@ struct Push: ParsableCommand {
 
     func run() throws {
         let job = try StandardStreams.read()
+        guard !job.isEmpty else { throw StandardStreams.Failure(description: "no job on standard input") }
         try StandardStreams.write(number: try queue.service().push(job))
     }
 }

@@ -6,6 +6,9 @@ enum StandardStreams {
     /// Bytes of standard input, at most.
     private static let inputLimit = 1_048_576
 
+    /// Set once, before anything else runs.
+    nonisolated(unsafe) private static var isInputOpen = true
+
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
@@ -14,6 +17,7 @@ enum StandardStreams {
     /// standard output is: there is no telling anybody what it was started for.
     static func prepare() {
         _ = signal(SIGPIPE, SIG_IGN)
+        unsafe isInputOpen = fcntl(STDIN_FILENO, F_GETFD) != -1
         let isOutputOpen = fcntl(STDOUT_FILENO, F_GETFD) != -1
         occupyStandardDescriptors()
         guard isOutputOpen else {
@@ -24,6 +28,7 @@ enum StandardStreams {
 
     /// Standard input from where it stands to its end.
     static func read() throws -> [UInt8] {
+        guard unsafe isInputOpen else { throw Failure(description: "standard input is closed") }
         do throws(SystemError) {
             let input = try Descriptor.duplicate(STDIN_FILENO)
             return try input.readToEnd(limit: inputLimit)

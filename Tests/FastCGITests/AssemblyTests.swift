@@ -23,8 +23,13 @@ struct AssemblyTests {
         for end in bytes.indices {
             #expect(try assemble([Array(bytes[..<end])]).result == .incomplete(isEmpty: end == 0))
         }
-        #expect(try assemble([bytes, [1]]).result == .refused(.trailingBytes))
-        #expect(try assemble([bytes + [1]]).result == .refused(.trailingBytes))
+        for next in [request(), record(Kind.stdin), begin(id: 2)] {
+            #expect(try assemble([bytes, next]).result == .refused(.trailingBytes))
+            #expect(try assemble([bytes + next]).result == .refused(.trailingBytes))
+        }
+        #expect(try assemble([bytes + [0]]).result == .refused(.version))
+        // It may become a management record.
+        #expect(try assemble([bytes + [1]]).result == .incomplete(isEmpty: false))
     }
 
     @Test func `what libfcgi gets has the content and none of the padding`() throws {
@@ -132,11 +137,11 @@ struct AssemblyTests {
         let ask = record(Kind.getValues, pair("FCGI_MPXS_CONNS", ""), id: 0)
         let bytes =
             ask + begin() + ask + record(Kind.parameters, pair("A", "b")) + ask + record(Kind.parameters)
-            + record(Kind.stdin, [1]) + ask + record(Kind.stdin)
+            + record(Kind.stdin, [1]) + ask + record(Kind.stdin) + ask
         for pieces in [[bytes]] + cuts(of: bytes) {
             let (result, replies) = try assemble(pieces)
             #expect(result == .complete(parameters: [Parameter("A", "b")], body: [1], keepsConnection: true))
-            #expect(records(in: replies).count == 4)
+            #expect(records(in: replies).count >= 4)
         }
     }
 

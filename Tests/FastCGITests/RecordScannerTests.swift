@@ -26,7 +26,7 @@ struct RecordScannerTests {
     private static let streams = [
         request(pair("REQUEST_METHOD", "POST") + pair("SCRIPT_NAME", "/webhook"), body: utf8("0123456789")),
         request(pair("A", "b"), body: pattern(100), size: 7, padded: true), request([]),
-        begin(padding: 5) + stream(Kind.parameters, pair("A", "b"), size: 1) + stream(Kind.stdin, pattern(3), size: 1),
+        begin() + stream(Kind.parameters, pair("A", "b"), size: 1) + stream(Kind.stdin, pattern(3), size: 1),
         begin() + record(Kind.parameters, pair("A", "b"), padding: 255) + record(Kind.parameters)
             + record(Kind.stdin, [1], padding: 255) + record(Kind.stdin),
     ]
@@ -43,8 +43,10 @@ struct RecordScannerTests {
 
     @Test(arguments: streams)
     func aByteBehindTheRequestIsRefused(bytes: [UInt8]) {
-        #expect(scan(bytes + [1]) == .refused(.trailingBytes))
         #expect(scan(bytes + bytes) == .refused(.trailingBytes))
+        // It may become a management record.
+        #expect(scan(bytes + [1]) == .unfinished)
+        #expect(scan(bytes + record(Kind.getValues, id: 0)) == .unfinished)
         #expect(contradictions(in: bytes + bytes).isEmpty)
     }
 
@@ -52,6 +54,7 @@ struct RecordScannerTests {
     @Test(arguments: [
         begin() + record(Kind.parameters, padding: 8) + record(Kind.stdin),
         begin() + record(Kind.parameters) + record(Kind.stdin, padding: 1),
+        begin(padding: 8) + record(Kind.parameters) + record(Kind.stdin),
         record(Kind.getValues, pair("FCGI_MAX_CONNS", ""), id: 0) + request(), record(99, id: 0) + request(),
         begin() + record(Kind.getValues, id: 0) + record(Kind.parameters) + record(Kind.stdin),
     ])
@@ -93,7 +96,7 @@ struct RecordScannerTests {
                 "an abort in the body",
                 begin() + record(Kind.parameters) + record(Kind.stdin, [1]) + record(Kind.abort), .aborted
             ),
-            ("bytes behind the request", request() + [0], .trailingBytes),
+            ("a record behind the request", request() + record(Kind.stdin), .trailingBytes),
         ] as [(String, [UInt8], ProtocolFault)])
     func whatIsNoRequestIsRefused(what: String, bytes: [UInt8], expected: ProtocolFault) {
         #expect(scan(bytes) == .refused(expected), "\(what)")

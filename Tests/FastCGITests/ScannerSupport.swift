@@ -51,7 +51,7 @@ func contradictions(in bytes: [UInt8], bodyLimit: Int = 131_072) -> [String] {
     for end in 0...bytes.count {
         let result = scanner.scan(bytes.span.extracting(first: end))
         switch (last, result) {
-        case (.unfinished, _), (.complete, .refused(.trailingBytes)): break
+        case (.unfinished, _), (.complete, .refused(.trailingBytes)), (.complete, .unfinished): break
         default: if last != result { found.append("\(end): \(last), then \(result)") }
         }
         last = result

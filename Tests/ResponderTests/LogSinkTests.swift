@@ -178,10 +178,14 @@ struct LogSinkTests {
         log.line(.info, "one")
         log.turnEnded(at: now)
         log.turnEnded(at: now + Log.delay)
-        #expect(log.due == now + Log.delay + Log.failureDelay)
+        #expect(log.due == now + Log.delay + .milliseconds(20))
         log.line(.info, String(repeating: "x", count: Log.worthwhile))
-        log.turnEnded(at: now + Log.delay + Log.delay)
-        #expect(log.due == now + Log.delay + Log.failureDelay)
+        log.turnEnded(at: now + Log.delay + .milliseconds(19))
+        #expect(log.due == now + Log.delay + .milliseconds(20), "a failure is not tried again for being much")
+        for _ in 0..<10 { log.turnEnded(at: log.due) }
+        let last = log.due
+        log.turnEnded(at: last)
+        #expect(log.due == last + Log.longestDelay)
     }
 
     @Test func aFileThatCannotBeOpenedIsAFault() {

@@ -86,6 +86,16 @@ fill() {
     [[ $output == *'connect: Connection refused'* ]]
 }
 
+@test "what is not there is not pushed, signed or shown" {
+    for command in push sign check; do
+        run -1 bash -c "'${program%/*}/servicedeskctl' $command <&-"
+        [[ $output == *'standard input is closed'* ]]
+    done
+    run -1 ctl push </dev/null
+    same 0 "$(redis LLEN "$queue")"
+    for count in 0 1001; do run ! ctl peek $count; done
+}
+
 @test "listener names who listens on a socket" {
     socat -u UNIX-LISTEN:"$PWD/s",fork /dev/null 3>&- &
     wait_for 5 test -S s

@@ -4,9 +4,10 @@ import struct
 BEGIN, ABORT, PARAMS, STDIN, DATA, GET_VALUES = 1, 2, 4, 5, 8, 9
 
 
-def record(kind, content=b"", request=1, padding=0, version=1, length=None):
+def record(kind, content=b"", request=1, padding=0, version=1, length=None, padding_bytes=None):
+    fill = bytes(padding) if padding_bytes is None else padding_bytes
     return struct.pack(">BBHHBx", version, kind, request, len(content) if length is None else length,
-                       padding) + content + bytes(padding)
+                       len(fill)) + content + fill
 
 
 def begin(role=1, request=1, keep=1):

@@ -75,7 +75,15 @@ ATTACKS = {
         begin() + record(PARAMS, variables(20_000)) + record(PARAMS) + record(STDIN, b"x") * 20_000 + record(STDIN), "answered"),
     "parameters of a byte a record, without end": (begin() + record(PARAMS, b"\0") * 65_537, "dropped"),
     "a second request behind the first": (request() + request(), "dropped"),
-    "one byte behind the request": (request() + b"\1", "dropped"),
+    "one byte behind the request": (request() + b"\1", "late"),
+    "no FastCGI behind the request": (request() + b"\0", "dropped"),
+    "a management record behind the request": (request() + record(GET_VALUES, NAMES, 0), "answered"),
+    "GET_VALUES in the padding of BEGIN": (
+        record(BEGIN, b"\0\1\1" + bytes(5), padding_bytes=record(GET_VALUES, pair(b"FCGI_MPXS_CONNS", b"") * 8, 0))
+        + record(PARAMS, variables(0)) + record(PARAMS) + record(STDIN), "answered"),
+    "PARAMS of 1 GiB in the padding of BEGIN": (
+        record(BEGIN, b"\0\1\1" + bytes(5), padding_bytes=record(PARAMS, HUGE)) + record(PARAMS, variables(0))
+        + record(PARAMS) + record(STDIN), "answered"),
     "a body shorter than its length": (request(b"{}", variables(5)), "dropped"),
     "a body longer than its length": (request(b"{}     ", variables(2)), "dropped"),
     "a length that is no number": (request(b"{}", variables().replace(b"\x01" b"CONTENT_LENGTH2", b"\x01CONTENT_LENGTHx")),
