@@ -3,13 +3,14 @@ import contextlib
 import hashlib
 import hmac
 import http.client
+import os
 
 from limits import expect
 from stack import SECRET, alive, wait_for
 
 LONG = 100_000              # bytes that nginx lets through, and the responders refuse
 MANY = 40                   # processes of a set: two such sets need more pages of counters than 64
-PAGES = 2 * 4096            # bytes of the counters of two processes
+PAGE = 4096                 # bytes of the counters of a process
 
 
 @contextlib.contextmanager
@@ -47,9 +48,11 @@ def share_counters(stack):
 
 
 def fill_runtime_directory(stack, number):
-    """A limit on the size of files, as a full file system: the next set finds no room beside the pages of this one. Then
-    there is room again."""
-    stack.restart_responders(file_limit=PAGES)
+    """A limit on the size of files, as a full file system: the next set finds no room for its counters. Then there is room
+    again."""
+    for name in os.listdir(f"{stack.socket}.counters"):
+        os.remove(f"{stack.socket}.counters/{name}")
+    stack.restart_responders(file_limit=PAGE - 1)
     expect(share_counters(stack) == [False, False], "the responders share counters for which there is no room")
     stack.restart_responders()
     expect(share_counters(stack) == [True, True], "with room again the responders do not share their counters")
