@@ -42,8 +42,8 @@ settled() { gone "$1" || "${@:2}"; }
 
 # --- the set behind a socket -----------------------------------------------------------------------------------------
 
-# take_lock SOCKET: on descriptor 9, until this process and what inherits it have closed it. The file stays: whoever
-# removed it could remove one that somebody has just locked.
+# take_lock SOCKET: holds the lock on descriptor 9 until this process and all that inherit it have closed it. The file
+# stays: whoever removed it could remove one that another process has just locked.
 take_lock() {
     exec 9>>"$1.lock"
     flock -n 9 || die "another start or restart of $1 is under way: wait until it has ended"

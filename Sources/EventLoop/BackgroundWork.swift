@@ -12,6 +12,15 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
         self.writing = Descriptor(owning: writing)
     }
 
+    /// Lets go of a result that nobody has taken.
+    deinit {
+        var pointer: UnsafeMutableRawPointer?
+        let size = MemoryLayout<UInt>.size
+        while unsafe read(reading.number, &pointer, size) == size, let unread = unsafe pointer {
+            unsafe Unmanaged<Task>.fromOpaque(unread).release()
+        }
+    }
+
     package var number: Int32 { reading.number }
 
     private final class Task: ThreadTask {

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Counters in a file that the processes of one socket map together: a page for each process, written by it alone.
 ///
-/// A page outlives its process, and the next one to come counts on in it: sums over all pages never go back. Whether a
-/// page has a living owner is told by a lock that the kernel drops when the owner dies.
+/// A page outlives its process, and the next process to take it adds to its counts, so sums over all pages never
+/// decrease. A lock that the kernel releases when the owner dies shows whether a page has a living owner.
 @safe package final class CounterPages {
     /// Counters of a process; bytes of a page divided by eight.
     package static let pageLength = 512

@@ -82,7 +82,7 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
         case .unreadable(let error): "cannot be read (\(error))"
         case .notRegular: "is not a regular file"
         case .exposed(let mode):
-            "can be read by others or written by its group (mode 0\(String(mode, radix: 8))): chmod 640 it"
+            "can be read or written by others, or written by its group (mode 0\(String(mode, radix: 8))): chmod 640 it"
         case .tooLong(let count, let limit): "has \(count) bytes: at most \(limit) are accepted"
         case .changing: "changed while it was read: try again"
         }

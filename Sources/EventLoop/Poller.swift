@@ -1,10 +1,10 @@
 import CLinux
 import Glibc
 
-/// Says to whom an event belongs: its owner, a slot in the owner's table, and the slot's generation, so that an event
-/// for what used to be in the slot is told from one for what is there now.
+/// Identifies the owner of an event, a slot in the owner's table, and the slot's generation, which distinguishes an
+/// event for the slot's present occupant from one for an earlier occupant.
 package struct Token: Hashable {
-    /// All who take events from the loop.
+    /// The components that receive events from the loop.
     package enum Owner: UInt8 {
         case listener = 1
         case webConnection = 2

@@ -7,8 +7,8 @@ import Glibc
 /// A FastCGI connection, which closes when it is let go, and the `FCGX_Request` that reads its requests and writes
 /// their answers.
 ///
-/// The descriptor never blocks. libfcgi takes EAGAIN for the end of the stream, and here it is: it reads only requests
-/// that are whole, and a peer that does not take its answers is to be dropped.
+/// The descriptor never blocks. libfcgi takes EAGAIN for the end of the stream. That is right here: libfcgi reads only
+/// complete requests, and a peer that does not take its answers is to be dropped.
 @safe final class Connection {
     enum State {
         /// Between requests.

@@ -17,4 +17,13 @@ extension Server {
             self.body = body
         }
     }
+
+    /// Connections accepted in one turn: a process that is woken leaves some for its siblings.
+    static let acceptLimit = 4
+    /// Connections taken in when accepting stops, at most.
+    static let backlogLimit = 4096
+    /// Bytes read from one socket in one turn: a fast sender leaves time for the others.
+    static let readLimit = 65_536
+    /// Bytes that are dropped after an answer, at most: whoever sends more is not waiting for it.
+    static let lingerLimit = 16_777_216
 }

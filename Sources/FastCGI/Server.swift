@@ -6,14 +6,6 @@ package import EventLoop
 /// A request that lies whole in its socket at the first look is read from there by libfcgi. Any other is read out and
 /// assembled, so that a peer can go on sending whose send buffer is smaller than its request.
 package final class Server {
-    /// Connections accepted in one turn: a process that is woken leaves some for its siblings.
-    private static let acceptLimit = 4
-    /// Connections taken in when accepting stops, at most.
-    private static let backlogLimit = 4096
-    /// Bytes read from one socket in one turn: a fast sender leaves time for the others.
-    private static let readLimit = 65_536
-    /// Bytes that are dropped after an answer, at most: whoever sends more is not waiting for it.
-    private static let lingerLimit = 16_777_216
     private static let readiness: Readiness = [.readable, .closed, .edge]
 
     private let loop: EventLoop
@@ -153,7 +145,7 @@ package final class Server {
         return readsOnNextTurn(connection) ? .nothing : .dropped(.outOfResources)
     }
 
-    /// Has the loop tell on the next turn what there is to read: an edge that has been told is not told again by itself.
+    /// Makes the loop report on the next turn that there is more to read: epoll does not report the same edge twice.
     /// Returns false where that fails; then the connection is closed.
     private func readsOnNextTurn(_ connection: Connection) -> Bool {
         do throws(SystemError) {

@@ -90,8 +90,8 @@ package final class Pool {
 
     // MARK: What it is like
 
-    /// Whether a push would be sent at once. One that would be the breaker's probe counts: who sends none before this
-    /// is true would otherwise wait for ever.
+    /// Whether a push would be sent at once. The breaker's probe counts as one: a caller that pushes only while this is
+    /// true would otherwise wait for ever.
     package var isUsable: Bool { readyConnection() != nil && breaker.wouldAdmit(at: loop.now) }
     package var breakerState: Breaker.State { breaker.state }
     /// The queue's length, as the last reply told it.

@@ -21,7 +21,7 @@ package enum TenantsFile {
 
         /// One line that names neither tenants nor secrets.
         package var description: String {
-            let more = count > told.count ? ["and \(count - told.count) faults more"] : []
+            let more = count > told.count ? ["and \(count - told.count) more faults"] : []
             return (told + more).joined(separator: "; ")
         }
     }
@@ -39,7 +39,7 @@ package enum TenantsFile {
         if size.tenants == 0 {
             faults.add("it names no tenant")
         } else if text[text.count - 1] != 0x0A {
-            faults.add("its last line has no end: the file may have been cut off")
+            faults.add("its last line does not end with a line feed: the file may be truncated")
         }
         guard faults.isEmpty else { throw faults }
         let table = TenantTable(tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes)

@@ -88,8 +88,8 @@ package struct TicketReader {
 
     /// The tenant that a body names, before anything else about it is known; empty where it names none.
     ///
-    /// Only to look up the secrets that its signature is checked with: a claim of whoever sent it, so the way there is
-    /// short for any body.
+    /// An unverified claim of the sender, used only to look up the secrets that the signature is checked with. Finding
+    /// it takes one quick pass, whatever the body holds.
     package func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
         tenant.removeAll(keepingCapacity: true)
         guard let claim = body.findString(named: Field.tenantID.name), claim.scalars <= Field.tenantID.limit else {

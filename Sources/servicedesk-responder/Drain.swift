@@ -35,7 +35,7 @@ extension Responder {
             note(server.stopAccepting())
         case .serving(let began, _), .finishing(let began, _):
             guard loop.now.since(began) >= Responder.oneStop.count else { return }
-            log.line(.warning, "stopping at once: \(pool.pendingCount) jobs wait for Redis")
+            log.line(.warning, "stopping at once: \(pool.pendingCount) jobs waiting for Redis get no answer")
             drain = .ended
         case .ended: break
         }
@@ -46,7 +46,7 @@ extension Responder {
     /// Closing a connection just as the web server uses it again would cost a request: that is left to the web server,
     /// for as long as the drain may take. A request that is under way then is finished; push and request have deadlines
     /// of their own.
-    mutating func hasDrained() -> Bool {
+    mutating func advanceDrain() -> Bool {
         switch drain {
         case .none: return false
         case .serving(let began, let end) where loop.now >= end:
@@ -55,7 +55,7 @@ extension Responder {
             let most = Nanoseconds(2 * settings.server.request.count + settings.pool.pushDeadline.count)
             drain = .finishing(since: began, until: loop.now + most)
         case .finishing(_, let end) where loop.now >= end:
-            log.line(.error, "stopping with \(server.connectionCount) connections that have not ended in time")
+            log.line(.error, "drain timed out: closing \(server.connectionCount) connections that are still open")
             return true
         case .serving, .finishing: break
         case .ended: return true

@@ -10,7 +10,7 @@ enum ListeningDescriptor {
         // Meant for another process, which has passed its environment on.
         guard number("LISTEN_PID") == processID else { return 0 }
         guard number("LISTEN_FDS") == 1 else {
-            throw Settings.Faults(lines: ["LISTEN_FDS is not 1: a unit with one socket is accepted"])
+            throw Settings.Faults(lines: ["LISTEN_FDS is not 1: expected a socket unit with exactly one socket"])
         }
         return first
     }

@@ -27,6 +27,7 @@ struct Metrics {
         case queueDepth = 7
         case queueDepthTime = 8
         case webConnections = 9
+        case residentBytes = 10
     }
     /// Numbers that are kept for gauges.
     static let gaugeLimit = 16
@@ -40,6 +41,7 @@ struct Metrics {
         case acceptFailures = 21
         case oversizeRequests = 22
         case refusedConnections = 23
+        case processorMicroseconds = 24
     }
 
     /// The first of 17 numbers: 16 buckets and the sum in nanoseconds.

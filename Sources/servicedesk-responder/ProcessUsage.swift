@@ -1,28 +1,38 @@
 import EventLoop
 import Glibc
 
-/// What processes have used, from proc(5).
+/// Notes now and then what this process uses of processor and memory, in its page of counters: whoever is asked for the
+/// metrics need not look at other processes, and what a process has used stays counted after its end.
 struct ProcessUsage {
-    private(set) var cpuSeconds = 0.0
-    private(set) var residentBytes = 0
+    private static let interval = Nanoseconds.milliseconds(100)
 
-    init() {}
+    private var due = Instant(nanoseconds: 0)
+    /// Microseconds of processor time that have been counted.
+    private var counted = 0
 
-    /// Nothing where there is no such process.
-    init(of process: Int32) {
-        guard let stat = try? readFile("/proc/\(process)/stat", limit: 4096),
-            // The name before it, in brackets, may hold anything.
-            let end = stat.lastIndex(of: 0x29)
-        else { return }
-        let fields = String(decoding: stat[(end + 1)...], as: UTF8.self).split(separator: " ")
-        guard fields.count > 21 else { return }
-        let ticks = (Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)
-        cpuSeconds = ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
-        residentBytes = (Int(fields[21]) ?? 0) * sysconf(Int32(_SC_PAGESIZE))
+    /// At the end of a turn.
+    mutating func note(in metrics: Metrics, at now: Instant) {
+        if now >= due { noteNow(in: metrics, at: now) }
     }
 
-    mutating func add(_ other: ProcessUsage) {
-        cpuSeconds += other.cpuSeconds
-        residentBytes += other.residentBytes
+    mutating func noteNow(in metrics: Metrics, at now: Instant) {
+        due = now + ProcessUsage.interval
+        var usage = rusage()
+        if unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 {
+            let spent = ProcessUsage.microseconds(usage.ru_utime) + ProcessUsage.microseconds(usage.ru_stime)
+            metrics.add(.processorMicroseconds, max(0, spent - counted))
+            counted = max(counted, spent)
+        }
+        metrics.set(.residentBytes, ProcessUsage.residentBytes ?? 0)
+    }
+
+    private static func microseconds(_ time: timeval) -> Int { Int(time.tv_sec) * 1_000_000 + Int(time.tv_usec) }
+
+    /// The second number of /proc/self/statm is pages (proc(5)).
+    private static var residentBytes: Int? {
+        guard let text = try? readFile("/proc/self/statm", limit: 4096) else { return nil }
+        let fields = text.split(separator: 0x20)
+        guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else { return nil }
+        return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 }

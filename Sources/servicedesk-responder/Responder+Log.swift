@@ -35,13 +35,12 @@ extension Responder {
     }
 
     mutating func logDrop(_ reason: DropReason) {
-        metrics.count(reason)
         guard log.begin(.warning, "a request was dropped unanswered") else { return }
         switch reason {
         case .incomplete: log.add("reason", "the web server closed the connection before it was answered")
         case .timedOut: log.add("reason", "the request was not whole within SERVICEDESK_REQUEST_TIMEOUT")
         case .lengthMismatch: log.add("reason", "its body is not as long as its Content-Length")
-        case .assemblyFull: log.add("reason", "as many unfinished requests as may be wait for the rest of their bodies")
+        case .assemblyFull: log.add("reason", "no room to assemble it: too many other requests are unfinished")
         case .outOfResources: log.add("reason", "the system has no memory or descriptor for it")
         case .unreadable: log.add("reason", "libfcgi could not read it")
         case .replyNotRead: log.add("reason", "the web server did not read the reply to FCGI_GET_VALUES")
@@ -56,14 +55,12 @@ extension Responder {
         isLossOfCountersTold = true
         log.line(
             .error,
-            "somebody has cut off the file of counters in SERVICEDESK_RUNTIME_DIR: /metrics shows a part until a restart"
-        )
+            "the counters file in SERVICEDESK_RUNTIME_DIR was truncated: /metrics is incomplete until a restart")
     }
 
     mutating func logAccept(_ problem: AcceptProblem) {
         switch problem {
         case .exhausted(let call, let code):
-            metrics.add(.acceptFailures)
             guard log.begin(.error, "cannot accept connections for 100 ms: raise the limit of open files") else {
                 return
             }
@@ -71,11 +68,8 @@ extension Responder {
             log.end()
         case .dead(let code):
             log.line(
-                .error, "the listening socket is dead, somebody has shut it down (\(SystemError.text(code))): stopping")
-            hasFailed = true
-            stop()
+                .error, "the listening socket was shut down (\(SystemError.text(code))): stopping; start the set again")
         case .refused(let peer):
-            metrics.add(.refusedConnections)
             guard log.begin(.warning, "refused a connection: FCGI_WEB_SERVER_ADDRS does not name its address") else {
                 return
             }
@@ -85,30 +79,23 @@ extension Responder {
     }
 
     /// One line for each change.
-    mutating func logPoolEvents() {
-        guard !pool.events.isEmpty else { return }
-        for event in pool.events {
-            switch event {
-            case .connected(let isFirst):
-                if !isFirst { metrics.add(.reconnects) }
-                log.line(.info, "connected to Redis at \(settings.pool.address)")
-            case .dialFailed(let reason):
-                log.line(.warning, "Redis at \(settings.pool.address) cannot be reached: \(reason); trying again")
-            case .breakerOpened(let reason):
-                log.line(
-                    .error, "answering 503 at once until Redis at \(settings.pool.address) takes jobs again: \(reason)")
-            case .redirected(let node, let other):
-                log.line(.info, "Redis at \(node) is a node of a cluster, and sends the queue on to \(other)")
-            case .breakerClosed: log.line(.info, "Redis takes jobs again")
-            case .lost(let reason, let ambiguous, let retried):
-                metrics.add(.connectionsLost)
-                guard log.begin(.warning, "lost a connection to Redis at \(settings.pool.address)") else { continue }
-                log.add("reason", text: reason)
-                log.add("ambiguous", number: ambiguous)
-                log.add("retried", number: retried)
-                log.end()
-            }
+    mutating func logPool(_ event: PoolEvent) {
+        switch event {
+        case .connected: log.line(.info, "connected to Redis at \(settings.pool.address)")
+        case .dialFailed(let reason):
+            log.line(.warning, "Redis at \(settings.pool.address) cannot be reached: \(reason); trying again")
+        case .breakerOpened(let reason):
+            log.line(
+                .error, "answering 503 at once until Redis at \(settings.pool.address) takes jobs again: \(reason)")
+        case .redirected(let node, let other):
+            log.line(.info, "Redis at \(node) is a node of a cluster, and sends the queue on to \(other)")
+        case .breakerClosed: log.line(.info, "Redis takes jobs again")
+        case .lost(let reason, let ambiguous, let retried):
+            guard log.begin(.warning, "lost a connection to Redis at \(settings.pool.address)") else { return }
+            log.add("reason", text: reason)
+            log.add("ambiguous", number: ambiguous)
+            log.add("retried", number: retried)
+            log.end()
         }
-        pool.events.removeAll(keepingCapacity: true)
     }
 }

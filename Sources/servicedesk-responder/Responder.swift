@@ -16,6 +16,7 @@ struct Responder: ~Copyable {
     let pool: Pool
     let signals: Signals
     let metrics: Metrics
+    private var usage = ProcessUsage()
     var queue: PoolQueue
     var handler: Handler
     var log: Log
@@ -71,8 +72,7 @@ struct Responder: ~Copyable {
         if let metricsProblem, let directory = settings.runtimeDirectory {
             log.line(
                 .error,
-                "counting for this process alone, so that /metrics shows a part: no counters in SERVICEDESK_RUNTIME_DIR \(directory) (\(metricsProblem))"
-            )
+                "SERVICEDESK_RUNTIME_DIR \(directory) cannot hold counters (\(metricsProblem)): /metrics is incomplete")
         }
         if log.begin(.info, "started") {
             log.add("version", text: version)
@@ -81,14 +81,15 @@ struct Responder: ~Copyable {
             log.add("pid", number: Int(getpid()))
             log.end()
         }
-        logPoolEvents()
+        notePoolEvents()
         log.flush()
     }
 
     /// Takes turns until the process has drained.
     mutating func run() {
-        repeat { turn() } while !hasDrained()
+        repeat { turn() } while !advanceDrain()
         pool.close()
+        usage.noteNow(in: metrics, at: loop.now)
         log.line(.info, "stopped")
         log.flushAtEnd()
     }
@@ -103,9 +104,10 @@ struct Responder: ~Copyable {
         while let token = loop.due() { timer(token) }
         pool.flush()
         pool.takeCompletions { complete($0) }
-        logPoolEvents()
+        notePoolEvents()
         logLostCounters()
         setGauges()
+        usage.note(in: metrics, at: loop.now)
         log.turnEnded(at: loop.now)
     }
 
@@ -134,8 +136,37 @@ struct Responder: ~Copyable {
         }
     }
 
+    // MARK: Counted and logged
+
     mutating func note(_ problems: [AcceptProblem]) {
-        for problem in problems { logAccept(problem) }
+        for problem in problems {
+            logAccept(problem)
+            switch problem {
+            case .exhausted: metrics.add(.acceptFailures)
+            case .refused: metrics.add(.refusedConnections)
+            case .dead:
+                hasFailed = true
+                stop()
+            }
+        }
+    }
+
+    private mutating func note(_ drop: DropReason) {
+        metrics.count(drop)
+        logDrop(drop)
+    }
+
+    private mutating func notePoolEvents() {
+        guard !pool.events.isEmpty else { return }
+        for event in pool.events {
+            switch event {
+            case .connected(let isFirst): if !isFirst { metrics.add(.reconnects) }
+            case .lost: metrics.add(.connectionsLost)
+            case .dialFailed, .breakerOpened, .breakerClosed, .redirected: break
+            }
+            logPool(event)
+        }
+        pool.events.removeAll(keepingCapacity: true)
     }
 
     // MARK: Requests
@@ -156,7 +187,7 @@ struct Responder: ~Copyable {
         case .nothing: return
         case .dropped(let reason):
             exchanges[slot].reset()
-            logDrop(reason)
+            note(reason)
         case .request(let length): handle(token, bodyLength: length, keptLength: length)
         case .tooLong(let length):
             metrics.add(.oversizeRequests)
@@ -178,7 +209,7 @@ struct Responder: ~Copyable {
         case .drop:
             server.abandon(token)
             exchanges[slot].reset()
-            logDrop(.lengthMismatch)
+            note(.lengthMismatch)
         case .metrics, .live, .ready: answerAboutSelf(disposition, token)
         }
     }
@@ -222,6 +253,7 @@ struct Responder: ~Copyable {
         switch disposition {
         case .metrics:
             setGauges()
+            usage.noteNow(in: metrics, at: loop.now)
             let text = MetricsText.render(metrics)
             exchanges[slot].appendAnswer(
                 .ok, type: "text/plain; version=0.0.4; charset=utf-8", body: text, to: &response)

@@ -29,7 +29,10 @@ func listener(for settings: Settings) throws(Settings.Faults) -> Listener {
     }
 }
 
-/// Serves until it is told to stop. Returns whether that is why it ended.
+/// Keeps a supervisor that restarts its child at once from doing so in a tight loop.
+func pauseBeforeRestart() { sleep(1) }
+
+/// Serves until a stop signal. Returns false if it ended because it could no longer do its work.
 func serve() throws(Settings.Faults) -> Bool {
     let settings = try readSettings()
     initializeLibrary()
@@ -53,12 +56,12 @@ switch CommandLine.arguments.dropFirst() {
 case []:
     do throws(Settings.Faults) {
         let hasStopped = try serve()
+        if !hasStopped { pauseBeforeRestart() }
         // Without the handlers of exit(3): libcrypto's would take from a thread that still reads tenants what it uses.
         _exit(hasStopped ? 0 : 1)
     } catch {
         for line in error.lines { complain(line) }
-        // Whoever starts a child again the moment that it ends would do nothing else.
-        sleep(1)
+        pauseBeforeRestart()
         exit(configurationFault)
     }
 case ["--check"]:

@@ -5,8 +5,8 @@ import Glibc
 /// `servicedeskctl listener SOCKET`
 struct Listener: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints the id of the process that listens on a unix socket; the exit status is 1 where none does.",
-        discussion: "It is the process that called listen(2): spawn-fcgi, and what it has become since.")
+        abstract: "Prints the id of the process that listens on a unix socket; exits with status 1 if none does.",
+        discussion: "It is the process that called listen(2): spawn-fcgi, which then becomes multiwatch.")
 
     @Argument(help: "The socket's path.") var socket: String
 

@@ -38,7 +38,7 @@ struct Peek: ParsableCommand {
     @Argument(help: "How many, 1 to 1,000.") var count = 1
 
     func validate() throws {
-        guard (1...1000).contains(count) else { throw ValidationError("how many is 1 to 1,000") }
+        guard (1...1000).contains(count) else { throw ValidationError("the number of jobs must be from 1 to 1,000") }
     }
 
     func run() throws { for job in try queue.service().peek(count) { try StandardStreams.write(line: job) } }
@@ -48,8 +48,8 @@ struct Pop: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the oldest job and takes it out of the queue; the exit status is 1 where there is none.",
         discussion: """
-            The job is taken out once it has been written: where that fails it stays in the queue. Where a worker has taken it \
-            meanwhile, the exit status is 2, and what was printed is the worker's.
+            The job is removed only after it has been printed: if printing fails, it stays in the queue. If a worker \
+            has taken it in the meantime, the exit status is 2, and the printed job must be ignored.
             """)
     @OptionGroup var queue: QueueOptions
 
@@ -58,7 +58,7 @@ struct Pop: ParsableCommand {
         guard let job = try service.oldest() else { throw ExitCode(1) }
         try StandardStreams.write(line: job)
         guard try service.remove(job) else {
-            StandardStreams.complain("a worker has taken this job meanwhile: ignore what was printed")
+            StandardStreams.complain("a worker has taken this job in the meantime: ignore the printed job")
             throw ExitCode(2)
         }
     }

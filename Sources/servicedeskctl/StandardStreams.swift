@@ -13,8 +13,8 @@ enum StandardStreams {
         let description: String
     }
 
-    /// Sees to it that a stream which is closed is not mistaken for what is opened next. Ends the program where
-    /// standard output is: there is no telling anybody what it was started for.
+    /// Opens /dev/null in place of closed streams, so that nothing opened later takes their numbers. Exits with status
+    /// 1 if standard output is closed: the result could not be printed.
     static func prepare() {
         _ = signal(SIGPIPE, SIG_IGN)
         unsafe isInputOpen = fcntl(STDIN_FILENO, F_GETFD) != -1
@@ -47,9 +47,9 @@ enum StandardStreams {
             case .bytes(let count): written += count
             case .wouldBlock:
                 guard output.wait(for: .writable, until: .now + .seconds(60)) else {
-                    throw Failure(description: "standard output has taken nothing for a minute")
+                    throw Failure(description: "standard output accepted nothing for 60 s: is its reader stuck?")
                 }
-            case .closed: throw Failure(description: "standard output takes nothing")
+            case .closed: throw Failure(description: "standard output accepts nothing")
             case .failed(let code):
                 throw Failure(description: "standard output cannot be written (\(SystemError.text(code)))")
             }

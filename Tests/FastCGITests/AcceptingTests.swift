@@ -90,7 +90,7 @@ struct AcceptingTests {
         }
     }
 
-    @Test func `a listener that was shut down is told of once, and not watched any more`() throws {
+    @Test func `a listener that was shut down is reported once and no longer watched`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         shutdown(site.listeningNumber, Int32(SHUT_RDWR))

@@ -48,9 +48,9 @@ struct PiecesTests {
         #expect(site.quiet().isEmpty)
     }
 
-    /// Each read ends with a request: what is behind it is told of on the next turn, after everybody else's.
+    /// Each read ends with a request: what follows it is reported on the next turn, after all other connections.
     @Test(arguments: [false, true])
-    func `requests that lie in a row in the socket are read one a turn`(tcp: Bool) throws {
+    func `pipelined requests are read one per turn`(tcp: Bool) throws {
         let site = try Site(tcp: tcp)
         let client = try site.connectAndAccept()
         let head = begin() + record(Kind.parameters, padding: 1)
@@ -106,7 +106,7 @@ struct PiecesTests {
         #expect(event.body == utf8("next"))
     }
 
-    @Test func `whoever asks and reads no reply is dropped`() throws {
+    @Test func `a peer that sends FCGI_GET_VALUES and does not read the reply is dropped`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let ask = record(Kind.getValues, pair("FCGI_MAX_CONNS", "") + pair("FCGI_MAX_REQS", ""), id: 0)

@@ -31,7 +31,7 @@ struct MemberSearchTests {
         #"{"x":1}{"tenant_id":"acme"}"#, #"{"tenant_id":"\q"}"#, #"{"tenant_i\"#, #"{"tenant_i\u006"#,
         "{\"tenant_id\":\"a\u{1}\"}", #""tenant_id":"acme""#, "\u{FEFF}{\"tenant_id\":\"acme\"}",
     ])
-    func `where there is none, or no such JSON, nothing is found`(text: String) {
+    func `nothing is found where the member is missing or the JSON is invalid`(text: String) {
         #expect(find(in: text) == nil)
     }
 
@@ -66,7 +66,7 @@ struct MemberSearchTests {
     }
 
     @Test(arguments: 0..<3)
-    func `of all JSON it finds what the strict reader does`(seed: Int) {
+    func `in valid JSON it finds what the strict reader finds`(seed: Int) {
         let original = utf8(
             [
                 #"{"a":[{"k":"x"},"k"],"k":"value","b":{"k":1}}"#,

@@ -251,7 +251,7 @@ struct SecretSettingsTests {
         try #require(lines.count == 1)
         #expect(lines[0].hasPrefix("SERVICEDESK_TENANTS_FILE: \(path): line 1: "))
         #expect(
-            lines[0].contains("line 5") && !lines[0].contains("line 6") && lines[0].hasSuffix("; and 3 faults more"))
+            lines[0].contains("line 5") && !lines[0].contains("line 6") && lines[0].hasSuffix("; and 3 more faults"))
         #expect(!lines[0].contains("hunter2") && !lines[0].contains("Hunter"))
     }
 

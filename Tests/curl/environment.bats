@@ -167,7 +167,7 @@ idles() {
     mkdir counters
     export SERVICEDESK_RUNTIME_DIR=$PWD/counters
     serve bash -c 'ulimit -f 1; exec "$@"' bash
-    grep -q 'counting for this process alone' log
+    grep -q 'cannot hold counters' log
     grep -q "$PWD/counters" log
     post "$(ticket)"
     accepted
@@ -175,7 +175,7 @@ idles() {
     alive "$responder"
 }
 
-@test "a file of counters that is nonsense, or cut off, kills nobody" {
+@test "a counters file that is garbage, or is truncated while in use, kills no process" {
     mkdir counters
     head -c 9001 /dev/zero | tr '\0' '\377' >counters/counters-2
     export SERVICEDESK_RUNTIME_DIR=$PWD/counters
@@ -189,7 +189,7 @@ idles() {
     same 200 "$code"
     alive "$responder"
     sleep 0.1
-    grep -q 'somebody has cut off the file of counters' log
+    grep -q 'the counters file in SERVICEDESK_RUNTIME_DIR was truncated' log
 }
 
 # --- listeners -------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ idles() {
     [[ $output == *'descriptor 0 is not a listening socket'* ]]
 }
 
-@test "whoever clears O_NONBLOCK on the shared listener, no turn waits for a connection" {
+@test "a turn never waits for a connection, even when another process clears O_NONBLOCK on the shared listener" {
     listen blocking
     for _ in {1..30}; do
         post "$(ticket)" -m 4
@@ -214,7 +214,7 @@ idles() {
     wait_for 12 gone "$responder"
 }
 
-@test "a listener that somebody has shut down is told of, and ends the process with status 1" {
+@test "a listener that was shut down is logged, and ends the process with status 1" {
     listen shutdown
     post "$(ticket)"
     accepted
@@ -222,7 +222,7 @@ idles() {
     code=0
     wait "$responder" || code=$?
     same 1 "$code"
-    grep -q 'the listening socket is dead' log
+    grep -q 'the listening socket was shut down' log
     tail -n 1 log | grep -q stopped
 }
 

@@ -15,7 +15,7 @@ fill() {
         1 "$queue" "$1" "$2" >/dev/null
 }
 
-@test "pop leaves a job where it is that cannot be written" {
+@test "pop leaves a job in the queue if it cannot print it" {
     fill 3 100
     for target in '>/dev/full' '>&-'; do
         run -1 bash -c "'${program%/*}/servicedeskctl' pop $target"
@@ -86,7 +86,7 @@ fill() {
     [[ $output == *'connect: Connection refused'* ]]
 }
 
-@test "what is not there is not pushed, signed or shown" {
+@test "closed or empty input and a count out of range are refused" {
     for command in push sign check; do
         run -1 bash -c "'${program%/*}/servicedeskctl' $command <&-"
         [[ $output == *'standard input is closed'* ]]

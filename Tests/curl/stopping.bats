@@ -1,4 +1,4 @@
-# A stop is told in several ways, and cuts nothing that is under way.
+# A stop can arrive in several ways, and cuts off nothing that is in flight.
 load stack.bash
 
 setup_file() { redis_start; }
@@ -52,7 +52,7 @@ all() {
     wait_for 12 gone "$watch"
 }
 
-@test "a stop that is told again two seconds later ends at once" {
+@test "a second stop two seconds after the first ends the process at once" {
     under_way 4
     kill -TERM $(pgrep -P "$watch")
     sleep 2.2
@@ -60,7 +60,7 @@ all() {
     all 502
 }
 
-@test "a drain that is over finishes what is under way, though the web server keeps its connections" {
+@test "when the drain times out, requests in flight are finished even if the web server keeps its connections" {
     stop "$watch"
     SERVICEDESK_DRAIN_TIMEOUT=1 start_responder "$BATS_TEST_TMPDIR/log" "$set" --processes 2
     watch=$pid

@@ -105,14 +105,14 @@ replace() {
     accepted
 }
 
-@test "a file that is no good changes nothing, and the log says why" {
+@test "a tenants file with a fault changes nothing, and the log says why" {
     cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
     printf 'acme %s' 'another-secret-that-was-cut-off-while-it-was-written' | replace
     reload
-    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'its last line has no end'
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'its last line does not end with a line feed'
     chmod 644 "$SERVICEDESK_TENANTS_FILE"
     reload
-    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'can be read by others'
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'can be read or written by others'
     rm "$SERVICEDESK_TENANTS_FILE"
     mkfifo -m 600 "$SERVICEDESK_TENANTS_FILE"
     reload

@@ -42,8 +42,9 @@ class Ledger:
         self.statuses = collections.Counter(entry["status"] for entry in entries)
         self.broken = sum(self.statuses[status] for status in BROKEN)
         self.refused = sum(self.statuses[status] for status in REFUSED)
-        self.ambiguous = change(before, after, "servicedesk_ambiguous_pushes_total")
-        self.undelivered = change(before, after, "servicedesk_queued_unanswered_total")
+        # Where counters were lost, they may be fewer than before.
+        self.ambiguous = max(0, change(before, after, "servicedesk_ambiguous_pushes_total"))
+        self.undelivered = max(0, change(before, after, "servicedesk_queued_unanswered_total"))
         self.said = change(before, after, *ACCEPTED)
         counted = {(name.split('"')[1], name.split('"')[3]): change(before, after, name)
                    for name in after if name.startswith("servicedesk_requests_total{")}
