@@ -75,8 +75,8 @@ private class ThreadTask {
                 let task = unsafe Unmanaged<ThreadTask>.fromOpaque(argument!).takeUnretainedValue()
                 task.run()
                 var pointer = unsafe argument
-                // From here on the task belongs to whoever reads its address, or to us where nobody will: then the send
-                // is an error, not SIGPIPE.
+                // The reader of the address takes over the task. If there is no reader any more, send fails (without
+                // SIGPIPE) and the task is released here.
                 let size = MemoryLayout<UInt>.size
                 if unsafe send(task.answer, &pointer, size, Int32(MSG_NOSIGNAL)) != size {
                     unsafe Unmanaged<ThreadTask>.fromOpaque(argument!).release()

@@ -89,8 +89,10 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// The whole of a regular file that only its owner may write, and only its owner and group may read. Never waits for
-/// whoever might write to it, and leaves no copy behind but the result.
+/// Reads all of a regular file that only its owner can write and only its owner and group can read. Never blocks on a
+/// FIFO, and leaves no copy of the content but the result.
+///
+/// - Parameter limit: bytes, at most.
 package func readSecretFile(_ path: String, limit: Int) throws(SecretFileFault) -> [UInt8] {
     let number = retryingInterrupts { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard number >= 0 else { throw .unreadable("\(SystemError("open"))") }

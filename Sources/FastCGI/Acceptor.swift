@@ -51,7 +51,7 @@ struct Acceptor: ~Copyable {
                 do throws(SystemError) {
                     try add(descriptor)
                 } catch {
-                    // Whoever waits may be served by a sibling that has more room.
+                    // A sibling with more room may serve the connections that wait.
                     pause()
                     return problems + [AcceptProblem(error)]
                 }

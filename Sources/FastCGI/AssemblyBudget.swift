@@ -15,7 +15,7 @@ package final class AssemblyBudget {
         deinit { budget.available += 1 }
     }
 
-    /// Takes a share, or nil where none is left: whoever has one can finish.
+    /// Takes a share, or nil when none is left. An assembly with a share can always finish.
     package func takeShare() -> Share? {
         guard available > 0 else { return nil }
         available -= 1

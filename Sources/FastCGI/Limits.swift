@@ -24,6 +24,6 @@ extension Server {
     static let backlogLimit = 4096
     /// Bytes read from one socket in one turn: a fast sender leaves time for the others.
     static let readLimit = 65_536
-    /// Bytes that are dropped after an answer, at most: whoever sends more is not waiting for it.
+    /// Bytes that are dropped after an answer, at most: a peer that sends more is not waiting for it.
     static let lingerLimit = 16_777_216
 }

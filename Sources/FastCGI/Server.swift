@@ -284,8 +284,8 @@ package final class Server {
         return (connection.token, drop(connection, .timedOut))
     }
 
-    /// Closes the connections between requests, and every other one after its answer. Whoever has just begun to send is
-    /// served.
+    /// Closes idle connections at once, and every other connection after its answer. A connection on which bytes have
+    /// just arrived is not idle.
     package func finish() {
         isFinishing = true
         for connection in connections.all {

@@ -20,8 +20,8 @@ enum LogLevel: String, CaseIterable, Comparable {
 
 enum LogFormat: String, CaseIterable { case json, text }
 
-/// Writes one line for each thing that happens, one write for one turn or for several that follow closely, and never
-/// waits for whoever reads it.
+/// Writes one line per event, and batches the lines of one turn, or of several in quick succession, into one write. It
+/// never waits for the log's reader.
 ///
 /// Lines that find no room are dropped and counted; the count is logged when there is room again.
 struct Log: ~Copyable {

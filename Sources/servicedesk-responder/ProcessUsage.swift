@@ -1,8 +1,8 @@
 import EventLoop
 import Glibc
 
-/// Notes now and then what this process uses of processor and memory, in its page of counters: whoever is asked for the
-/// metrics need not look at other processes, and what a process has used stays counted after its end.
+/// Records the processor time and memory of this process in its page of counters, at most every 100 ms. The process that
+/// answers `/metrics` then reads no other process's /proc, and processor time stays counted after a process ends.
 struct ProcessUsage {
     private static let interval = Nanoseconds.milliseconds(100)
 
