@@ -37,20 +37,21 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         module("Bytes"),
-        module("EventLoop", ["CLinux"]),
+        module("System", ["CLinux"]),
+        module("EventLoop", ["System", "CLinux"]),
         module("RESP", ["Bytes"]),
         module("JSON", ["Bytes"]),
-        module("FastCGI", ["Bytes", "EventLoop", "CFastCGI", "CLinux"]),
-        module("Redis", ["Bytes", "RESP", "EventLoop"]),
+        module("FastCGI", ["Bytes", "System", "EventLoop", "CFastCGI", "CLinux"]),
+        module("Redis", ["Bytes", "RESP", "System", "EventLoop"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
         .executableTarget(
             name: "servicedesk-responder",
-            dependencies: ["Bytes", "CLinux", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"],
+            dependencies: ["Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"],
             swiftSettings: productSettings),
         .executableTarget(
             name: "servicedeskctl",
             dependencies: [
-                "Bytes", "Webhook", "Redis", "RESP", "JSON", "EventLoop",
+                "Bytes", "Webhook", "Redis", "RESP", "JSON", "System",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: productSettings),
@@ -58,15 +59,16 @@ let package = Package(
             name: "codec-bench", dependencies: ["Bytes", "RESP", "FastCGI", "Webhook", "COpenSSL"],
             path: "Tests/benchmarks/Codecs", swiftSettings: productSettings),
         // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["System"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("Bytes", ["Bytes"]),
-        tests("EventLoop", ["EventLoop"]),
+        tests("System", ["System"]),
+        tests("EventLoop", ["System", "EventLoop"]),
         tests("RESP", ["RESP"]),
         tests("JSON", ["JSON"]),
-        tests("FastCGI", ["FastCGI", "EventLoop"]),
-        tests("Redis", ["Bytes", "Redis", "RESP", "EventLoop", "COpenSSL"]),
+        tests("FastCGI", ["FastCGI", "System", "EventLoop"]),
+        tests("Redis", ["Bytes", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Responder", ["servicedesk-responder", "Bytes", "EventLoop", "FastCGI", "Redis", "Webhook"]),
+        tests("Responder", ["servicedesk-responder", "Bytes", "System", "EventLoop", "FastCGI", "Redis", "Webhook"]),
     ]
 )
 

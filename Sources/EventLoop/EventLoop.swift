@@ -1,3 +1,5 @@
+package import System
+
 /// One process' loop: what is ready, what is due, and what time it is.
 ///
 /// Whoever drives it takes one turn after the other: `wait()`, then every `event`, then every `due` token.

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import System
 
 /// Identifies the owner of an event, a slot in the owner's table, and the slot's generation, which distinguishes an
 /// event for the slot's present occupant from one for an earlier occupant.
@@ -36,23 +37,6 @@ package struct Token: Hashable {
     }
 
     package var bits: UInt64 { UInt64(owner.rawValue) << 48 | UInt64(generation) << 32 | UInt64(slot) }
-}
-
-/// What epoll(7) tells of a descriptor, or asks to be told.
-package struct Readiness: OptionSet {
-    package let rawValue: UInt32
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    package static let readable = Readiness(EPOLLIN)
-    package static let writable = Readiness(EPOLLOUT)
-    /// The peer has closed its end, or at least its sending half.
-    package static let closed: Readiness = [Readiness(EPOLLRDHUP), Readiness(EPOLLHUP), Readiness(EPOLLERR)]
-    /// Told once for each change, not for as long as it lasts.
-    package static let edge = Readiness(EPOLLET)
-    /// Of several processes that wait for one listener, wake one.
-    package static let exclusive = Readiness(EPOLLEXCLUSIVE)
-
-    private init(_ event: EPOLL_EVENTS) { rawValue = event.rawValue }
 }
 
 /// The loop's epoll instance.

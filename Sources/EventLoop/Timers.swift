@@ -1,3 +1,5 @@
+package import System
+
 /// Deadlines with the tokens of those who asked for them: a binary heap, earliest first.
 ///
 /// A timer is never taken back. Whoever is told looks at its own deadline, and asks again where that has moved; so what

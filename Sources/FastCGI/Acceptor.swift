@@ -1,4 +1,5 @@
 import EventLoop
+import System
 
 /// Why a connection could not be had.
 package enum AcceptProblem: Equatable {

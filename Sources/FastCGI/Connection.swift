@@ -3,6 +3,7 @@ import CFastCGI
 import CLinux
 import EventLoop
 import Glibc
+import System
 
 /// A FastCGI connection, which closes when it is let go, and the `FCGX_Request` that reads its requests and writes
 /// their answers.

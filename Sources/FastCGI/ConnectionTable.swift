@@ -1,4 +1,5 @@
 import EventLoop
+import System
 
 /// The connections of a server, each in a slot of its own that its token names.
 ///

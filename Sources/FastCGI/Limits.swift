@@ -1,4 +1,4 @@
-package import EventLoop
+package import System
 
 extension Server {
     /// How long, and how much.

@@ -1,6 +1,6 @@
 import CLinux
-package import EventLoop
 import Glibc
+package import System
 
 /// The listening socket that the process was started with, unix or TCP, shared with its sibling processes.
 package struct Listener: ~Copyable {

@@ -1,5 +1,5 @@
 import Bytes
-import EventLoop
+import System
 
 /// Replies to management records (FastCGI Specification 1.0, section 4).
 enum Management {

@@ -1,5 +1,6 @@
 import Bytes
 package import EventLoop
+package import System
 
 /// The FastCGI connections of one process.
 ///

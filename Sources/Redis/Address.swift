@@ -1,5 +1,5 @@
 import Bytes
-import EventLoop
+import System
 
 /// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db` or `unix:///path?db=0`.
 package struct Address: Equatable, Sendable {

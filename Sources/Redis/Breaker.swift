@@ -1,4 +1,4 @@
-package import EventLoop
+package import System
 
 /// Decides whether Redis is asked at all.
 ///

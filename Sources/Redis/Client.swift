@@ -1,7 +1,7 @@
 import Bytes
-package import EventLoop
 import Glibc
 package import RESP
+package import System
 
 /// One connection to Redis that waits for each reply: for tools, where nothing else is to be done meanwhile.
 package final class Client {

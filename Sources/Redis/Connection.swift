@@ -1,6 +1,7 @@
 import Bytes
 import EventLoop
 import RESP
+import System
 
 /// A command that was appended to a connection's output, and waits for its reply.
 struct Pending {

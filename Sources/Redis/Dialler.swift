@@ -1,4 +1,4 @@
-import EventLoop
+import System
 
 /// Whom to connect to next, and when: one attempt at a time.
 struct Dialler: ~Copyable {

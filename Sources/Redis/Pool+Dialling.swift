@@ -1,5 +1,6 @@
 import EventLoop
 import RESP
+import System
 
 /// Making connections and losing them.
 extension Pool {

@@ -1,5 +1,6 @@
 import Bytes
 import EventLoop
+import System
 
 /// What Redis refuses, and what is done about it.
 extension Pool {

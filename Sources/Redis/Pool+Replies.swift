@@ -1,6 +1,7 @@
 import Bytes
 package import EventLoop
 import RESP
+package import System
 
 /// What arrives: events, and replies to the oldest command.
 extension Pool {

@@ -1,5 +1,6 @@
 package import EventLoop
 import RESP
+import System
 
 /// What is due: deadlines, retries, probes.
 extension Pool {

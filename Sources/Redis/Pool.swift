@@ -1,6 +1,7 @@
 import Bytes
 package import EventLoop
 import RESP
+package import System
 
 /// A few pipelined connections to one Redis, and the pushes that are under way.
 ///

@@ -1,4 +1,4 @@
-import EventLoop
+import System
 
 /// How long the queue is, and how fast it gets shorter while nothing is pushed.
 struct QueueDepth {

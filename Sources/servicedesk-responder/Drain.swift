@@ -1,6 +1,7 @@
 import EventLoop
 import FastCGI
 import Redis
+import System
 
 /// How far a process has got with its end.
 enum Drain {

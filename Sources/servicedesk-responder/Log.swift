@@ -1,7 +1,7 @@
 import Bytes
-import EventLoop
 import Glibc
 import JSON
+import System
 
 enum LogLevel: String, CaseIterable, Comparable {
     case debug, info, warning, error

@@ -1,7 +1,7 @@
 import Bytes
 import CLinux
-import EventLoop
 import Glibc
+import System
 
 /// Where log lines go: a file, or what standard error leads to.
 struct LogSink: ~Copyable {

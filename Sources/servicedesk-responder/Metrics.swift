@@ -1,5 +1,5 @@
-import EventLoop
 import FastCGI
+import System
 import Webhook
 
 /// What is counted, and where in a process' page.

@@ -1,5 +1,5 @@
-import EventLoop
 import FastCGI
+import System
 import Webhook
 
 /// The metrics of all processes of a socket, as Prometheus reads them (text exposition format 0.0.4).

@@ -1,5 +1,5 @@
-import EventLoop
 import Glibc
+import System
 
 /// Records the processor time and memory of this process in its page of counters, at most every 100 ms. The process that
 /// answers `/metrics` then reads no other process's /proc, and processor time stays counted after a process ends.

@@ -3,6 +3,7 @@ import EventLoop
 import FastCGI
 import Glibc
 import Redis
+import System
 import Webhook
 
 /// One process: its loop, and how what arrives flows through it.

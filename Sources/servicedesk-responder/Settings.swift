@@ -1,6 +1,6 @@
-import EventLoop
 import FastCGI
 import Redis
+import System
 import Webhook
 
 /// What the environment says, checked.

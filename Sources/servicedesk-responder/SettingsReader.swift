@@ -1,6 +1,6 @@
-import EventLoop
 import FastCGI
 import Redis
+import System
 import Webhook
 
 /// Takes settings out of the environment, and collects what is wrong with them. An empty value counts as none.

@@ -1,4 +1,4 @@
-import EventLoop
+import System
 import Webhook
 
 /// What the thread that serves the tenants file has done.

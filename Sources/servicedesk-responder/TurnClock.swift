@@ -1,4 +1,4 @@
-import EventLoop
+import System
 import Webhook
 
 /// The time of day as text, made once for each turn that asks for it.

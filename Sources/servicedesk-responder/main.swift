@@ -1,6 +1,7 @@
 import EventLoop
 import FastCGI
 import Glibc
+import System
 
 /// EX_CONFIG of sysexits.h.
 let configurationFault: Int32 = 78

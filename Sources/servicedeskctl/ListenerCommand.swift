@@ -1,6 +1,6 @@
 import ArgumentParser
-import EventLoop
 import Glibc
+import System
 
 /// `servicedeskctl listener SOCKET`
 struct Listener: ParsableCommand {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Bytes
-import EventLoop
 import Redis
+import System
 
 /// Which queue. The URL comes from the environment: it may hold a password.
 struct QueueOptions: ParsableArguments {

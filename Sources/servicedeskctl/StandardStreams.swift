@@ -1,5 +1,5 @@
-import EventLoop
 import Glibc
+import System
 
 /// Standard input and output, byte for byte, with every failure told.
 enum StandardStreams {

@@ -1,4 +1,5 @@
 import EventLoop
+import System
 import Testing
 
 /// A deadline with its owner's loop; times are counted from its making.

@@ -1,21 +1,6 @@
 import EventLoop
-import Glibc
+import System
 import Testing
-
-/// Two connected sockets, each with its owner.
-struct Pair: ~Copyable {
-    let near: Descriptor
-    let far: Descriptor
-
-    init() throws {
-        let (near, far) = try makeSocketPair()
-        self.near = Descriptor(owning: near)
-        self.far = Descriptor(owning: far)
-    }
-
-    /// Closes one end, and leaves the other.
-    consuming func closingFar() -> Descriptor { near }
-}
 
 extension EventLoop {
     /// Takes one turn and returns its events.
@@ -31,6 +16,3 @@ extension EventLoop {
         return tokens
     }
 }
-
-/// Whether a number is that of an open descriptor.
-func isOpen(_ number: Int32) -> Bool { fcntl(number, F_GETFD) >= 0 }

@@ -4,6 +4,7 @@ import Testing
 
 @testable import EventLoop
 @testable import FastCGI
+@testable import System
 
 /// Listeners, descriptors, and the end of a server.
 struct AcceptingTests {

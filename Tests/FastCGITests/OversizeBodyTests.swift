@@ -2,8 +2,8 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import EventLoop
 @testable import FastCGI
+@testable import System
 
 /// Bodies over the limit.
 struct OversizeBodyTests {

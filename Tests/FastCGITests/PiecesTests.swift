@@ -2,8 +2,8 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import EventLoop
 @testable import FastCGI
+@testable import System
 
 /// Requests that do not lie whole in their socket.
 struct PiecesTests {

@@ -2,8 +2,8 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import EventLoop
 @testable import FastCGI
+@testable import System
 
 struct ServerFaultTests {
     private let response = utf8("Status: 202 Accepted\r\n\r\n{}")

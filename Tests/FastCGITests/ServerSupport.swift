@@ -1,6 +1,7 @@
 import EventLoop
 import FastCGI
 import Glibc
+import System
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import EventLoop
 import FastCGI
+import System
 import TestSupport
 import Testing
 

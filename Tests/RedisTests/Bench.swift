@@ -1,6 +1,7 @@
 import Bytes
 import EventLoop
 import RESP
+import System
 import TestSupport
 import Testing
 

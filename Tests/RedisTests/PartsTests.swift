@@ -1,5 +1,5 @@
 import COpenSSL
-import EventLoop
+import System
 import TestSupport
 import Testing
 

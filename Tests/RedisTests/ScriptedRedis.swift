@@ -1,6 +1,7 @@
 import EventLoop
 import Glibc
 import RESP
+import System
 import TestSupport
 import Testing
 

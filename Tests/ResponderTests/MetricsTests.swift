@@ -1,6 +1,6 @@
-import EventLoop
 import FastCGI
 import Glibc
+import System
 import TestSupport
 import Testing
 import Webhook

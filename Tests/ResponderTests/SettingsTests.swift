@@ -1,7 +1,7 @@
-import EventLoop
 import FastCGI
 import Glibc
 import Redis
+import System
 import TestSupport
 import Testing
 import Webhook
