@@ -64,6 +64,9 @@ package struct Address: Equatable, Sendable {
     }
 
     private static func parseTCP(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
+        guard !rest.contains(where: { $0 == "?" || $0 == "#" }) else {
+            throw Fault(description: "has a query: the database is part of the path, redis://host:port/db")
+        }
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let (host, port) = try hostAndPort(parts[0])
         let number = parts.count == 2 && !parts[1].isEmpty ? try database(parts[1]) : 0

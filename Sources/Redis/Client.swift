@@ -38,7 +38,7 @@ package final class Client {
         let steps = Greeting.append(for: address, to: &greeting)
         try send(greeting)
         for step in steps {
-            if let objection = step.objection(to: try reply()) { throw .notConnected(objection) }
+            if let objection = step.objection(to: try reply(), from: address) { throw .notConnected(objection) }
         }
     }
 

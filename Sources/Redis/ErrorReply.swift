@@ -20,7 +20,9 @@ package enum ErrorReply: Equatable, Sendable {
     case unknownScript
     /// We sent something that is no RESP.
     case protocolError
-    /// WRONGPASS, NOPERM, WRONGTYPE, CROSSSLOT, NOPROTO, DENIED, any other ERR: an operator must change something.
+    /// DENIED: protected mode, in which Redis serves loopback addresses only.
+    case protectedMode
+    /// WRONGPASS, NOPERM, WRONGTYPE, CROSSSLOT, NOPROTO, any other ERR: an operator must change something.
     case misconfigured
 
     /// Decides by the first word; only where that is `ERR` by what follows.
@@ -34,6 +36,7 @@ package enum ErrorReply: Equatable, Sendable {
         case "OOM", "MISCONF": self = .takesNothing
         case "NOAUTH": self = .notAuthenticated
         case "NOSCRIPT": self = .unknownScript
+        case "DENIED": self = .protectedMode
         case "ERR" where reply.hasPrefix("ERR max number of clients reached"): self = .tooManyClients
         case "ERR" where reply.hasPrefix("ERR Protocol error"): self = .protocolError
         default: self = .misconfigured
@@ -66,6 +69,7 @@ package enum ErrorReply: Equatable, Sendable {
         case .tooManyClients: "Redis has reached maxclients"
         case .unknownScript: "Redis has forgotten the script; it is sent again"
         case .protocolError: "Redis could not read a command; please report this"
+        case .protectedMode: "Redis is in protected mode: set a password for it, or have it listen on loopback only"
         case .misconfigured: "Redis refuses the command: look at the user's rights, the password and the key's type"
         }
     }

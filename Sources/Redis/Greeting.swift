@@ -26,7 +26,7 @@ enum Greeting: Equatable {
     }
 
     /// Why a reply to this command means that the connection cannot carry jobs; nil where it can.
-    func objection(to reply: Reply) -> String? {
+    func objection(to reply: Reply, from address: Address) -> String? {
         guard case .error(let text) = reply else {
             if case .simple = reply { return nil }
             return "Redis sent a reply of a type that the greeting cannot have"
@@ -34,6 +34,8 @@ enum Greeting: Equatable {
         let error = ErrorReply(text.span)
         let word = ErrorReply.word(of: text.span)
         switch self {
+        case .select where word == "ERR":
+            return "Redis answered ERR: it has no database \(address.database), which SERVICEDESK_REDIS_URL names"
         case .authenticate, .select: return "Redis answered \(word): \(error.advice)"
         case .setName where error == .misconfigured && word == "ERR":
             // A proxy or a hardened Redis may not know CLIENT: then the connection has no name.

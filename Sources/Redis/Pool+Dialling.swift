@@ -70,7 +70,7 @@ extension Pool {
 
     /// Takes the reply to the greeting's oldest command. Returns false where the connection is lost over it.
     func takeGreeting(_ reply: Reply, on connection: Connection) -> Bool {
-        if let objection = connection.greeting[0].objection(to: reply) {
+        if let objection = connection.greeting[0].objection(to: reply, from: settings.address) {
             lose(connection, objection)
             return false
         }

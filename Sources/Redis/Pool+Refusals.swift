@@ -32,7 +32,7 @@ extension Pool {
             tryAgain(on: connection, error, word, limit: 1)
         case .notPrimary, .notAuthenticated, .tooManyClients, .protocolError:
             return leave(connection, error, word)
-        case .takesNothing, .elsewhere, .misconfigured, .unknownScript:
+        case .takesNothing, .elsewhere, .protectedMode, .misconfigured, .unknownScript:
             dialler.lastFailure = "Redis answered \(word): \(error.advice)"
             wasRefused(within: error == .takesNothing ? Pool.refusalProbe : Pool.misconfiguredProbe)
             finish(on: connection, .failed(.refused(error, word: word)))

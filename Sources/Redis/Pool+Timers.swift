@@ -26,6 +26,9 @@ extension Pool {
     /// On a connection's timer.
     package func timer(_ token: Token) {
         guard let connection = connection(token), connection.deadline.hasPassed(in: loop, for: token) else { return }
+        if connection.state == .connecting {
+            return lose(connection, "no connection within the time of SERVICEDESK_REDIS_CONNECT_TIMEOUT")
+        }
         guard connection.isGreeted else { return lose(connection, "Redis did not answer the greeting in time") }
         guard let first = connection.pending.first else { return closeIdle(connection) }
         if first.sentAt + settings.replyTimeout <= loop.now {

@@ -56,7 +56,8 @@ extension Reason {
         case .timedOut: self = .pushTimedOut
         case .ambiguous: self = .ambiguous
         case .notReplicated: self = .notReplicated
-        case .refused(.misconfigured, _), .refused(.elsewhere, _), .refused(.notAuthenticated, _),
+        case .refused(.misconfigured, _), .refused(.protectedMode, _), .refused(.elsewhere, _),
+            .refused(.notAuthenticated, _),
             .refused(.protocolError, _), .refused(.unknownScript, _):
             self = .queueMisconfigured
         case .refused: self = .queueRefused

@@ -29,7 +29,7 @@ struct ErrorReplyTests {
         ("WRONGTYPE Operation against a key holding the wrong kind of value", .misconfigured),
         ("CROSSSLOT Keys in request don't hash to the same slot", .misconfigured),
         ("NOPROTO unsupported protocol version", .misconfigured),
-        ("DENIED Redis is running in protected mode", .misconfigured),
+        ("DENIED Redis is running in protected mode", .protectedMode),
         ("ERR unknown command 'LPUSH'", .misconfigured), ("ERR", .misconfigured), ("", .misconfigured),
         // The first word alone, and all of it.
         ("ERR LOADING", .misconfigured), ("LOADINGS x", .misconfigured), ("loading x", .misconfigured),

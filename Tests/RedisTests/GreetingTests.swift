@@ -1,3 +1,4 @@
+import Glibc
 import System
 import TestSupport
 import Testing
@@ -64,7 +65,8 @@ struct GreetingTests {
         (0, "-ERR Client sent AUTH, but no password is set", "ERR"),
         (0, "-ERR max number of clients reached", "maxclients"),
         (0, "-NOPERM no", "NOPERM"),
-        (1, "-ERR DB index is out of range", "ERR"),
+        (0, "-DENIED Redis is running in protected mode because", "protected mode"),
+        (1, "-ERR DB index is out of range", "database 9"),
         (1, "-NOPERM this user has no permissions to run the 'select' command", "NOPERM"),
         (2, "-NOAUTH Authentication required.", "NOAUTH"),
         (2, "-LOADING Redis is loading the dataset in memory", "LOADING"),
@@ -93,6 +95,33 @@ struct GreetingTests {
         let text = "\(bench.events)"
         #expect(
             !text.contains("hunter2") && !text.contains("index") && !text.contains("pair"), "only the word is repeated")
+    }
+
+    /// A full backlog: the kernel does not answer the connect.
+    @Test func `a connect that is not answered is reported as that`() throws {
+        let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(listening) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = unsafe withUnsafeMutableBytes(of: &address) { bytes in
+            let pointer = unsafe bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            return unsafe bind(listening, pointer, size) == 0 && listen(listening, 0) == 0
+                && getsockname(listening, pointer, &size) == 0
+        }
+        try #require(isListening)
+        let port = UInt16(bigEndian: address.sin_port)
+        let target = try #require(SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true).first)
+        // One that waits to be accepted fills it, and two more are left in the handshake.
+        let first = try target.connect()
+        let second = try target.connect()
+        let third = try target.connect()
+        usleep(20_000)
+        let bench = try Bench(url: "redis://127.0.0.1:\(port)") { $0.connectTimeout = .milliseconds(60) }
+        try bench.run { !bench.dialFailures.isEmpty }
+        #expect(bench.dialFailures == ["no connection within the time of SERVICEDESK_REDIS_CONNECT_TIMEOUT"])
+        _ = (first.number, second.number, third.number)
     }
 
     @Test func aGreetingThatIsNotAnsweredEndsAtTheTimeout() throws {

@@ -165,7 +165,7 @@ struct RefusalTests {
         ("MISCONF Redis is configured to save RDB snapshots", .takesNothing),
         ("WRONGTYPE Operation against a key", .misconfigured), ("NOPERM this user", .misconfigured),
         ("WRONGPASS invalid", .misconfigured), ("CROSSSLOT Keys in request", .misconfigured),
-        ("NOPROTO unsupported", .misconfigured), ("DENIED Redis is running in protected mode", .misconfigured),
+        ("NOPROTO unsupported", .misconfigured), ("DENIED Redis is running in protected mode", .protectedMode),
         ("ERR unknown command 'LPUSH'", .misconfigured), ("MOVED 3999 ?:6381", .elsewhere),
         // The same host, says an empty one; a unix socket has none.
         ("MOVED 3999 :6379", .elsewhere),
