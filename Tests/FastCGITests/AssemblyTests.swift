@@ -76,7 +76,7 @@ struct AssemblyTests {
         #expect(try assemble([start + record(Kind.stdin, length: 1)]).result == .endless)
     }
 
-    @Test func `shares are given back, and whoever has one can finish`() {
+    @Test func `shares are given back, and an assembly that has one can finish`() {
         let budget = AssemblyBudget(bytesEach: AssemblyBudget.limit / 2)
         func take() -> RequestAssembly? {
             guard let share = budget.takeShare() else { return nil }

@@ -43,10 +43,10 @@ struct OversizeBodyTests {
         }
         #expect(length > 1_048_576 && event.parameters == [Parameter("A", "b")])
         #expect(site.server.answer(event.token, utf8("too long")))
-        // The answer, then the end: whoever looks before it reuses a connection finds this one closed.
+        // The answer, then the end of the stream: a peer that checks a connection before it reuses it finds this one closed.
         let (reading, isClosed) = site.read(2, from: client)
         #expect(reading.outputs == [utf8("too long")] && isClosed)
-        // What it still sends is read as nothing, and is no reset for a while.
+        // The bytes that it still sends are dropped, and do not reset the connection for a while.
         for _ in 0..<3 {
             #expect(client.descriptor.send(request().span) == .bytes(request().count))
             #expect(site.quiet(1).isEmpty)
