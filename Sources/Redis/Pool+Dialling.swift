@@ -8,7 +8,7 @@ extension Pool {
     private static let probeLimit = Nanoseconds.milliseconds(800)
     private static let probeBase = Nanoseconds.milliseconds(100)
     /// Between two attempts, at least, even where the one before succeeded: a server that hangs up on everybody must
-    /// not be dialled in a circle.
+    /// not be dialled over and over.
     private static let dialInterval = Nanoseconds.milliseconds(100)
 
     func isLost(_ connection: Connection) -> Bool { connections[Int(connection.token.slot)] !== connection }

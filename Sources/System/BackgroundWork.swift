@@ -75,7 +75,7 @@ private class ThreadTask {
                 let task = unsafe Unmanaged<ThreadTask>.fromOpaque(argument!).takeUnretainedValue()
                 task.run()
                 var pointer = unsafe argument
-                // The reader of the address takes over the task. If there is no reader any more, send fails (without
+                // The reader of the address takes over the task. If the reader has gone, send fails (without
                 // SIGPIPE) and the task is released here.
                 let size = MemoryLayout<UInt>.size
                 if unsafe send(task.answer, &pointer, size, Int32(MSG_NOSIGNAL)) != size {

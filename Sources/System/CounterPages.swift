@@ -32,11 +32,8 @@ import Synchronization
     ///
     /// - Parameter layout: what the words mean; processes of another layout use another file.
     package init(directory: String, layout: Int) throws(SystemError) {
-        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK
-        let number = unsafe open("\(directory)/counters-\(layout)", flags, 0o600)
-        guard number >= 0 else { throw SystemError("open") }
-        let file = Descriptor(owning: number)
-        guard file.kind == .file else { throw SystemError("open", EINVAL) }
+        let file = try CounterPages.openFile(in: directory, layout: layout, creating: true)
+        let number = file.number
         own = try CounterPages.takePage(of: number)
         // All pages that will be read as well: a hole in a full file system would kill the process, too.
         var status = stat()
@@ -52,14 +49,21 @@ import Synchronization
 
     /// Whether a process of this user could take a page in the directory. Changes nothing there.
     package static func check(directory: String, layout: Int) throws(SystemError) {
-        let number = unsafe open("\(directory)/counters-\(layout)", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard number < 0 else {
-            let file = Descriptor(owning: number)
-            guard file.kind == .file else { throw SystemError("open", EINVAL) }
-            return
+        do throws(SystemError) {
+            _ = try openFile(in: directory, layout: layout, creating: false)
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            try checkCreation(in: directory)
         }
-        guard errno == ENOENT else { throw SystemError("open") }
-        try checkCreation(in: directory)
+    }
+
+    private static func openFile(in directory: String, layout: Int, creating: Bool) throws(SystemError) -> Descriptor {
+        let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (creating ? O_CREAT : 0)
+        let number = unsafe open("\(directory)/counters-\(layout)", flags, 0o600)
+        guard number >= 0 else { throw SystemError("open") }
+        let file = Descriptor(owning: number)
+        guard file.kind == .file else { throw SystemError("open", EINVAL) }
+        return file
     }
 
     deinit { unsafe munmap(words, mappedPages * CounterPages.pageBytes) }

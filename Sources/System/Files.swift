@@ -55,9 +55,28 @@ package func checkAppending(to path: String) throws(SystemError) {
         _ = try Descriptor.append(to: path, creating: false)
     } catch {
         guard error.code == ENOENT else { throw error }
-        let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) }
-        try checkCreation(in: directory ?? ".")
+        try checkCreation(in: directory(of: try linkTarget(of: path)))
     }
+}
+
+/// Where a path leads whose last part may be a symbolic link, to a file that need not exist.
+private func linkTarget(of path: String) throws(SystemError) -> String {
+    var path = path
+    for _ in 0..<40 {
+        var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe target.withUnsafeMutableBytes { bytes in
+            unsafe readlink(path, bytes.baseAddress!.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        guard count >= 0 else { return path }
+        let text = String(decoding: target[..<count], as: UTF8.self)
+        path = text.hasPrefix("/") ? text : "\(directory(of: path))/\(text)"
+    }
+    throw SystemError("open", ELOOP)
+}
+
+private func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
 /// The whole of a file of at most `limit` bytes.

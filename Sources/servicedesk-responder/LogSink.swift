@@ -135,7 +135,7 @@ extension Descriptor {
         return unsafe fcntl(number, OFD_SETLK, &lock) == 0
     }
 
-    /// Cuts off the last bytes that were written. Returns false where they are no longer the file's last.
+    /// Truncates the file by the last `count` bytes written. Returns false if another writer has appended since.
     fileprivate func takeBack(_ count: Int) -> Bool {
         var status = stat()
         let end = lseek(number, 0, SEEK_CUR)

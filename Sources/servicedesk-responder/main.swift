@@ -14,9 +14,13 @@ func complain(_ line: String) {
 
 func readSettings() throws(Settings.Faults) -> Settings { try Settings(ProcessEnvironment.all) }
 
-func sink(for path: String?) throws(SystemError) -> LogSink {
-    if let path { return try LogSink(path: path) }
-    return LogSink(standardError: 2)
+func sink(for path: String?) throws(Settings.Faults) -> LogSink {
+    guard let path else { return LogSink(standardError: 2) }
+    do throws(SystemError) {
+        return try LogSink(path: path)
+    } catch {
+        throw Settings.Faults(lines: ["SERVICEDESK_LOG_FILE \(path) cannot be opened (\(error))"])
+    }
 }
 
 func listener(for settings: Settings) throws(Settings.Faults) -> Listener {
@@ -38,10 +42,11 @@ func serve() throws(Settings.Faults) -> Bool {
     let settings = try readSettings()
     initializeLibrary()
     let listener = try listener(for: settings)
+    let sink = try sink(for: settings.logFile)
     do throws(SystemError) {
         let signals = try Signals(Responder.signals)
         raiseDescriptorLimit()
-        let log = Log(level: settings.logLevel, format: settings.logFormat, sink: try sink(for: settings.logFile))
+        let log = Log(level: settings.logLevel, format: settings.logFormat, sink: sink)
         var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)
         responder.start()
         responder.run()

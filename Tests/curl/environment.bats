@@ -82,7 +82,8 @@ proxy() {
 # --- a start that fails ----------------------------------------------------------------------------------------------
 
 @test "--check opens what a start opens, and names the setting and the path" {
-    for path in /no/such/directory/log "$PWD"; do
+    ln -s /no/such/directory/log astray
+    for path in /no/such/directory/log "$PWD" "$PWD/astray"; do
         SERVICEDESK_LOG_FILE=$path run -78 "$program" --check
         [[ $output == *SERVICEDESK_LOG_FILE*"$path"* ]]
         SERVICEDESK_LOG_FILE=$path run -78 "$root/spawn/responder" "$PWD/s"
@@ -90,6 +91,18 @@ proxy() {
     done
     SERVICEDESK_RUNTIME_DIR=/no/such run -78 "$program" --check
     [[ $output == *SERVICEDESK_RUNTIME_DIR*/no/such* ]]
+}
+
+@test "a log file may be a symbolic link to a file that is still to come" {
+    mkdir logs
+    ln -s logs/log link
+    export SERVICEDESK_LOG_FILE=$PWD/link
+    run -0 "$program" --check
+    [[ ! -e logs/log ]]
+    serve
+    post "$(ticket)"
+    accepted
+    wait_for 2 test -s logs/log
 }
 
 @test "--check leaves nothing behind" {

@@ -268,7 +268,7 @@ nobody() {
     alive "$other"
 }
 
-@test "a file that is no socket is left alone" {
+@test "a file that is not a socket is left alone" {
     echo precious >"$socket"
     run -1 timeout 5 "$root/spawn/responder" "$socket"
     same precious "$(<"$socket")"

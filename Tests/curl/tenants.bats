@@ -50,7 +50,7 @@ everything() { cat "$headers" "$BATS_TEST_TMPDIR/answer" | sed -E 's/[0-9a-f]{32
     problem 401 'Missing signature header'
 }
 
-# hostile NAME: 128 KB that keep whoever looks for the tenant in them busy.
+# hostile NAME: a body of 128 KB that makes finding its tenant as slow as possible.
 hostile() {
     awk -v what="$1" 'BEGIN { printf "{\"x\":{"; for (n = 0; length_ < 130000; n++) {
         part = what == "keys" ? sprintf("%s\"%x\":0", n ? "," : "", n) : sprintf("%s\"%x\":{}", n ? "," : "", n)

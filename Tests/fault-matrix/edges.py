@@ -53,7 +53,7 @@ def fill_runtime_directory(stack, number):
     for name in os.listdir(f"{stack.socket}.counters"):
         os.remove(f"{stack.socket}.counters/{name}")
     stack.restart_responders(file_limit=PAGE - 1)
-    expect(share_counters(stack) == [False, False], "the responders share counters for which there is no room")
+    expect(share_counters(stack) == [False, False], "the responders share counters though there is no room for them")
     stack.restart_responders()
     expect(share_counters(stack) == [True, True], "with room again the responders do not share their counters")
 
