@@ -18,12 +18,14 @@ import Synchronization
     private let mappedPages: Int
     private let file: Descriptor
     private let own: Int
+    private let lostPages: LostPages?
 
     /// Counts for this process alone.
     package init() throws(SystemError) {
         mappedPages = 1
         own = 0
         file = .none
+        lostPages = nil
         unsafe words = try CounterPages.map(pages: 1, file: -1)
     }
 
@@ -43,7 +45,7 @@ import Synchronization
         guard result == 0 else { throw SystemError("posix_fallocate", result) }
         mappedPages = CounterPages.pageLimit
         unsafe words = try CounterPages.map(pages: mappedPages, file: number)
-        unsafe LostPages.replace(in: words, length: mappedPages * CounterPages.pageBytes)
+        lostPages = unsafe LostPages(guarding: words, length: mappedPages * CounterPages.pageBytes)
         self.file = file
     }
 
@@ -118,7 +120,12 @@ import Synchronization
 
     /// Whether pages of the file have gone while it was mapped, since somebody has cut it off: what they held is lost, and
     /// what is counted in them from then on is this process' alone.
-    package var hasLostPages: Bool { LostPages.count > 0 }
+    package var hasLostPages: Bool {
+        switch lostPages {
+        case nil: false
+        case .some(let lostPages): lostPages.count > 0
+        }
+    }
 
     // MARK: Reading
 

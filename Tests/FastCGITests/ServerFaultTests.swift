@@ -10,7 +10,7 @@ struct ServerFaultTests {
 
     /// What a dropped connection leaves: nothing open, nothing sent.
     private func expectClosed(_ client: Client, by site: Site) {
-        let (bytes, isClosed) = client.receive()
+        let (bytes, isClosed) = client.receiveToEnd()
         #expect(bytes.isEmpty && isClosed)
         #expect(site.server.connectionCount == 0)
     }

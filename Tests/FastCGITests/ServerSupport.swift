@@ -26,6 +26,19 @@ final class Client {
         }
     }
 
+    /// All that comes until the server closes, for ten seconds at most. It may close a little late: a process that another
+    /// test is just starting holds a copy of every descriptor until its exec.
+    func receiveToEnd() -> (bytes: [UInt8], isClosed: Bool) {
+        var bytes: [UInt8] = []
+        let end = Instant.now + .seconds(10)
+        while true {
+            let (more, isClosed) = receive()
+            bytes += more
+            if isClosed || .now > end { return (bytes, isClosed) }
+            usleep(1000)
+        }
+    }
+
     /// Sends no more.
     func shutDown() { shutdown(descriptor.number, Int32(SHUT_WR)) }
 

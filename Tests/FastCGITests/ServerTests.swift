@@ -101,7 +101,7 @@ struct ServerTests {
         for keep in [true, false] {
             let event = try site.send(request(keep: keep), from: client)
             #expect(site.server.answer(event.token, pattern(size)))
-            let (reading, isClosed) = site.read(from: client)
+            let (reading, isClosed) = site.read(keep ? 1 : 2, from: client)
             #expect(reading.outputs == [pattern(size)] && reading.isWellFormed)
             #expect(isClosed || keep)
         }
@@ -164,7 +164,7 @@ struct ServerTests {
         let event = try site.send(request(keep: false), from: client)
         #expect(site.server.answer(event.token, response))
         #expect(site.server.connectionCount == 0)
-        let (bytes, isClosed) = client.receive()
+        let (bytes, isClosed) = client.receiveToEnd()
         #expect(Reading(bytes).outputs == [response] && isClosed)
     }
 
@@ -206,7 +206,7 @@ struct ServerTests {
         let event = try site.send(request(), from: client)
         site.server.abandon(event.token)
         #expect(site.server.connectionCount == 0)
-        let (bytes, isClosed) = client.receive()
+        let (bytes, isClosed) = client.receiveToEnd()
         #expect(bytes.isEmpty && isClosed)
         #expect(!site.server.answer(event.token, response))
     }

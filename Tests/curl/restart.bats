@@ -145,9 +145,9 @@ nobody() {
 
 @test "a restart stops what a killed one has left behind" {
     serve
-    instead mv 'sleep 60'
+    instead mv ': >moving' 'sleep 60'
     background out "$root/spawn/restart" "$socket" --processes 1
-    wait_for 10 pgrep -g "$pid" -x sleep
+    wait_for 10 test -e moving
     kill -KILL -- "-$pid"
     rm bin/mv
     same 2 "$(sets | wc -l)"
