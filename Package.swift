@@ -44,10 +44,9 @@ let package = Package(
         module("FastCGI", ["Bytes", "System", "EventLoop", "CFastCGI", "CLinux"]),
         module("Redis", ["Bytes", "RESP", "System", "EventLoop"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
+        module("Responder", ["Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"]),
         .executableTarget(
-            name: "servicedesk-responder",
-            dependencies: ["Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"],
-            swiftSettings: productSettings),
+            name: "servicedesk-responder", dependencies: ["Responder", "System"], swiftSettings: productSettings),
         .executableTarget(
             name: "servicedeskctl",
             dependencies: [
@@ -68,7 +67,7 @@ let package = Package(
         tests("FastCGI", ["FastCGI", "System", "EventLoop"]),
         tests("Redis", ["Bytes", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Responder", ["servicedesk-responder", "Bytes", "System", "EventLoop", "FastCGI", "Redis", "Webhook"]),
+        tests("Responder", ["Responder", "Bytes", "System", "EventLoop", "FastCGI", "Redis", "Webhook"]),
     ]
 )
 

@@ -4,7 +4,7 @@ import System
 import TestSupport
 import Testing
 
-@testable import servicedesk_responder
+@testable import Responder
 
 struct LogSinkTests {
     @Test func aPipeThatNobodyReadsDoesNotBlockAndKeepsLinesWhole() throws {

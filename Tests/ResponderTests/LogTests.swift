@@ -4,7 +4,7 @@ import System
 import TestSupport
 import Testing
 
-@testable import servicedesk_responder
+@testable import Responder
 
 /// A log and the file that it writes to.
 private final class Logged {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Webhook
 
-@testable import servicedesk_responder
+@testable import Responder
 
 /// Metrics as a scraper reads them.
 private struct Scrape {

@@ -4,8 +4,8 @@ import TestSupport
 import Testing
 
 @testable import Redis
+@testable import Responder
 @testable import Webhook
-@testable import servicedesk_responder
 
 struct PoolQueueTests {
     private let id = utf8("00000000-0000-4000-8000-000000000001")

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import Webhook
 
-@testable import servicedesk_responder
+@testable import Responder
 
 private let secret = String(repeating: "s", count: 32)
 

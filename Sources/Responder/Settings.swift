@@ -4,7 +4,7 @@ import System
 import Webhook
 
 /// What the environment says, checked.
-struct Settings {
+package struct Settings {
     /// Taken out by the responder, which replaces them when the tenants file is read again.
     private var secrets: Secrets?
     var tenantsFile: String?
@@ -27,8 +27,8 @@ struct Settings {
     static let tenantsFileLimit = 67_108_864
 
     /// Every fault of the environment, a line each.
-    struct Faults: Error {
-        let lines: [String]
+    package struct Faults: Error {
+        package let lines: [String]
     }
 
     init(_ environment: [String: [UInt8]]) throws(Faults) {

@@ -1,0 +1,1 @@
+package let version = "1.0.0"
