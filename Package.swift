@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
+        module("Product"),
         module("Bytes"),
         module("System", ["CLinux"]),
         module("EventLoop", ["System", "CLinux"]),
@@ -44,13 +45,15 @@ let package = Package(
         module("FastCGI", ["Bytes", "System", "EventLoop", "CFastCGI", "CLinux"]),
         module("Redis", ["Bytes", "RESP", "System", "EventLoop"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
-        module("Responder", ["Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"]),
+        module(
+            "Responder", ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"]),
         .executableTarget(
-            name: "servicedesk-responder", dependencies: ["Responder", "System"], swiftSettings: productSettings),
+            name: "servicedesk-responder", dependencies: ["Product", "Responder", "System"],
+            swiftSettings: productSettings),
         .executableTarget(
             name: "servicedeskctl",
             dependencies: [
-                "Bytes", "Webhook", "Redis", "RESP", "JSON", "System",
+                "Product", "Bytes", "Webhook", "Redis", "RESP", "JSON", "System",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: productSettings),

@@ -15,8 +15,6 @@ package enum AcceptProblem: Equatable {
 
 /// Accepts connections, and pauses when descriptors or memory have run out.
 struct Acceptor: ~Copyable {
-    /// How long nothing is accepted after descriptors have run out.
-    private static let exhaustionDelay = Nanoseconds.milliseconds(100)
     private static let token = Token(.listener)
 
     private let loop: EventLoop
@@ -66,7 +64,7 @@ struct Acceptor: ~Copyable {
         guard listener.isOpen else { return }
         if !isPaused { loop.unwatch(listener.number) }
         isPaused = true
-        resumes.set(loop.now + Acceptor.exhaustionDelay, in: loop, for: Acceptor.token)
+        resumes.set(loop.now + Server.exhaustionDelay, in: loop, for: Acceptor.token)
     }
 
     /// On the listener's timer: watches the listener again. Where that fails it pauses again, and returns the error.

@@ -11,13 +11,15 @@ extension Server {
         /// Bytes of body.
         package var body: Int
 
-        package init(request: Nanoseconds = .seconds(5), idle: Nanoseconds = .seconds(120), body: Int = 131_072) {
+        package init(request: Nanoseconds, idle: Nanoseconds = .seconds(120), body: Int) {
             self.request = request
             self.idle = idle
             self.body = body
         }
     }
 
+    /// How long nothing is accepted after descriptors or memory have run out.
+    package static let exhaustionDelay = Nanoseconds.milliseconds(100)
     /// Connections accepted in one turn: a process that is woken leaves some for its siblings.
     static let acceptLimit = 4
     /// Connections taken in when accepting stops, at most.

@@ -61,7 +61,8 @@ extension Responder {
     mutating func logAccept(_ problem: AcceptProblem) {
         switch problem {
         case .exhausted(let call, let code):
-            guard log.begin(.error, "cannot accept connections for 100 ms: raise the limit of open files") else {
+            let delay = Server.exhaustionDelay.count / 1_000_000
+            guard log.begin(.error, "cannot accept connections for \(delay) ms: raise the limit of open files") else {
                 return
             }
             log.add("error", text: "\(call): \(SystemError.text(code))")

@@ -2,6 +2,7 @@ import Bytes
 import EventLoop
 import FastCGI
 import Glibc
+import Product
 import Redis
 import System
 import Webhook

@@ -1,4 +1,5 @@
 import FastCGI
+import Product
 import Redis
 import System
 import Webhook
@@ -33,8 +34,8 @@ package struct Settings {
 
     init(_ environment: [String: [UInt8]]) throws(Faults) {
         var reader = SettingsReader(environment)
-        var pool = Pool.Settings(address: reader.address("SERVICEDESK_REDIS_URL", default: "redis://127.0.0.1:6379/0"))
-        pool.queue = reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? "enhancement:queue"
+        var pool = Pool.Settings(address: reader.address("SERVICEDESK_REDIS_URL", default: Defaults.redisURL))
+        pool.queue = reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? Defaults.queueKey
         pool.maxConnections = reader.number("SERVICEDESK_REDIS_MAX_CONNECTIONS", 1...100, default: 10)
         pool.connectTimeout = reader.seconds("SERVICEDESK_REDIS_CONNECT_TIMEOUT", 0.01...60, default: 5)
         pool.replyTimeout = reader.seconds("SERVICEDESK_REDIS_TIMEOUT", 0.01...60, default: 5)
@@ -50,7 +51,7 @@ package struct Settings {
         self.pool = pool
         server = Server.Limits(
             request: reader.seconds("SERVICEDESK_REQUEST_TIMEOUT", 0.01...600, default: 5),
-            body: reader.number("SERVICEDESK_MAX_BODY", 1...131_072, default: 131_072))
+            body: reader.number("SERVICEDESK_MAX_BODY", 1...Handler.largestBody, default: Handler.largestBody))
         webServers = reader.webServers("FCGI_WEB_SERVER_ADDRS")
         maxAge = reader.number("SERVICEDESK_MAX_AGE", 0...31_536_000, default: 0)
         unknownFields = reader.choice("SERVICEDESK_UNKNOWN_FIELDS", default: .reject)

@@ -117,13 +117,14 @@ struct SettingsReader {
 
     /// `replicas,milliseconds`
     mutating func wait(_ name: String, timeout: Nanoseconds) -> (Int, Int)? {
+        let range = 1...100
         guard let value = value(name) else { return nil }
         let parts = value.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard parts.count == 2, let replicas = parts[0], let milliseconds = parts[1],
-            (1...100).contains(replicas), milliseconds >= 1, Double(milliseconds) / 1000 < timeout.seconds
+            range.contains(replicas), milliseconds >= 1, Double(milliseconds) / 1000 < timeout.seconds
         else {
             faults.append(
-                "\(name) is \(quoted(value)): 1 to 100 replicas and milliseconds below SERVICEDESK_REDIS_TIMEOUT are accepted, such as 1,100"
+                "\(name) is \(quoted(value)): \(range.lowerBound) to \(range.upperBound) replicas and milliseconds below SERVICEDESK_REDIS_TIMEOUT are accepted, such as 1,100"
             )
             return nil
         }

@@ -8,11 +8,14 @@ import Glibc
 
     private init() {}
 
-    /// A unix socket. Nil where the path is longer than the 107 bytes that an address can hold, or empty.
+    /// Bytes of a unix socket's path, at most: a zero byte follows it.
+    package static let pathLimit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+    /// A unix socket. Nil where the path is longer than an address can hold, or empty.
     package init?(unixPath path: String) {
         var address = sockaddr_un()
         let bytes = Array(path.utf8)
-        guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
+        guard (1...SocketAddress.pathLimit).contains(bytes.count) else { return nil }
         address.sun_family = sa_family_t(AF_UNIX)
         unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
         unsafe withUnsafeBytes(of: address) { source in

@@ -30,16 +30,23 @@ package enum Field: Int, CaseIterable {
     package var isRequired: Bool { self != .correlationID }
 
     /// The rule, as a sender who broke it reads it.
-    package var rule: StaticString {
+    package var rule: String {
         switch self {
-        case .event: "must be a string of 1 to 100 characters"
-        case .ticketID: "must be a string of 1 to 100 of A-Z, 0-9 and -"
-        case .tenantID: "must be a string of 1 to 100 of a-z, 0-9 and -"
-        case .description: "must be a string of 1 to 10,000 characters without U+0000"
+        case .event: "must be a string of 1 to \(grouped(limit)) characters"
+        case .ticketID: "must be a string of 1 to \(grouped(limit)) of A-Z, 0-9 and -"
+        case .tenantID: "must be a string of 1 to \(grouped(limit)) of a-z, 0-9 and -"
+        case .description: "must be a string of 1 to \(grouped(limit)) characters without U+0000"
         case .priority: "must be one of low, medium, high, critical"
         case .createdAt: "must be an RFC 3339 date-time with an offset"
         case .correlationID: "must be a UUID of version 4, or null"
         }
+    }
+
+    /// A number with commas between its thousands.
+    private func grouped(_ number: Int) -> String {
+        guard number >= 1000 else { return "\(number)" }
+        let (thousands, rest) = number.quotientAndRemainder(dividingBy: 1000)
+        return "\(grouped(thousands)),\("\(1000 + rest)".dropFirst())"
     }
 
     init?(_ name: Span<UInt8>) {
@@ -97,7 +104,7 @@ package struct PayloadFaults: Equatable {
             case .valid: continue
             case .absent where !field.isRequired: continue
             case .absent: message = "is required"
-            case .invalid: message = "\(field.rule)"
+            case .invalid: message = field.rule
             case .repeated: message = "occurs more than once"
             }
             rows.append(Row(field: Array("\(field.name)".utf8), message: message))

@@ -15,6 +15,9 @@ package enum Disposition: Equatable {
 ///
 /// The checks stand in the order in which the contract names them.
 package struct Handler {
+    /// Bytes of a body, at most; a setting may allow fewer.
+    package static let largestBody = 131_072
+
     package var secrets: Secrets
     private let bodyLimit: Int
     /// Seconds that `created_at` may lie before or after now; 0: any.
@@ -24,9 +27,7 @@ package struct Handler {
     private var job: [UInt8] = []
     package var random = RandomSource()
 
-    package init(
-        secrets: Secrets, bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject, maxAge: Int = 0
-    ) {
+    package init(secrets: Secrets, bodyLimit: Int, unknownFields: UnknownFields, maxAge: Int) {
         self.secrets = secrets
         self.bodyLimit = bodyLimit
         self.maxAge = maxAge

@@ -55,7 +55,7 @@ package enum TenantsFile {
         _ number: Int, _ id: Range<Int>, _ secrets: [Range<Int>], in text: Span<UInt8>, _ faults: inout Faults
     ) {
         if !Ticket.isTenantID(text.extracting(id)) {
-            faults.add("line \(number): a tenant id is 1 to 100 of a-z, 0-9 and -")
+            faults.add("line \(number): a tenant id is 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")
         } else if !(1...secretLimit).contains(secrets.count) {
             let count = secrets.count > secretLimit ? "more" : "none"
             faults.add("line \(number): a tenant has 1 to \(secretLimit) secrets, not \(count)")

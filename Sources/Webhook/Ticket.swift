@@ -89,6 +89,6 @@ package struct Ticket {
             let byte = text[index]
             guard byte &- 0x61 < 26 || byte.isDigit || byte == 0x2D else { return false }
         }
-        return (1...100).contains(text.count)
+        return (1...Field.tenantID.limit).contains(text.count)
     }
 }

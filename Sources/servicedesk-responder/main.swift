@@ -1,4 +1,5 @@
 import Glibc
+import Product
 import Responder
 import System
 

@@ -13,7 +13,7 @@ struct Listener: ParsableCommand {
     func run() throws {
         let process: Int32
         guard let address = SocketAddress(unixPath: socket) else {
-            throw ValidationError("the path of a socket has 1 to 107 bytes")
+            throw ValidationError("the path of a socket has 1 to \(SocketAddress.pathLimit) bytes")
         }
         do throws(SystemError) {
             process = try Listener.process(at: address)

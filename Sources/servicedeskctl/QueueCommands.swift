@@ -1,17 +1,18 @@
 import ArgumentParser
 import Bytes
+import Product
 import Redis
 import System
 
 /// Which queue. The URL comes from the environment: it may hold a password.
 struct QueueOptions: ParsableArguments {
-    @Option(help: "The queue's key (default: SERVICEDESK_QUEUE_KEY, or enhancement:queue).") var key: String?
+    @Option(help: "The queue's key (default: SERVICEDESK_QUEUE_KEY, or \(Defaults.queueKey)).") var key: String?
 
     func service() throws -> QueueService {
         let environment = ProcessEnvironment.all
         func value(_ name: String) -> [UInt8]? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        let url = value("SERVICEDESK_REDIS_URL") ?? Array("redis://127.0.0.1:6379/0".utf8)
-        let key = key.map { Array($0.utf8) } ?? value("SERVICEDESK_QUEUE_KEY") ?? Array("enhancement:queue".utf8)
+        let url = value("SERVICEDESK_REDIS_URL") ?? Array(Defaults.redisURL.utf8)
+        let key = key.map { Array($0.utf8) } ?? value("SERVICEDESK_QUEUE_KEY") ?? Array(Defaults.queueKey.utf8)
         guard let url = String(validating: url, as: UTF8.self) else {
             throw ValidationError("SERVICEDESK_REDIS_URL is not UTF-8")
         }
@@ -34,11 +35,15 @@ struct Depth: ParsableCommand {
 
 struct Peek: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Prints the oldest jobs, and leaves them in the queue.")
+    /// Jobs, at most.
+    private static let limit = 1000
     @OptionGroup var queue: QueueOptions
-    @Argument(help: "How many, 1 to 1,000.") var count = 1
+    @Argument(help: "How many, 1 to \(Peek.limit).") var count = 1
 
     func validate() throws {
-        guard (1...1000).contains(count) else { throw ValidationError("the number of jobs must be from 1 to 1,000") }
+        guard (1...Peek.limit).contains(count) else {
+            throw ValidationError("the number of jobs must be from 1 to \(Peek.limit)")
+        }
     }
 
     func run() throws { for job in try queue.service().peek(count) { try StandardStreams.write(line: job) } }

@@ -5,6 +5,8 @@ import System
 enum StandardStreams {
     /// Bytes of standard input, at most.
     private static let inputLimit = 1_048_576
+    /// Seconds in which standard output must take something.
+    private static let outputTimeout = 60
 
     /// Set once, before anything else runs.
     nonisolated(unsafe) private static var isInputOpen = true
@@ -46,8 +48,9 @@ enum StandardStreams {
             switch output.write(bytes.span.extracting(droppingFirst: written)) {
             case .bytes(let count): written += count
             case .wouldBlock:
-                guard output.wait(for: .writable, until: .now + .seconds(60)) else {
-                    throw Failure(description: "standard output accepted nothing for 60 s: is its reader stuck?")
+                guard output.wait(for: .writable, until: .now + .seconds(Double(outputTimeout))) else {
+                    throw Failure(
+                        description: "standard output accepted nothing for \(outputTimeout) s: is its reader stuck?")
                 }
             case .closed: throw Failure(description: "standard output accepts nothing")
             case .failed(let code):

@@ -1,10 +1,11 @@
 import ArgumentParser
+import Product
 
 struct ServiceDeskCtl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "servicedeskctl",
         abstract: "Looks at the queue, and signs and checks tickets, as servicedesk-responder does.",
-        version: "1.0.0",
+        version: Product.version,
         subcommands: [Sign.self, Check.self, Depth.self, Peek.self, Pop.self, Push.self, Listener.self])
 }
 

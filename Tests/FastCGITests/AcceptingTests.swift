@@ -47,7 +47,7 @@ struct AcceptingTests {
     }
 
     @Test func `connections that come and go, and requests in pieces, leave no timers`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(2)))
+        let site = try Site(limits(request: .milliseconds(2)))
         for _ in 0..<200 {
             let client = try site.connectAndAccept()
             client.close()
@@ -158,7 +158,7 @@ struct AcceptingTests {
         await #expect(processExitsWith: .success) {
             let before = try openDescriptors()
             for round in 0..<40 {
-                let site = try Site(Server.Limits(request: .milliseconds(5), idle: .milliseconds(5), body: 100))
+                let site = try Site(limits(request: .milliseconds(5), idle: .milliseconds(5), body: 100))
                 let clients = try (0..<8).map { _ in try site.connect() }
                 clients[0].send(request(keep: round % 2 == 0))
                 clients[1].send(request(body: pattern(round), keep: false))

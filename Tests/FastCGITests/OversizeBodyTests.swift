@@ -11,7 +11,7 @@ struct OversizeBodyTests {
 
     @Test(arguments: [false, true])
     func `a body over the limit is read to its end, and the connection serves the next request`(tcp: Bool) throws {
-        let site = try Site(Server.Limits(body: 1000), tcp: tcp)
+        let site = try Site(limits(body: 1000), tcp: tcp)
         let client = try site.connectAndAccept()
         for size in [1001, 30_000, 400_000, 1_048_576] {
             for record in [7, 65_535] where record > 7 || size < 50_000 {
@@ -32,7 +32,7 @@ struct OversizeBodyTests {
 
     @Test(arguments: [false, true])
     func `a body without end is answered, and its connection cannot be used again`(tcp: Bool) throws {
-        let site = try Site(Server.Limits(request: .milliseconds(400), body: 1000), tcp: tcp)
+        let site = try Site(limits(request: .milliseconds(400), body: 1000), tcp: tcp)
         let client = try site.connectAndAccept()
         let head = begin() + stream(Kind.parameters, pair("A", "b"))
         let bytes = head + stream(Kind.stdin, pattern(1_200_000))
@@ -56,7 +56,7 @@ struct OversizeBodyTests {
     }
 
     @Test func `a body over the limit that stalls is answered when its time is over`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(100), body: 1000))
+        let site = try Site(limits(request: .milliseconds(100), body: 1000))
         let client = try site.connectAndAccept()
         let head = begin() + stream(Kind.parameters, pair("A", "b")) + record(Kind.stdin, length: 1001)
         let event = try site.send(head, from: client)
@@ -67,7 +67,7 @@ struct OversizeBodyTests {
     }
 
     @Test func theLimitIsExact() throws {
-        let site = try Site(Server.Limits(body: 1000))
+        let site = try Site(limits(body: 1000))
         let client = try site.connectAndAccept()
         let event = try site.send(request(body: pattern(1000)), from: client)
         #expect(event.body == pattern(1000))

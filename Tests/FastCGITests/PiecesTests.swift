@@ -11,7 +11,7 @@ struct PiecesTests {
 
     @Test(arguments: [false, true])
     func `a request larger than the peer's send buffer is served`(tcp: Bool) throws {
-        let site = try Site(Server.Limits(request: .seconds(60)), tcp: tcp)
+        let site = try Site(limits(request: .seconds(60)), tcp: tcp)
         let client = try site.connectAndAccept()
         client.descriptor.set(SO_SNDBUF, at: SOL_SOCKET, to: 4096)
         for (size, record) in [(60_000, 65_535), (131_072, 8184), (10_000, 1), (10, 1)] {
@@ -24,7 +24,7 @@ struct PiecesTests {
     }
 
     @Test func `with no room for one more assembly only the newcomer is dropped`() throws {
-        let site = try Site(Server.Limits(request: .seconds(60), body: 131_072))
+        let site = try Site(limits(request: .seconds(60), body: 131_072))
         // Each may hold a body and twice the parameters' limit: 256 KiB.
         let count = AssemblyBudget.limit / 262_144
         let bytes = request(body: pattern(100))
@@ -92,7 +92,7 @@ struct PiecesTests {
     }
 
     @Test func `FCGI_GET_VALUES is answered between requests`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(100)))
+        let site = try Site(limits(request: .milliseconds(100)))
         let client = try site.connectAndAccept()
         for _ in 0..<3 {
             client.send(record(Kind.getValues, pair("FCGI_MPXS_CONNS", ""), id: 0))

@@ -86,6 +86,11 @@ struct Event: Equatable {
     var body: [UInt8] = []
 }
 
+/// Limits that a test meets only if it says so.
+func limits(
+    request: Nanoseconds = .seconds(5), idle: Nanoseconds = .seconds(120), body: Int = 131_072
+) -> Server.Limits { Server.Limits(request: request, idle: idle, body: body) }
+
 /// A server on a real listening socket, with the loop that drives it.
 final class Site {
     private static let ready: Void = initializeLibrary()
@@ -98,7 +103,7 @@ final class Site {
     private(set) var events: [Event] = []
     private(set) var acceptProblems: [AcceptProblem] = []
 
-    init(_ limits: Server.Limits = Server.Limits(), tcp: Bool = false, webServers: String? = nil) throws {
+    init(_ limits: Server.Limits = limits(), tcp: Bool = false, webServers: String? = nil) throws {
         Site.ready
         let path = directory.path + "/socket"
         let listening = tcp ? ListeningSocket.loopback() : ListeningSocket.unix(path)

@@ -164,7 +164,8 @@ struct Desk {
     static let time = "2026-11-24T10:30:00.000001Z"
 
     init(
-        _ secrets: Secrets = Secrets(shared: secret), bodyLimit: Int = 131_072, unknownFields: UnknownFields = .reject,
+        _ secrets: Secrets = Secrets(shared: secret), bodyLimit: Int = Handler.largestBody,
+        unknownFields: UnknownFields = .reject,
         maxAge: Int = 0
     ) {
         handler = Handler(secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields, maxAge: maxAge)

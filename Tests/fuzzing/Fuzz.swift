@@ -136,8 +136,8 @@ private func roundTrip(_ string: JSONString, of bytes: [UInt8]) {
     var tenant: [UInt8] = []
     reader.tenant(of: bytes.span, into: &tenant)
     precondition(tenant == ticket.tenantID && Ticket.isTenantID(tenant.span))
-    var handler = Handler(secrets: Secrets(shared: Array("a secret of at least 32 bytes, it says".utf8)))
-    exchange.complete(bodyLength: bytes.count, random: &handler.random)
+    var random = RandomSource()
+    exchange.complete(bodyLength: bytes.count, random: &random)
     var job: [UInt8] = []
     Job.append(of: exchange, description: bytes.span.extracting(ticket.description), createdAt: [], to: &job)
     json(job)

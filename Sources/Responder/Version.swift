@@ -1,1 +1,0 @@
-package let version = "1.0.0"
