@@ -70,7 +70,7 @@ let package = Package(
         tests("FastCGI", ["FastCGI", "System", "EventLoop"]),
         tests("Redis", ["Bytes", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Responder", ["Responder", "Bytes", "System", "EventLoop", "FastCGI", "Redis", "Webhook"]),
+        tests("Responder", ["Responder", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook"]),
     ]
 )
 

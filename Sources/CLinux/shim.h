@@ -1,4 +1,5 @@
 // Headers that Swift's Glibc module leaves out.
+#include <linux/memfd.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -21,3 +22,6 @@ struct peer_credentials {
 #define OFD_GETLK 36
 #define OFD_SETLK 37
 #define F_SETPIPE_SIZE 1031
+
+// An event of poll(2), from <poll.h>: the peer has shut down its sending end.
+#define POLLRDHUP 0x2000

@@ -81,7 +81,7 @@ package struct Listener: ~Copyable {
     }
 
     private var isShutDown: Bool {
-        let hangUp = Int16(0x2000)  // POLLRDHUP
+        let hangUp = Int16(POLLRDHUP)
         var entry = pollfd(fd: number, events: hangUp, revents: 0)
         return retryingInterrupts { unsafe poll(&entry, 1, 0) } > 0 && entry.revents & (hangUp | Int16(POLLHUP)) != 0
     }

@@ -5,8 +5,8 @@ import System
 
 /// Where log lines go: a file, or what standard error leads to.
 struct LogSink: ~Copyable {
-    /// Bytes that a pipe takes whole or not at all (PIPE_BUF of pipe(7)): lines of several processes do not mix.
-    private static let pipeUnit = 4096
+    /// Bytes that a pipe takes whole or not at all (pipe(7)): lines of several processes do not mix.
+    private static let pipeUnit = Int(PIPE_BUF)
 
     private var descriptor: Descriptor
     private var kind: Descriptor.Kind

@@ -60,7 +60,7 @@ package struct Settings {
         logFormat = reader.choice("SERVICEDESK_LOG_FORMAT", default: .json)
         logFile = reader.logFile("SERVICEDESK_LOG_FILE")
         runtimeDirectory = reader.directory("SERVICEDESK_RUNTIME_DIR")
-        tenantsFile = reader.text("SERVICEDESK_TENANTS_FILE", limit: 4095)
+        tenantsFile = reader.path("SERVICEDESK_TENANTS_FILE")
         secrets = reader.secrets("SERVICEDESK_SECRET", tenants: "SERVICEDESK_TENANTS_FILE", file: tenantsFile)
         unknownVariables = reader.unknown()
         guard reader.faults.isEmpty else { throw Faults(lines: reader.faults) }

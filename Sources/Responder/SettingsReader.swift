@@ -1,4 +1,5 @@
 import FastCGI
+import Glibc
 import Redis
 import System
 import Webhook
@@ -77,8 +78,11 @@ struct SettingsReader {
         return value
     }
 
+    /// The path of a file.
+    mutating func path(_ name: String) -> String? { text(name, limit: Int(PATH_MAX) - 1) }
+
     mutating func logFile(_ name: String) -> String? {
-        guard let path = text(name, limit: 4095) else { return nil }
+        guard let path = path(name) else { return nil }
         do throws(SystemError) {
             try checkAppending(to: path)
         } catch {

@@ -5,7 +5,7 @@ extension Descriptor {
     /// A descriptor from which `content` can be read: a file in memory, or, where the process may not write files of that
     /// size (RLIMIT_FSIZE), a pipe, whose size the system limits for each user.
     package static func inMemory(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
-        let number = unsafe memfd_create("servicedesk-request", 1)  // MFD_CLOEXEC
+        let number = unsafe memfd_create("servicedesk-request", MFD_CLOEXEC)
         guard number >= 0 else { throw SystemError("memfd_create") }
         let file = Descriptor(owning: number)
         guard file.write(content) == .bytes(content.count) else { return try pipe(holding: content) }

@@ -51,8 +51,9 @@ package struct UUID: Equatable, Sendable {
 
 /// Unpredictable bytes of libcrypto's generator, drawn 4 KiB at a time.
 package struct RandomSource {
-    private var pool = [UInt8](repeating: 0, count: 4096)
-    private var used = 4096
+    private static let size = 4096
+    private var pool = [UInt8](repeating: 0, count: size)
+    private var used = size
 
     package init() {}
 

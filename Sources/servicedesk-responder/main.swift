@@ -3,10 +3,6 @@ import Product
 import Responder
 import System
 
-/// EX_USAGE and EX_CONFIG of sysexits.h.
-let usageFault: Int32 = 64
-let configurationFault: Int32 = 78
-
 func complain(_ line: String) {
     guard let standardError = try? Descriptor.duplicate(2) else { return }
     _ = standardError.write(Array("servicedesk-responder: \(line)\n".utf8).span)
@@ -27,18 +23,18 @@ case []:
     } catch {
         for line in error.lines { complain(line) }
         pauseBeforeRestart()
-        exit(configurationFault)
+        exit(EX_CONFIG)
     }
 case ["--check"]:
     do throws(Settings.Faults) {
         for name in try checkSettings() { complain("unknown setting \(name) ignored") }
     } catch {
         for line in error.lines { complain(line) }
-        exit(configurationFault)
+        exit(EX_CONFIG)
     }
 case ["--version"]:
     print("servicedesk-responder \(version)")
 default:
     complain("usage: servicedesk-responder [--check | --version]; settings come from the environment, see the README")
-    exit(usageFault)
+    exit(EX_USAGE)
 }

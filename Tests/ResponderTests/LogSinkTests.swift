@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import System
@@ -144,12 +145,12 @@ struct LogSinkTests {
         let other = try Descriptor.append(to: path)
         var lock = flock()
         lock.l_type = Int16(F_WRLCK)
-        try #require(unsafe fcntl(other.number, 37, &lock) == 0)  // F_OFD_SETLK
+        try #require(unsafe fcntl(other.number, OFD_SETLK, &lock) == 0)
         var sink = try LogSink(path: path)
         var offset = 0
         #expect(sink.write(utf8("waits\n"), from: &offset) == .busy && offset == 0)
         lock.l_type = Int16(F_UNLCK)
-        try #require(unsafe fcntl(other.number, 37, &lock) == 0)
+        try #require(unsafe fcntl(other.number, OFD_SETLK, &lock) == 0)
         #expect(sink.write(utf8("waits\n"), from: &offset) == .written && offset == 6)
     }
 
@@ -159,7 +160,7 @@ struct LogSinkTests {
         let other = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         var lock = flock()
         lock.l_type = Int16(F_WRLCK)
-        try #require(unsafe fcntl(other, 37, &lock) == 0)  // F_OFD_SETLK
+        try #require(unsafe fcntl(other, OFD_SETLK, &lock) == 0)
         var log = Log(level: .info, format: .json, sink: try LogSink(path: path))
         log.line(.info, "last")
         var work = try BackgroundWork<Void>()
