@@ -25,13 +25,13 @@ extension [UInt8] {
 
     /// Appends a number in decimal digits.
     @inlinable package mutating func append(decimal number: some FixedWidthInteger) {
-        if number < 0 { append(0x2D) }
+        if number < 0 { append(UInt8(ascii: "-")) }
         var rest = UInt64(number.magnitude)
         var digits = InlineArray<20, UInt8>(repeating: 0)
         var first = 20
         repeat {
             first -= 1
-            digits[first] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         } while rest > 0
         append(digits.span.extracting(first..<20))
@@ -40,12 +40,12 @@ extension [UInt8] {
     /// Appends a number of at most `width` decimal digits, with zeros before it.
     @inlinable package mutating func append(decimal number: Int, width: Int) {
         let start = count
-        for _ in 0..<width { append(0x30) }
+        for _ in 0..<width { append(UInt8(ascii: "0")) }
         var rest = number
         var index = start + width
         while rest > 0 && index > start {
             index -= 1
-            self[index] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         }
     }
@@ -97,34 +97,8 @@ extension Span<UInt8> {
         var number = 0
         for index in indices {
             guard self[index].isDigit else { return nil }
-            number = number * 10 + Int(self[index] - 0x30)
+            number = number * 10 + Int(self[index] - UInt8(ascii: "0"))
         }
         return number
-    }
-}
-
-extension UInt8 {
-    @inlinable package var isDigit: Bool { self &- 0x30 < 10 }
-
-    @inlinable var isOptionalSpace: Bool { self == 0x20 || self == 0x09 }
-
-    @inlinable package var isVisibleASCII: Bool { self > 0x20 && self < 0x7F }
-
-    /// The ASCII letter in lower case; any other byte as it is.
-    @inlinable package var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
-
-    /// The value of a hexadecimal digit of either case, or nil.
-    @inlinable package var hexValue: UInt8? {
-        let value = hexValueOrMore
-        return value < 16 ? value : nil
-    }
-
-    /// The value of a hexadecimal digit of either case; of any other byte 16 or more.
-    ///
-    /// Without a branch: digits of a tag are random, and so half of the branches on them would be predicted wrongly.
-    @inlinable package var hexValueOrMore: UInt8 {
-        let letter = (self | 0x20) &- 0x61
-        let value = letter < 6 ? letter + 10 : 0xFF
-        return isDigit ? self &- 0x30 : value
     }
 }

@@ -7,4 +7,6 @@ extension [UInt8] {
 }
 
 /// The hexadecimal digit, in lower case, for a value of 0 to 15.
-@inlinable package func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+@inlinable package func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + (value - 10)
+}

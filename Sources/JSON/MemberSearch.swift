@@ -7,21 +7,21 @@ extension Span<UInt8> {
     /// more than it takes to find the member. Of JSON that the strict reader accepts it finds what that does.
     package func findString(named name: StaticString) -> JSONString? {
         var index = firstIndexAfterSpace(from: 0)
-        guard index < count, self[index] == 0x7B else { return nil }
+        guard index < count, self[index] == UInt8(ascii: "{") else { return nil }
         index += 1
         // At the place of a key of the outermost object.
         var isAtKey = true
         while index < count {
             let byte = self[index]
             index += 1
-            if byte == 0x22 {
+            if byte == .quote {
                 let start = index
                 var hasEscapes = false
                 guard let end = stringEnd(from: start, hasEscapes: &hasEscapes) else { return nil }
                 index = end + 1
                 if isAtKey && matches(start..<end, name, hasEscapes: hasEscapes) { return stringValue(from: index) }
                 isAtKey = false
-            } else if byte == 0x2C {
+            } else if byte == UInt8(ascii: ",") {
                 isAtKey = true
             } else if byte.opensJSON {
                 guard let end = endOfNested(from: index) else { return nil }
@@ -40,7 +40,7 @@ extension Span<UInt8> {
         while index < count {
             let byte = self[index]
             index += 1
-            if byte == 0x22 {
+            if byte == .quote {
                 var hasEscapes = false
                 guard let end = stringEnd(from: index, hasEscapes: &hasEscapes) else { return nil }
                 index = end + 1
@@ -56,16 +56,16 @@ extension Span<UInt8> {
     /// The string behind a key's colon.
     private func stringValue(from start: Int) -> JSONString? {
         var index = firstIndexAfterSpace(from: start)
-        guard index < count, self[index] == 0x3A else { return nil }
+        guard index < count, self[index] == UInt8(ascii: ":") else { return nil }
         index = firstIndexAfterSpace(from: index + 1)
-        guard index < count, self[index] == 0x22 else { return nil }
+        guard index < count, self[index] == .quote else { return nil }
         index += 1
         return try? JSONString.scan(self, from: &index)
     }
 
     private func firstIndexAfterSpace(from start: Int) -> Int {
         var index = start
-        while index < count, [0x20, 0x0A, 0x0D, 0x09].contains(self[index]) { index += 1 }
+        while index < count, self[index].isJSONSpace { index += 1 }
         return index
     }
 
@@ -75,7 +75,7 @@ extension Span<UInt8> {
         while true {
             index = quoteOrBackslash(from: index)
             guard index < count else { return nil }
-            if self[index] == 0x22 { return index }
+            if self[index] == .quote { return index }
             hasEscapes = true
             index += 2
         }
@@ -85,11 +85,11 @@ extension Span<UInt8> {
         var index = start
         while index + 8 <= count {
             let word = self.word(at: index)
-            let found = word.marks(of: 0x22) | word.marks(of: 0x5C)
+            let found = word.marks(of: .quote) | word.marks(of: .backslash)
             if found != 0 { return index + found.trailingZeroBitCount >> 3 }
             index += 8
         }
-        while index < count, self[index] != 0x22, self[index] != 0x5C { index += 1 }
+        while index < count, self[index] != .quote, self[index] != .backslash { index += 1 }
         return index
     }
 
@@ -99,9 +99,10 @@ extension Span<UInt8> {
         var index = range.lowerBound
         for position in 0..<text.utf8CodeUnitCount {
             guard index < range.upperBound else { return false }
-            var scalar = UInt32(self[index])
+            let byte = self[index]
+            var scalar = UInt32(byte)
             var length = 1
-            if scalar == 0x5C {
+            if byte == .backslash {
                 guard let escape = try? Escape(self, at: index) else { return false }
                 scalar = escape.scalar.value
                 length = escape.length
@@ -114,8 +115,8 @@ extension Span<UInt8> {
 }
 
 extension UInt8 {
-    /// Whether it begins an object or an array: `{` and `[` differ in one bit.
-    fileprivate var opensJSON: Bool { self | 0x20 == 0x7B }
+    /// Whether it begins an object or an array: `{` and `[` differ in the case bit.
+    fileprivate var opensJSON: Bool { self | .caseBit == UInt8(ascii: "{") }
     /// Whether it ends one.
-    fileprivate var closesJSON: Bool { self | 0x20 == 0x7D }
+    fileprivate var closesJSON: Bool { self | .caseBit == UInt8(ascii: "}") }
 }

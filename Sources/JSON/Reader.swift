@@ -31,7 +31,7 @@ package struct JSONReader {
             throw JSONFault(.byteOrderMark, at: 0)
         }
         skipSpace(in: bytes)
-        try expect(0x7B, in: bytes)
+        try expect(UInt8(ascii: "{"), in: bytes)
         depth = 1
         hasMember = false
     }
@@ -39,18 +39,18 @@ package struct JSONReader {
     /// The next member's key, with the position at its value; nil at the end of the object.
     package mutating func nextKey(in bytes: Span<UInt8>) throws(JSONFault) -> JSONString? {
         skipSpace(in: bytes)
-        if try peek(in: bytes) == 0x7D {
+        if try peek(in: bytes) == UInt8(ascii: "}") {
             position += 1
             return nil
         }
         if hasMember {
-            try expect(0x2C, in: bytes)
+            try expect(UInt8(ascii: ","), in: bytes)
             skipSpace(in: bytes)
         }
         hasMember = true
         let key = try string(in: bytes)
         skipSpace(in: bytes)
-        try expect(0x3A, in: bytes)
+        try expect(UInt8(ascii: ":"), in: bytes)
         skipSpace(in: bytes)
         return key
     }
@@ -66,12 +66,12 @@ package struct JSONReader {
     /// The type of the value at the position.
     package func type(in bytes: Span<UInt8>) throws(JSONFault) -> JSONType {
         switch try peek(in: bytes) {
-        case 0x22: return .string
-        case 0x7B: return .object
-        case 0x5B: return .array
-        case 0x74, 0x66: return .boolean
-        case 0x6E: return .null
-        case 0x2D, 0x30...0x39: return .number
+        case .quote: return .string
+        case UInt8(ascii: "{"): return .object
+        case UInt8(ascii: "["): return .array
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
+        case UInt8(ascii: "n"): return .null
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
         default: throw JSONFault(.unexpectedByte, at: position)
         }
     }
@@ -83,7 +83,7 @@ package struct JSONReader {
         case .number: try skipNumber(in: bytes)
         case .object: try skipMembers(in: bytes)
         case .array: try skipElements(in: bytes)
-        case .boolean: try skipWord(bytes[position] == 0x74 ? "true" : "false", in: bytes)
+        case .boolean: try skipWord(bytes[position] == UInt8(ascii: "t") ? "true" : "false", in: bytes)
         case .null: try skipWord("null", in: bytes)
         }
     }
@@ -108,15 +108,15 @@ package struct JSONReader {
         try descend()
         position += 1
         skipSpace(in: bytes)
-        if try peek(in: bytes) == 0x5D {
+        if try peek(in: bytes) == UInt8(ascii: "]") {
             position += 1
         } else {
             while true {
                 skipSpace(in: bytes)
                 try skipValue(in: bytes)
                 skipSpace(in: bytes)
-                if try peek(in: bytes) == 0x5D { break }
-                try expect(0x2C, in: bytes)
+                if try peek(in: bytes) == UInt8(ascii: "]") { break }
+                try expect(UInt8(ascii: ","), in: bytes)
             }
             position += 1
         }
@@ -138,16 +138,16 @@ package struct JSONReader {
     /// `-? (0 | 1-9 digits) (. digits)? ((e|E) sign? digits)?`
     private mutating func skipNumber(in bytes: Span<UInt8>) throws(JSONFault) {
         let start = position
-        if bytes[position] == 0x2D { position += 1 }
+        if bytes[position] == UInt8(ascii: "-") { position += 1 }
         let integer = position
-        var isWhole = skipDigits(in: bytes) && !(bytes[integer] == 0x30 && position > integer + 1)
-        if isWhole && position < bytes.count && bytes[position] == 0x2E {
+        var isWhole = skipDigits(in: bytes) && !(bytes[integer] == UInt8(ascii: "0") && position > integer + 1)
+        if isWhole && position < bytes.count && bytes[position] == UInt8(ascii: ".") {
             position += 1
             isWhole = skipDigits(in: bytes)
         }
-        if isWhole && position < bytes.count && bytes[position] | 0x20 == 0x65 {
+        if isWhole && position < bytes.count && bytes[position].lowercased == UInt8(ascii: "e") {
             position += 1
-            if position < bytes.count && (bytes[position] == 0x2B || bytes[position] == 0x2D) { position += 1 }
+            if position < bytes.count && bytes[position].isSign { position += 1 }
             isWhole = skipDigits(in: bytes)
         }
         guard isWhole else { throw JSONFault(position < bytes.count ? .number : .unexpectedEnd, at: start) }
@@ -162,19 +162,14 @@ package struct JSONReader {
 
     /// Reads a string.
     package mutating func string(in bytes: Span<UInt8>) throws(JSONFault) -> JSONString {
-        try expect(0x22, in: bytes)
+        try expect(.quote, in: bytes)
         return try JSONString.scan(bytes, from: &position)
     }
 
     // MARK: Bytes
 
     private mutating func skipSpace(in bytes: Span<UInt8>) {
-        while position < bytes.count {
-            switch bytes[position] {
-            case 0x20, 0x0A, 0x0D, 0x09: position += 1
-            default: return
-            }
-        }
+        while position < bytes.count && bytes[position].isJSONSpace { position += 1 }
     }
 
     private func peek(in bytes: Span<UInt8>) throws(JSONFault) -> UInt8 {
@@ -185,5 +180,17 @@ package struct JSONReader {
     private mutating func expect(_ byte: UInt8, in bytes: Span<UInt8>) throws(JSONFault) {
         guard try peek(in: bytes) == byte else { throw JSONFault(.unexpectedByte, at: position) }
         position += 1
+    }
+}
+
+extension UInt8 {
+    fileprivate var isSign: Bool { self == UInt8(ascii: "+") || self == UInt8(ascii: "-") }
+
+    /// Whether it may stand between values, keys and punctuation.
+    var isJSONSpace: Bool {
+        switch self {
+        case .space, .lineFeed, .carriageReturn, .tab: true
+        default: false
+        }
     }
 }

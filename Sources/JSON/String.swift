@@ -22,14 +22,14 @@ package struct JSONString: Equatable {
             index = bytes.plainEnd(from: index)
             guard index < bytes.count else { throw JSONFault(.unexpectedEnd, at: index) }
             let byte = bytes[index]
-            if byte == 0x22 { break }
-            if byte == 0x5C {
+            if byte == .quote { break }
+            if byte == .backslash {
                 let escape = try Escape(bytes, at: index)
                 hasEscapes = true
                 hasNull = hasNull || escape.scalar.value == 0
                 surplus += escape.length - 1
                 index += escape.length
-            } else if byte < 0x20 {
+            } else if byte < .space {
                 throw JSONFault(.controlCharacter, at: index)
             } else {
                 let length = try sequenceLength(of: bytes, at: index)
@@ -80,7 +80,7 @@ package struct JSONString: Equatable {
         guard hasEscapes else { return text.append(bytes.extracting(range)) }
         var index = range.lowerBound
         while index < range.upperBound {
-            if bytes[index] == 0x5C, let escape = try? Escape(bytes, at: index) {
+            if bytes[index] == .backslash, let escape = try? Escape(bytes, at: index) {
                 text.append(contentsOf: Unicode.UTF8.encode(escape.scalar)!)
                 index += escape.length
             } else {
@@ -97,14 +97,14 @@ extension Span<UInt8> {
         var index = start
         while index + 8 <= count {
             let word = self.word(at: index)
-            let control = (word &- UInt64.ones &* 0x20) & ~word
-            let special = (control | word) & UInt64.highs | word.marks(of: 0x22) | word.marks(of: 0x5C)
+            let control = (word &- UInt64.ones &* UInt64(UInt8.space)) & ~word
+            let special = (control | word) & UInt64.highs | word.marks(of: .quote) | word.marks(of: .backslash)
             if special != 0 { return index + special.trailingZeroBitCount >> 3 }
             index += 8
         }
         while index < count {
             let byte = self[index]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x80 { break }
+            if byte < .space || byte == .quote || byte == .backslash || byte >= 0x80 { break }
             index += 1
         }
         return index
@@ -117,8 +117,8 @@ extension UInt64 {
     static let highs: UInt64 = 0x8080_8080_8080_8080
 
     /// A word in which the high bit is set of the lowest byte that is `byte`, and perhaps of higher ones that are not.
-    @inline(__always) func marks(of byte: UInt64) -> UInt64 {
-        let difference = self ^ (UInt64.ones &* byte)
+    @inline(__always) func marks(of byte: UInt8) -> UInt64 {
+        let difference = self ^ (UInt64.ones &* UInt64(byte))
         return (difference &- UInt64.ones) & ~difference & UInt64.highs
     }
 }
@@ -130,22 +130,24 @@ struct Escape {
 
     init(_ bytes: Span<UInt8>, at index: Int) throws(JSONFault) {
         guard index + 1 < bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
-        length = bytes[index + 1] == 0x75 ? 6 : 2
+        length = bytes[index + 1] == UInt8(ascii: "u") ? 6 : 2
         switch bytes[index + 1] {
-        case 0x22, 0x5C, 0x2F: scalar = Unicode.Scalar(bytes[index + 1])
-        case 0x62: scalar = "\u{8}"
-        case 0x66: scalar = "\u{C}"
-        case 0x6E: scalar = "\n"
-        case 0x72: scalar = "\r"
-        case 0x74: scalar = "\t"
-        case 0x75:
+        case .quote, .backslash, UInt8(ascii: "/"): scalar = Unicode.Scalar(bytes[index + 1])
+        case UInt8(ascii: "b"): scalar = "\u{8}"
+        case UInt8(ascii: "f"): scalar = "\u{C}"
+        case UInt8(ascii: "n"): scalar = "\n"
+        case UInt8(ascii: "r"): scalar = "\r"
+        case UInt8(ascii: "t"): scalar = "\t"
+        case UInt8(ascii: "u"):
             let unit = try Escape.unit(bytes, at: index)
             if let scalar = Unicode.Scalar(unit) {
                 self.scalar = scalar
                 return
             }
             // A high surrogate and the low one that must follow it.
-            guard unit < 0xDC00, index + 7 < bytes.count, bytes[index + 6] == 0x5C, bytes[index + 7] == 0x75 else {
+            guard unit < 0xDC00, index + 7 < bytes.count, bytes[index + 6] == .backslash,
+                bytes[index + 7] == UInt8(ascii: "u")
+            else {
                 throw JSONFault(.surrogate, at: index)
             }
             let low = try Escape.unit(bytes, at: index + 6)

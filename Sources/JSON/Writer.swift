@@ -4,9 +4,9 @@ extension [UInt8] {
     /// Appends a JSON string for UTF-8 text, escaping what RFC 8259 says must be escaped and nothing else. Bytes that are
     /// not UTF-8 must not come here.
     package mutating func append(jsonString text: Span<UInt8>) {
-        append(0x22)
+        append(.quote)
         append(jsonContent: text)
-        append(0x22)
+        append(.quote)
     }
 
     package mutating func append(jsonString text: String) {
@@ -25,12 +25,12 @@ extension [UInt8] {
             guard byte < 0x80 else { continue }
             append(text.extracting(plain..<index - 1))
             plain = index
-            append(0x5C)
+            append(.backslash)
             switch byte {
-            case 0x22, 0x5C: append(byte)
-            case 0x0A: append(0x6E)
-            case 0x0D: append(0x72)
-            case 0x09: append(0x74)
+            case .quote, .backslash: append(byte)
+            case .lineFeed: append(UInt8(ascii: "n"))
+            case .carriageReturn: append(UInt8(ascii: "r"))
+            case .tab: append(UInt8(ascii: "t"))
             default:
                 append("u00")
                 append(hex: byte)

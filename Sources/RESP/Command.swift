@@ -3,14 +3,14 @@ import Bytes
 extension [UInt8] {
     /// Appends the head of a RESP command of so many arguments, each to follow by `append(argument:)`.
     package mutating func append(commandOf count: Int) {
-        append(0x2A)
+        append(UInt8(ascii: "*"))
         append(decimal: count)
         append("\r\n")
     }
 
     /// Appends one argument, a bulk string: any bytes.
     package mutating func append(argument bytes: Span<UInt8>) {
-        append(0x24)
+        append(UInt8(ascii: "$"))
         append(decimal: bytes.count)
         append("\r\n")
         append(bytes)

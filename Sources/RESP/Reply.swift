@@ -91,15 +91,15 @@ package struct ReplyParser {
         guard open.count < ReplyParser.depthLimit else { throw .tooDeep }
         guard position < bytes.count else { return more(position + 1) }
         let type = bytes[position]
-        guard [0x2B, 0x2D, 0x3A, 0x24, 0x2A].contains(type) else { throw .type }
+        guard type.beginsReply else { throw .type }
         guard let line = try line(in: bytes, from: position + 1) else { return nil }
         let end = line.upperBound + 2
         let reply: Reply
         switch type {
-        case 0x2B: reply = .simple(copy(bytes, line))
-        case 0x2D: reply = .error(copy(bytes, line))
-        case 0x3A: reply = .integer(try integer(in: bytes, line))
-        case 0x24: return try bulk(in: bytes, length: try integer(in: bytes, line), from: end)
+        case UInt8(ascii: "+"): reply = .simple(copy(bytes, line))
+        case UInt8(ascii: "-"): reply = .error(copy(bytes, line))
+        case UInt8(ascii: ":"): reply = .integer(try integer(in: bytes, line))
+        case UInt8(ascii: "$"): return try bulk(in: bytes, length: try integer(in: bytes, line), from: end)
         default: return try openArray(count: try integer(in: bytes, line), from: end)
         }
         position = end
@@ -113,8 +113,8 @@ package struct ReplyParser {
 
     private mutating func line(in bytes: Span<UInt8>, from start: Int) throws(ReplyFault) -> Range<Int>? {
         var end = start
-        while end < bytes.count && bytes[end] != 0x0D {
-            if bytes[end] == 0x0A { throw .lineEnd }
+        while end < bytes.count && bytes[end] != .carriageReturn {
+            if bytes[end] == .lineFeed { throw .lineEnd }
             end += 1
             if end - start > ReplyParser.lineLimit { throw .lineTooLong }
         }
@@ -122,7 +122,7 @@ package struct ReplyParser {
             needed = bytes.count + 1
             return nil
         }
-        guard bytes[end + 1] == 0x0A else { throw .lineEnd }
+        guard bytes[end + 1] == .lineFeed else { throw .lineEnd }
         return start..<end
     }
 
@@ -136,7 +136,7 @@ package struct ReplyParser {
         }
         let end = start + Int(length)
         guard end + 2 <= bytes.count else { return more(end + 2) }
-        guard bytes[end] == 0x0D && bytes[end + 1] == 0x0A else { throw .lineEnd }
+        guard bytes[end] == .carriageReturn && bytes[end + 1] == .lineFeed else { throw .lineEnd }
         position = end + 2
         return .reply(.bulk(copy(bytes, start..<end)))
     }
@@ -159,14 +159,14 @@ package struct ReplyParser {
     /// A decimal number as Redis writes it: no `+`, no zeros before it, no `-0`, within 64 bits.
     private func integer(in bytes: Span<UInt8>, _ range: Range<Int>) throws(ReplyFault) -> Int64 {
         guard let first = range.first else { throw .integer }
-        let isNegative = bytes[first] == 0x2D
+        let isNegative = bytes[first] == UInt8(ascii: "-")
         let digits = (isNegative ? first + 1 : first)..<range.upperBound
         guard let leading = digits.first else { throw .integer }
-        if bytes[leading] == 0x30 && (digits.count > 1 || isNegative) { throw .integer }
+        if bytes[leading] == UInt8(ascii: "0") && (digits.count > 1 || isNegative) { throw .integer }
         var number: Int64 = 0
         for index in digits {
             guard bytes[index].isDigit else { throw .integer }
-            let digit = Int64(bytes[index] - 0x30)
+            let digit = Int64(bytes[index] - UInt8(ascii: "0"))
             let (product, tooLarge) = number.multipliedReportingOverflow(by: 10)
             // Counted below zero, where there is room for one more: the least Int64 has no positive twin.
             let (sum, overflow) = product.subtractingReportingOverflow(digit)
@@ -176,5 +176,15 @@ package struct ReplyParser {
         if isNegative { return number }
         guard number != .min else { throw .integer }
         return -number
+    }
+}
+
+extension UInt8 {
+    /// Whether it is the first byte of a value.
+    fileprivate var beginsReply: Bool {
+        switch self {
+        case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "$"), UInt8(ascii: "*"): true
+        default: false
+        }
     }
 }

@@ -72,17 +72,17 @@ struct Log: ~Copyable {
             buffer.append(time.span)
             buffer.append(#"","level":""#)
             buffer.append(text: level.rawValue)
-            buffer.append(0x22)
+            buffer.append(.quote)
             if let message {
                 buffer.append(#","message":"#)
                 buffer.append(jsonString: message)
             }
         case .text:
             buffer.append(time.span)
-            buffer.append(0x20)
+            buffer.append(.space)
             buffer.append(text: level.rawValue.uppercased())
             if let message {
-                buffer.append(0x20)
+                buffer.append(.space)
                 buffer.append(text: message)
             }
         }
@@ -96,9 +96,9 @@ struct Log: ~Copyable {
             buffer.append(name)
             buffer.append(#"":"#)
         case .text:
-            buffer.append(0x20)
+            buffer.append(.space)
             buffer.append(name)
-            buffer.append(0x3D)
+            buffer.append(UInt8(ascii: "="))
         }
     }
 
@@ -111,14 +111,14 @@ struct Log: ~Copyable {
 
     /// Adds what somebody else sent, a short text of which nothing is known; other bytes than visible ASCII become `?`.
     mutating func add(_ name: StaticString, unchecked value: [UInt8]) {
-        add(name, value.map { $0.isVisibleASCII ? $0 : 0x3F })
+        add(name, value.map { $0.isVisibleASCII ? $0 : UInt8(ascii: "?") })
     }
 
     mutating func add(_ name: StaticString, _ value: StaticString) {
         appendName(name)
-        if format == .json { buffer.append(0x22) }
+        if format == .json { buffer.append(.quote) }
         buffer.append(value)
-        if format == .json { buffer.append(0x22) }
+        if format == .json { buffer.append(.quote) }
     }
 
     mutating func add(_ name: StaticString, text value: String) {
@@ -136,13 +136,13 @@ struct Log: ~Copyable {
     mutating func add(_ name: StaticString, milliseconds nanoseconds: UInt64) {
         appendName(name)
         buffer.append(decimal: nanoseconds / 1_000_000)
-        buffer.append(0x2E)
+        buffer.append(UInt8(ascii: "."))
         buffer.append(decimal: Int(nanoseconds / 1000 % 1000), width: 3)
     }
 
     mutating func end() {
-        if format == .json { buffer.append(0x7D) }
-        buffer.append(0x0A)
+        if format == .json { buffer.append(UInt8(ascii: "}")) }
+        buffer.append(.lineFeed)
         guard buffer.count - written > Log.backlogLimit else { return }
         buffer.removeLast(buffer.count - lineStart)
         dropped += 1
@@ -183,7 +183,7 @@ struct Log: ~Copyable {
         case .failed: hasFailed = true
         case .broken:
             // Nobody will ever read it: nothing is gathered for a reader that has gone.
-            let lines = buffer[written...].count { $0 == 0x0A }
+            let lines = buffer[written...].count { $0 == .lineFeed }
             dropped += lines
             written = buffer.count
         }

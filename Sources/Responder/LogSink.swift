@@ -73,7 +73,7 @@ struct LogSink: ~Copyable {
             offset = bytes.count
             return .written
         }
-        let lineEnd = bytes[offset..<offset + count].lastIndex(of: 0x0A).map { $0 + 1 } ?? offset
+        let lineEnd = bytes[offset..<offset + count].lastIndex(of: .lineFeed).map { $0 + 1 } ?? offset
         let isTakenBack = lock == .taken && descriptor.takeBack(offset + count - lineEnd)
         offset = isTakenBack ? lineEnd : offset + count
         return .failed
@@ -98,7 +98,7 @@ struct LogSink: ~Copyable {
     private func unit(of bytes: [UInt8], from offset: Int) -> Int {
         let limit = min(bytes.count, offset + LogSink.pipeUnit)
         guard limit < bytes.count else { return limit }
-        let lineEnd = bytes[offset..<limit].lastIndex(of: 0x0A)
+        let lineEnd = bytes[offset..<limit].lastIndex(of: .lineFeed)
         return lineEnd.map { $0 + 1 } ?? limit
     }
 

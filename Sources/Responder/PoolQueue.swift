@@ -16,7 +16,7 @@ struct PoolQueue: JobQueue {
     func push(_ job: Span<UInt8>, id: [UInt8], delivery: Delivery?, waiter: UInt64) -> Reason? {
         var mark: Mark?
         if let delivery {
-            let key = markPrefix + delivery.tenantID + [0x3A] + delivery.id
+            let key = markPrefix + delivery.tenantID + [UInt8(ascii: ":")] + delivery.id
             mark = Mark(key: key, value: PoolQueue.markValue(id: id, digest: delivery.digest))
         }
         switch pool.push(job, mark: mark, waiter: waiter) {
@@ -29,7 +29,7 @@ struct PoolQueue: JobQueue {
 
     /// `<job_id>:<digest of the body>`, 36 and 64 characters.
     static func markValue(id: [UInt8], digest: Tag) -> [UInt8] {
-        var value = id + [0x3A]
+        var value = id + [UInt8(ascii: ":")]
         value.append(hex: digest)
         return value
     }

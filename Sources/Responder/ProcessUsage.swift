@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import System
 
@@ -31,7 +32,7 @@ struct ProcessUsage {
     /// The second number of /proc/self/statm is pages (proc(5)).
     private static var residentBytes: Int? {
         guard let text = try? readFile("/proc/self/statm", limit: 4096) else { return nil }
-        let fields = text.split(separator: 0x20)
+        let fields = text.split(separator: .space)
         guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else { return nil }
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }

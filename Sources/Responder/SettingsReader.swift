@@ -1,3 +1,4 @@
+import Bytes
 import FastCGI
 import Glibc
 import Redis
@@ -18,7 +19,7 @@ struct SettingsReader {
     private mutating func bytes(_ name: String) -> [UInt8]? {
         known.insert(name)
         guard let value = environment[name], let first = value.first, let last = value.last else { return nil }
-        for (end, byte) in [("begins", first), ("ends", last)] where byte < 0x20 || byte == 0x7F {
+        for (end, byte) in [("begins", first), ("ends", last)] where byte.isControl {
             let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
             faults.append("\(name) \(end) with the control character 0x\(code): remove it")
             return nil
@@ -172,7 +173,7 @@ struct SettingsReader {
     }
 
     private func quoted(_ value: String) -> String {
-        let shown = value.unicodeScalars.prefix(40).map { $0.value < 32 || $0.value == 127 ? "?" : String($0) }.joined()
+        let shown = value.unicodeScalars.prefix(40).map { $0 < " " || $0 == "\u{7F}" ? "?" : String($0) }.joined()
         return value.unicodeScalars.count > 40 ? "\"\(shown)…\"" : "\"\(shown)\""
     }
 }

@@ -9,7 +9,7 @@ package enum ProcessEnvironment {
         var next = unsafe environ
         while let entry = unsafe next.pointee {
             let bytes = unsafe UnsafeRawBufferPointer(start: entry, count: strlen(entry))
-            if let equals = unsafe bytes.firstIndex(of: 0x3D),
+            if let equals = unsafe bytes.firstIndex(of: UInt8(ascii: "=")),
                 let name = unsafe String(validating: bytes[..<equals], as: UTF8.self), variables[name] == nil
             {
                 variables[name] = unsafe [UInt8](bytes[(equals + 1)...])

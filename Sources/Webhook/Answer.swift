@@ -51,7 +51,7 @@ extension Exchange {
     private func appendHead(_ reason: Reason, type: StaticString, length: Int, to response: inout [UInt8]) {
         response.append("Status: ")
         response.append(decimal: reason.status)
-        response.append(0x20)
+        response.append(" ")
         response.append(reason.title)
         response.append("\r\nContent-Type: ")
         response.append(type)
@@ -70,7 +70,7 @@ extension Exchange {
         body.append(decimal: reason.status)
         body.append(#","detail":""#)
         body.append(reason.detail)
-        body.append(0x22)
+        body.append(#"""#)
         if !faults.isEmpty {
             body.append(#","errors":["#)
             for (index, fault) in faults.enumerated() {
@@ -78,12 +78,12 @@ extension Exchange {
                 body.append(jsonString: fault.field.span)
                 body.append(#","message":"#)
                 body.append(jsonString: fault.message)
-                body.append(0x7D)
+                body.append("}")
             }
-            body.append(0x5D)
+            body.append("]")
         }
         body.append(#","request_id":"#)
         body.append(jsonString: requestID.span)
-        body.append(0x7D)
+        body.append("}")
     }
 }

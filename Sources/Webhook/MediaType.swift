@@ -6,15 +6,15 @@ enum MediaType {
     static func isJSON(_ value: Span<UInt8>) -> Bool {
         if value.equals("application/json") { return true }
         var end = 0
-        while end < value.count && value[end] != 0x3B { end += 1 }
+        while end < value.count && value[end] != UInt8(ascii: ";") { end += 1 }
         let type = value.extracting(first: end)
         guard isJSONType(type.extracting(type.trimmedRange)) else { return false }
         while end < value.count {
             let start = end + 1
             end = start
             var isQuoted = false
-            while end < value.count && (value[end] != 0x3B || isQuoted) {
-                if value[end] == 0x22 { isQuoted.toggle() }
+            while end < value.count && (value[end] != UInt8(ascii: ";") || isQuoted) {
+                if value[end] == .quote { isQuoted.toggle() }
                 end += 1
             }
             let parameter = value.extracting(start..<end)
@@ -27,7 +27,7 @@ enum MediaType {
         if type.equalsIgnoringCase("application/json") { return true }
         var slash = 0
         while slash < type.count && isToken(type[slash]) { slash += 1 }
-        guard slash > 0, slash < type.count, type[slash] == 0x2F else { return false }
+        guard slash > 0, slash < type.count, type[slash] == UInt8(ascii: "/") else { return false }
         let subtype = type.extracting(slash + 1..<type.count)
         for index in subtype.indices where !isToken(subtype[index]) { return false }
         return subtype.count > 5 && subtype.extracting(last: 5).equalsIgnoringCase("+json")
@@ -39,11 +39,8 @@ enum MediaType {
         return charset.equalsIgnoringCase("utf-8") || charset.equalsIgnoringCase("\"utf-8\"")
     }
 
-    /// `tchar` of RFC 9110, section 5.6.2.
+    /// `tchar` of RFC 9110, section 5.6.2: any visible character but a delimiter.
     private static func isToken(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x30...0x39, 0x41...0x5A, 0x5E...0x7A, 0x7C, 0x7E: true
-        default: false
-        }
+        byte.isVisibleASCII && !#""(),/:;<=>?@[\]{}"#.utf8.contains(byte)
     }
 }

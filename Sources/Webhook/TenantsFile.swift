@@ -38,7 +38,7 @@ package enum TenantsFile {
         }
         if size.tenants == 0 {
             faults.add("it names no tenant")
-        } else if text[text.count - 1] != 0x0A {
+        } else if text[text.count - 1] != .lineFeed {
             faults.add("its last line does not end with a line feed: the file may be truncated")
         }
         guard faults.isEmpty else { throw faults }
@@ -73,14 +73,14 @@ package enum TenantsFile {
         while index < text.count {
             words.removeAll(keepingCapacity: true)
             var isComment = false
-            while index < text.count && text[index] != 0x0A {
+            while index < text.count && text[index] != .lineFeed {
                 let start = index
                 if text[index].isSpaceInLine {
                     index += 1
                     continue
                 }
-                while index < text.count && text[index] != 0x0A && !text[index].isSpaceInLine { index += 1 }
-                isComment = isComment || text[start] == 0x23
+                while index < text.count && text[index] != .lineFeed && !text[index].isSpaceInLine { index += 1 }
+                isComment = isComment || text[start] == UInt8(ascii: "#")
                 if !isComment && words.count < secretLimit + 2 { words.append(start..<index) }
             }
             if let id = words.first { body(number, id, Array(words.dropFirst())) }
@@ -91,5 +91,5 @@ package enum TenantsFile {
 }
 
 extension UInt8 {
-    fileprivate var isSpaceInLine: Bool { self == 0x20 || self == 0x09 || self == 0x0D }
+    fileprivate var isSpaceInLine: Bool { self == .space || self == .tab || self == .carriageReturn }
 }

@@ -79,7 +79,7 @@ package struct Ticket {
     private static func isTicketID(_ text: Span<UInt8>) -> Bool {
         for index in text.indices {
             let byte = text[index]
-            guard byte &- 0x41 < 26 || byte.isDigit || byte == 0x2D else { return false }
+            guard byte.isUppercaseLetter || byte.isDigit || byte == UInt8(ascii: "-") else { return false }
         }
         return true
     }
@@ -87,7 +87,7 @@ package struct Ticket {
     package static func isTenantID(_ text: Span<UInt8>) -> Bool {
         for index in text.indices {
             let byte = text[index]
-            guard byte &- 0x61 < 26 || byte.isDigit || byte == 0x2D else { return false }
+            guard byte.isLowercaseLetter || byte.isDigit || byte == UInt8(ascii: "-") else { return false }
         }
         return (1...Field.tenantID.limit).contains(text.count)
     }

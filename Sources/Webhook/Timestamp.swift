@@ -9,33 +9,33 @@ package enum Timestamp {
     ///
     /// The year 0000 and a 60th second are not accepted: the readers of the queue cannot represent them.
     package static func isDateTime(_ text: Span<UInt8>) -> Bool {
-        guard (20...limit).contains(text.count), isDate(text), text[10].lowercased == 0x74, isTime(text) else {
-            return false
-        }
+        guard (20...limit).contains(text.count), isDate(text), text[10].lowercased == UInt8(ascii: "t"), isTime(text)
+        else { return false }
         var index = 19
-        if text[index] == 0x2E {
+        if text[index] == UInt8(ascii: ".") {
             index += 1
             let first = index
             while index < text.count && text[index].isDigit { index += 1 }
             guard index > first && index < text.count else { return false }
         }
-        if text[index].lowercased == 0x7A { return index + 1 == text.count }
-        guard index + 6 == text.count, text[index] == 0x2B || text[index] == 0x2D, text[index + 3] == 0x3A,
-            let hours = number(text, index + 1, 2), let minutes = number(text, index + 4, 2)
+        if text[index].lowercased == UInt8(ascii: "z") { return index + 1 == text.count }
+        guard index + 6 == text.count, text[index] == UInt8(ascii: "+") || text[index] == UInt8(ascii: "-"),
+            let hours = number(text, index + 1, 2), text[index + 3] == UInt8(ascii: ":"),
+            let minutes = number(text, index + 4, 2)
         else { return false }
         return hours < 24 && minutes < 60
     }
 
     private static func isDate(_ text: Span<UInt8>) -> Bool {
-        guard let year = number(text, 0, 4), text[4] == 0x2D, let month = number(text, 5, 2), text[7] == 0x2D,
-            let day = number(text, 8, 2), year >= 1, (1...12).contains(month)
+        guard let year = number(text, 0, 4), let month = number(text, 5, 2), let day = number(text, 8, 2),
+            text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-"), year >= 1, (1...12).contains(month)
         else { return false }
         return day >= 1 && day <= days(in: month, of: year)
     }
 
     private static func isTime(_ text: Span<UInt8>) -> Bool {
-        guard let hour = number(text, 11, 2), text[13] == 0x3A, let minute = number(text, 14, 2), text[16] == 0x3A,
-            let second = number(text, 17, 2)
+        guard let hour = number(text, 11, 2), let minute = number(text, 14, 2), let second = number(text, 17, 2),
+            text[13] == UInt8(ascii: ":"), text[16] == UInt8(ascii: ":")
         else { return false }
         return hour < 24 && minute < 60 && second < 60
     }
@@ -62,19 +62,19 @@ package enum Timestamp {
         var text: [UInt8] = []
         text.reserveCapacity(27)
         text.append(decimal: date.year, width: 4)
-        text.append(0x2D)
+        text.append("-")
         text.append(decimal: date.month, width: 2)
-        text.append(0x2D)
+        text.append("-")
         text.append(decimal: date.day, width: 2)
-        text.append(0x54)
+        text.append("T")
         text.append(decimal: time / 3600, width: 2)
-        text.append(0x3A)
+        text.append(":")
         text.append(decimal: time / 60 % 60, width: 2)
-        text.append(0x3A)
+        text.append(":")
         text.append(decimal: time % 60, width: 2)
-        text.append(0x2E)
+        text.append(".")
         text.append(decimal: fraction, width: 6)
-        text.append(0x5A)
+        text.append("Z")
         return text
     }
 
@@ -83,10 +83,10 @@ package enum Timestamp {
         func field(_ start: Int, _ digits: Int) -> Int { number(text, start, digits) ?? 0 }
         let date = days(field(0, 4), field(5, 2), field(8, 2))
         let seconds = date * 86_400 + field(11, 2) * 3600 + field(14, 2) * 60 + field(17, 2)
-        guard text[text.count - 1].lowercased != 0x7A else { return seconds }
+        guard text[text.count - 1].lowercased != UInt8(ascii: "z") else { return seconds }
         let start = text.count - 6
         let offset = field(start + 1, 2) * 3600 + field(start + 4, 2) * 60
-        return text[start] == 0x2B ? seconds - offset : seconds + offset
+        return text[start] == UInt8(ascii: "+") ? seconds - offset : seconds + offset
     }
 
     /// Days from 1970-01-01 to a Gregorian date, by way of years that begin in March.

@@ -24,7 +24,7 @@ package struct UUID: Equatable, Sendable {
 
     /// Appends its 36 characters, in lower case.
     package func append(to text: inout [UInt8]) {
-        var characters = InlineArray<36, UInt8>(repeating: 0x2D)
+        var characters = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
         var position = 0
         for index in 0..<16 {
             if index == 4 || index == 6 || index == 8 || index == 10 { position += 1 }
@@ -40,8 +40,8 @@ package struct UUID: Equatable, Sendable {
         guard text.count == 36 else { return false }
         for index in text.indices {
             switch index {
-            case 8, 13, 18, 23: guard text[index] == 0x2D else { return false }
-            case 14: guard text[index] == 0x34 else { return false }
+            case 8, 13, 18, 23: guard text[index] == UInt8(ascii: "-") else { return false }
+            case 14: guard text[index] == UInt8(ascii: "4") else { return false }
             default: guard let value = text[index].hexValue, index != 19 || value >> 2 == 0b10 else { return false }
             }
         }

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import System
 
@@ -41,7 +42,7 @@ enum StandardStreams {
 
     /// Writes a line, whole.
     static func write(line: [UInt8]) throws {
-        let bytes = line + [0x0A]
+        let bytes = line + [.lineFeed]
         let output = try Descriptor.duplicate(STDOUT_FILENO)
         var written = 0
         while written < bytes.count {
