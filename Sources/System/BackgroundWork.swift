@@ -14,6 +14,8 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
 
     /// Lets go of a result that nobody has taken.
     deinit {
+        // From here on the thread's send fails, so that no result can arrive between the last read and the close.
+        shutdown(reading.number, Int32(SHUT_RD))
         var pointer: UnsafeMutableRawPointer?
         let size = MemoryLayout<UInt>.size
         while unsafe read(reading.number, &pointer, size) == size, let unread = unsafe pointer {
