@@ -10,11 +10,11 @@ struct AppendTests {
     }
 
     @Test(arguments: [0, 1, 9, 10, 99, 1_234_567_890, .max, -1, -10, .min])
-    func decimalNumbersAreWrittenAsSwiftWritesThem(number: Int64) {
+    func `a decimal number is written as Swift writes it`(number: Int64) {
         #expect(text { $0.append(decimal: number) } == "<\(number)>")
     }
 
-    @Test func decimalNumbersOfEveryWidthHaveRoom() {
+    @Test func `integers of other widths are written in full`() {
         #expect(text { $0.append(decimal: UInt64.max) } == "<18446744073709551615>")
         #expect(text { $0.append(decimal: Int8.min) } == "<-128>")
     }
@@ -22,11 +22,11 @@ struct AppendTests {
     @Test(arguments: [
         (0, 4, "0000"), (7, 2, "07"), (2026, 4, "2026"), (12_345, 4, "2345"), (5, 0, ""), (1, 6, "000001"),
     ])
-    func paddedNumbersFillTheirWidth(number: Int, width: Int, expected: String) {
+    func `a padded number is filled or cut to its width`(number: Int, width: Int, expected: String) {
         #expect(text { $0.append(decimal: number, width: width) } == "<\(expected)>")
     }
 
-    @Test func everyByteIsTwoHexadecimalDigits() {
+    @Test func `every byte is written as two lower-case hexadecimal digits`() {
         for byte in UInt8.min...UInt8.max {
             var bytes: [UInt8] = []
             bytes.append(hex: byte)
@@ -34,7 +34,7 @@ struct AppendTests {
         }
     }
 
-    @Test func textAndSpansAreAppendedWhole() {
+    @Test func `literals, strings and spans are appended in full`() {
         #expect(text { $0.append("é") } == "<é>")
         #expect(text { $0.append(text: "é") } == "<é>")
         #expect(text { $0.append(utf8("é\0").span) } == "<é\0>")

@@ -6,13 +6,13 @@ struct SpanTests {
     @Test(arguments: [
         ("0", 0), ("7", 7), ("0010", 10), ("131072", 131_072), ("999999999999999999", 999_999_999_999_999_999),
     ])
-    func digitsAreANumber(text: String, number: Int) {
+    func `1 to 18 digits are a number`(text: String, number: Int) {
         let found = utf8(text).span.decimal
         #expect(found == number)
     }
 
     @Test(arguments: ["", "-1", "+1", " 1", "1 ", "1a", "0x1", "1.0", "٣", "1000000000000000000", "1\0"])
-    func anythingElseIsNone(text: String) {
+    func `anything but 1 to 18 ASCII digits is not a number`(text: String) {
         let found = utf8(text).span.decimal
         #expect(found == nil)
     }
@@ -23,7 +23,7 @@ struct SpanTests {
     private func resembles(_ text: String, _ other: StaticString) -> Bool { utf8(text).span.equalsIgnoringCase(other) }
     private func hasPrefix(_ text: String, _ prefix: StaticString) -> Bool { utf8(text).span.hasPrefix(prefix) }
 
-    @Test func comparisonTakesCaseAndLengthSeriously() {
+    @Test func `comparison respects length, and case unless it is ignored`() {
         #expect(equals("abC", "abC") && equals("", ""))
         #expect(!equals("abC", "abc") && !equals("abC", "abCd") && !equals("abC", "ab"))
         #expect(equals("abC", bytes: "abC"))
@@ -34,18 +34,18 @@ struct SpanTests {
         #expect(!hasPrefix("abC", "abCd") && !hasPrefix("abC", "aB"))
     }
 
-    @Test func ignoringCaseFoldsLettersOnly() {
+    @Test func `ignoring case folds letters only`() {
         // Each differs from the other in the bit that tells an ASCII letter's case.
         #expect(!resembles("[", "{") && !resembles("@", "`") && !resembles("\r", "-"))
     }
 
-    @Test func aWordHasItsFirstByteLowest() {
+    @Test func `the first byte of a word is its lowest`() {
         let bytes = (0..<16).map { UInt8($0) }
         let words = [0, 3, 8].map { bytes.span.word(at: $0) }
         #expect(words == [0x0706_0504_0302_0100, 0x0A09_0807_0605_0403, 0x0F0E_0D0C_0B0A_0908])
     }
 
-    @Test func bytesAreClassifiedAsASCIIDoes() {
+    @Test func `bytes are classified as ASCII defines them`() {
         for byte in UInt8.min...UInt8.max {
             let scalar = Unicode.Scalar(byte)
             let letter = Character(scalar)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 struct AddressTests {
-    @Test func unixPathsHaveALimit() {
+    @Test func `the path of a unix socket has 1 to 107 bytes`() {
         #expect(SocketAddress(unixPath: "") == nil)
         #expect(SocketAddress(unixPath: "/" + String(repeating: "a", count: 106)) != nil)
         #expect(SocketAddress(unixPath: "/" + String(repeating: "a", count: 107)) == nil)
@@ -13,13 +13,13 @@ struct AddressTests {
         #expect(SocketAddress(unixPath: "/" + String(repeating: "é", count: 54)) == nil)
     }
 
-    @Test func nobodyAtAUnixPathIsAnErrorWithItsName() throws {
+    @Test func `connecting to a missing unix socket fails with an error that names the call`() throws {
         let address = try #require(SocketAddress(unixPath: "/nonexistent/socket"))
         let error = #expect(throws: SystemError.self) { _ = try address.connect() }
         #expect(error?.code == ENOENT && error?.description == "connect: No such file or directory")
     }
 
-    @Test func numericHostsNeedNoLookUp() {
+    @Test func `with isNumeric only a numeric host resolves`() {
         #expect(SocketAddress.resolve(host: "127.0.0.1", port: 1, isNumeric: true).count == 1)
         #expect(SocketAddress.resolve(host: "::1", port: 1, isNumeric: true).count == 1)
         for host in ["localhost", "127.0.0.1.example", "", "300.1.1.1", "[::1]", "127.0.0.1 "] {
@@ -27,7 +27,7 @@ struct AddressTests {
         }
     }
 
-    @Test func aConnectionInTheBackgroundSucceeds() throws {
+    @Test func `a socket that connects in the background becomes writable, and does not block`() throws {
         let listener = ListeningSocket.loopback()
         defer { close(listener.number) }
         let address = try #require(SocketAddress.resolve(host: "127.0.0.1", port: listener.port, isNumeric: true).first)
@@ -41,7 +41,7 @@ struct AddressTests {
             fcntl(connection.number, F_GETFL) & O_NONBLOCK != 0 && fcntl(connection.number, F_GETFD) & FD_CLOEXEC != 0)
     }
 
-    @Test func aConnectionInTheBackgroundFails() throws {
+    @Test func `a background connection that is refused reports ECONNREFUSED`() throws {
         // Bound and closed again: nobody listens there.
         let listening = ListeningSocket.loopback()
         close(listening.number)

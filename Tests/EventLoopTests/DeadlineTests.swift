@@ -33,7 +33,7 @@ struct DeadlineTests {
 
     init() throws { alarm = try Alarm() }
 
-    @Test func itPassesOnce() {
+    @Test func `a deadline passes once`() {
         alarm.set(5)
         #expect(alarm.loop.allDue().isEmpty)
         #expect(!alarm.hasPassed())
@@ -43,7 +43,7 @@ struct DeadlineTests {
         #expect(!alarm.hasPassed())
     }
 
-    @Test func movedLaterItsTimerFiresEarlyAndIsSetAgain() {
+    @Test func `a deadline moved later passes at its new time, and sets only one more timer`() {
         alarm.set(5)
         for delay in 380...400 { alarm.set(UInt64(delay)) }
         #expect(alarm.ring() == 1)
@@ -56,7 +56,7 @@ struct DeadlineTests {
         #expect(alarm.loop.allDue().isEmpty)
     }
 
-    @Test func movedEarlierItIsToldInTime() {
+    @Test func `a deadline moved earlier passes at its new time`() {
         alarm.set(60_000)
         alarm.set(5)
         #expect(alarm.ring() == 1)
@@ -64,7 +64,7 @@ struct DeadlineTests {
         #expect(alarm.hasPassed())
     }
 
-    @Test func clearedItDoesNotPass() {
+    @Test func `a cleared deadline does not pass, and can be set again`() {
         alarm.set(5)
         alarm.clear()
         #expect(alarm.ring() == 1)
@@ -75,7 +75,7 @@ struct DeadlineTests {
         #expect(alarm.hasPassed())
     }
 
-    @Test func clearedAndSetAgainItUsesTheOldTimer() {
+    @Test func `a deadline cleared and set again passes at its new time, not at the old timer`() {
         alarm.set(5)
         alarm.clear()
         alarm.set(300)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 struct LoopTests {
-    @Test func whatIsReadableIsToldToItsOwner() throws {
+    @Test func `a readable descriptor is reported to its owner for as long as it is readable`() throws {
         let loop = try EventLoop()
         let pair = try Pair()
         let token = Token(.redisConnection, slot: 70_000, generation: 500)
@@ -18,7 +18,7 @@ struct LoopTests {
         #expect(loop.turn().count == 1)
     }
 
-    @Test func anEdgeIsToldOnce() throws {
+    @Test func `an edge-triggered event is reported once for each change`() throws {
         let loop = try EventLoop()
         let pair = try Pair()
         try loop.watch(pair.near.number, for: [.readable, .edge], as: Token(.listener))
@@ -29,7 +29,7 @@ struct LoopTests {
         #expect(loop.turn().count == 1)
     }
 
-    @Test func aClosedPeerIsTold() throws {
+    @Test func `a closed peer is reported`() throws {
         let loop = try EventLoop()
         let pair = try Pair()
         try loop.watch(pair.near.number, for: [.readable, .closed, .edge], as: Token(.listener))
@@ -39,7 +39,7 @@ struct LoopTests {
         #expect(near.number >= 0)
     }
 
-    @Test func watchingMayChangeAndEnd() throws {
+    @Test func `a watch can be changed and ended`() throws {
         let loop = try EventLoop()
         let pair = try Pair()
         try loop.watch(pair.near.number, for: .readable, as: Token(.listener))
@@ -51,7 +51,7 @@ struct LoopTests {
         #expect(loop.turn(within: .milliseconds(1)).isEmpty)
     }
 
-    @Test func watchingTwiceIsAnErrorWithItsName() throws {
+    @Test func `watching a descriptor twice fails with an error that names the call`() throws {
         let loop = try EventLoop()
         let pair = try Pair()
         try loop.watch(pair.near.number, for: .readable, as: Token(.listener))
@@ -61,7 +61,7 @@ struct LoopTests {
         #expect(error?.code == EEXIST && error?.description == "epoll_ctl: File exists")
     }
 
-    @Test func manyEventsComeInSeveralTurns() throws {
+    @Test func `one turn reports every descriptor that is ready`() throws {
         let loop = try EventLoop()
         let pair = try Pair()
         _ = pair.far.send([1].span)
@@ -74,7 +74,7 @@ struct LoopTests {
         #expect(Set(loop.turn().map(\.token.slot)) == Set(0..<20))
     }
 
-    @Test func aTurnEndsAtItsLimitOrAtATimer() throws {
+    @Test func `a turn without events ends at its limit or at the next timer`() throws {
         let loop = try EventLoop()
         let start = Instant.now
         #expect(loop.wait(until: start + .milliseconds(20)) == 0)
@@ -93,14 +93,14 @@ struct LoopTests {
         (Token.Owner.listener, 0, UInt16.min), (.tenants, 0, 0), (.signals, Int(UInt32.max), 0),
         (.webConnection, 0, .max), (.redisConnection, Int(UInt32.max), .max), (.resolver, 0x8000_0000, 0x8000),
     ])
-    func tokensSurviveEpoll(owner: Token.Owner, slot: Int, generation: UInt16) {
+    func `a token read back from its bits is the same token`(owner: Token.Owner, slot: Int, generation: UInt16) {
         let token = Token(owner, slot: slot, generation: generation)
         let copy = Token(bits: token.bits)
         #expect(copy == token)
         #expect(copy.owner == owner && copy.slot == UInt32(slot) && copy.generation == generation)
     }
 
-    @Test func tokensThatDifferHaveDifferentBits() {
+    @Test func `different tokens have different bits`() {
         let tokens = [Token.Owner.listener, .redisPool, .tenants].flatMap { owner in
             [0, 1, 65_536].flatMap { slot in [0, 1, 65_535].map { Token(owner, slot: slot, generation: $0) } }
         }

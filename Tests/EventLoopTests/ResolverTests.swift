@@ -23,7 +23,7 @@ struct ResolverTests {
         }
     }
 
-    @Test func aLookUpEndsOnTheDescriptor() throws {
+    @Test func `a finished look-up makes the descriptor readable, and another can follow`() throws {
         let lookUp = try LookUp()
         #expect(!lookUp.isBusy && lookUp.finish() == nil)
         #expect(lookUp.start("127.0.0.1"))
@@ -34,7 +34,7 @@ struct ResolverTests {
         #expect(try lookUp.count() == 1)
     }
 
-    @Test func oneLookUpAtATime() throws {
+    @Test func `a second look-up is refused while one is running`() throws {
         let lookUp = try LookUp()
         #expect(lookUp.start("127.0.0.1"))
         #expect(lookUp.isBusy)
@@ -42,14 +42,14 @@ struct ResolverTests {
         #expect(try lookUp.count() == 1)
     }
 
-    @Test func aHostThatIsNoneHasNoAddress() throws {
+    @Test func `an invalid host name has no address`() throws {
         let lookUp = try LookUp()
         // No name may have an empty label: refused before anybody is asked.
         #expect(lookUp.start("a..b"))
         #expect(try lookUp.count() == 0)
     }
 
-    @Test func lettingGoDuringALookUpIsNoSignal() async {
+    @Test func `a resolver released during a look-up raises no SIGPIPE`() async {
         // In a process of its own, where nobody has SIGPIPE ignored.
         await #expect(processExitsWith: .success) {
             signal(SIGPIPE, SIG_DFL)

@@ -4,7 +4,7 @@ import System
 import Testing
 
 struct SignalsTests {
-    @Test func signalsAreRead() async {
+    @Test func `each signal is read once from the descriptor`() async {
         // In a process of its own: a signal mask is a thread's, and tests share threads.
         await #expect(processExitsWith: .success) {
             let signals = try Signals([SIGUSR1, SIGUSR2])

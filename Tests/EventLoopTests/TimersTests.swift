@@ -6,14 +6,14 @@ import Testing
 struct TimersTests {
     private func at(_ nanoseconds: UInt64) -> Instant { Instant(nanoseconds: nanoseconds) }
 
-    @Test func noneIsNeverDue() {
+    @Test func `without timers nothing is due`() {
         var timers = Timers()
         #expect(timers.next == .never && timers.count == 0)
         #expect(timers.popDue(at: .now) == nil)
         #expect(timers.popDue(at: .never) == nil)
     }
 
-    @Test func theEarliestComesFirstWhateverTheOrder() {
+    @Test func `timers come out earliest first, in whatever order they were added`() {
         var random = SplitMix64(seed: 3)
         for count in [1, 2, 3, 10, 500] {
             var timers = Timers()
@@ -31,7 +31,7 @@ struct TimersTests {
         }
     }
 
-    @Test func aTimerIsDueAtItsMomentAndNotBefore() {
+    @Test func `a timer is due at its deadline and not before`() {
         var timers = Timers()
         timers.add(at(100), Token(.listener))
         timers.add(at(50), Token(.webConnection))
@@ -42,7 +42,7 @@ struct TimersTests {
         #expect(timers.popDue(at: at(101)) == Token(.listener))
     }
 
-    @Test func timersMayBeAddedWhileOthersAreTaken() {
+    @Test func `timers added while others are taken out still come in order`() {
         var timers = Timers()
         var random = SplitMix64(seed: 4)
         var now: UInt64 = 0

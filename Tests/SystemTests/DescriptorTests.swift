@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 struct DescriptorTests {
-    @Test func bytesGoFromOneEndToTheOther() throws {
+    @Test func `bytes sent at one end are peeked at, counted and received at the other`() throws {
         let pair = try Pair()
         var buffer = [UInt8](repeating: 0, count: 8)
         #expect(pair.near.receive(into: &buffer) == .wouldBlock)
@@ -19,7 +19,7 @@ struct DescriptorTests {
         #expect(pair.near.receive(into: &buffer) == .wouldBlock)
     }
 
-    @Test func noMoreIsReceivedThanTheBufferHolds() throws {
+    @Test func `no more is received than the buffer has room for`() throws {
         let pair = try Pair()
         #expect(pair.far.send([UInt8](1...9).span) == .bytes(9))
         var buffer = [UInt8](repeating: 0, count: 4)
@@ -29,7 +29,7 @@ struct DescriptorTests {
         #expect(pair.near.unread == 4)
     }
 
-    @Test func aFullSocketWouldBlock() throws {
+    @Test func `sending to a full socket would block`() throws {
         let pair = try Pair()
         let block = [UInt8](repeating: 7, count: 65_536)
         var sent = 0
@@ -42,7 +42,7 @@ struct DescriptorTests {
         #expect(pair.near.unread == sent)
     }
 
-    @Test func aClosedPeerIsNoSignal() throws {
+    @Test func `a closed peer is reported after its last bytes, and sending to it fails`() throws {
         let pair = try Pair()
         _ = pair.far.send([1].span)
         let near = pair.closingFar()
@@ -53,7 +53,7 @@ struct DescriptorTests {
         #expect(near.send([1].span) == .failed(EPIPE))
     }
 
-    @Test func itClosesWhenItIsLetGo() throws {
+    @Test func `a descriptor is closed when it goes out of scope`() throws {
         let pair = try Pair()
         let number = fcntl(pair.near.number, F_DUPFD_CLOEXEC, 900)
         do {
@@ -64,7 +64,7 @@ struct DescriptorTests {
         #expect(isOpen(pair.near.number))
     }
 
-    @Test func itClosesOnceThoughItHasMoved() throws {
+    @Test func `a moved descriptor stays open until its new owner goes out of scope`() throws {
         let pair = try Pair()
         let number = fcntl(pair.near.number, F_DUPFD_CLOEXEC, 910)
         do {
@@ -77,7 +77,7 @@ struct DescriptorTests {
         #expect(!isOpen(number))
     }
 
-    @Test func releasedItStaysOpen() throws {
+    @Test func `a released descriptor stays open`() throws {
         let pair = try Pair()
         let number = fcntl(pair.near.number, F_DUPFD_CLOEXEC, 920)
         Descriptor(owning: number).release()
@@ -85,7 +85,7 @@ struct DescriptorTests {
         close(number)
     }
 
-    @Test func socketsOfAPairAreClosedAtExecAndDoNotBlock() throws {
+    @Test func `the sockets of a pair do not block, and are closed on exec`() throws {
         let pair = try Pair()
         for number in [pair.near.number, pair.far.number] {
             #expect(fcntl(number, F_GETFD) & FD_CLOEXEC != 0)

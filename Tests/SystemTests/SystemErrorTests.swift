@@ -3,19 +3,19 @@ import System
 import Testing
 
 struct SystemErrorTests {
-    @Test func itSaysWhatFailedAndHow() {
+    @Test func `the description of an error names the call and the cause`() {
         #expect(SystemError("connect", ECONNREFUSED).description == "connect: Connection refused")
         #expect("\(SystemError("open", ENOENT))" == "open: No such file or directory")
         #expect(SystemError.text(EAGAIN) == "Resource temporarily unavailable")
         #expect(!SystemError.text(123_456).isEmpty)
     }
 
-    @Test func itTakesTheErrorNumberOfTheCall() {
+    @Test func `an error takes its code from errno`() {
         errno = EXDEV
         #expect(SystemError("rename").code == EXDEV)
     }
 
-    @Test func interruptedCallsAreRepeated() {
+    @Test func `a call interrupted by a signal is repeated`() {
         var calls = 0
         let result = retryingInterrupts { () -> Int in
             calls += 1
@@ -25,7 +25,7 @@ struct SystemErrorTests {
         #expect(result == 7 && calls == 4)
     }
 
-    @Test func otherErrorsAreReturned() {
+    @Test func `a call that fails otherwise is not repeated`() {
         var calls = 0
         let result = retryingInterrupts { () -> Int32 in
             calls += 1
@@ -37,7 +37,7 @@ struct SystemErrorTests {
     }
 
     @Test(arguments: [EBADF, EFAULT])
-    func aDescriptorThatIsNotOursTraps(code: Int32) async {
+    func `EBADF and EFAULT trap`(code: Int32) async {
         await #expect(processExitsWith: .failure) { [code] in
             _ = retryingInterrupts { () -> Int in
                 errno = code
