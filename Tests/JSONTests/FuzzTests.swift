@@ -18,7 +18,7 @@ struct FuzzTests {
         ].map { utf8($0) } + [[0x80], [0xC0], [0xED, 0xA0, 0x80], [0xF4, 0x90], [0xFF]]
 
     @Test(arguments: 0..<4)
-    func spoiltTextIsJudgedAsTheReferenceDoes(seed: Int) {
+    func `the reader agrees with the reference on spoilt texts`(seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))
         let original = FuzzTests.seeds[seed]
         #expect(fault(in: original) == nil && Reference.accepts(original))
@@ -36,7 +36,7 @@ struct FuzzTests {
         #expect((250...22_500).contains(accepted))
     }
 
-    @Test func textOfTokensIsJudgedAsTheReferenceDoes() {
+    @Test func `the reader agrees with the reference on random tokens`() {
         var random = SplitMix64(seed: 99)
         for _ in 0..<25_000 {
             let bytes =
@@ -45,7 +45,7 @@ struct FuzzTests {
         }
     }
 
-    @Test func noiseIsRefusedAndTrapsNothing() {
+    @Test func `the reader agrees with the reference on random bytes`() {
         var random = SplitMix64(seed: 7)
         for _ in 0..<25_000 {
             let bytes = utf8(#"{""#) + random.bytes(random.below(24))

@@ -9,7 +9,7 @@ struct ReaderTests {
         "{}", " \t\r\n{ \t\r\n} \t\r\n", #"{"a":1}"#, #"{"a":1,"b":2}"#, #"{ "a" : 1 , "b" : [ ] }"#, #"{"":""}"#,
         #"{"a":{},"b":{"c":{}}}"#, #"{"a":[[],[[]],{}]}"#, #"{"a":{"k":1},"b":{"k":1}}"#,
     ])
-    func objectsAreAccepted(text: String) {
+    func `a valid object is accepted`(text: String) {
         #expect(fault(in: text) == nil)
         #expect(Reference.accepts(utf8(text)))
     }
@@ -37,7 +37,7 @@ struct ReaderTests {
         (#"{null:1}"#, JSONFault(.unexpectedByte, at: 1)), (#"{"a":1"#, JSONFault(.unexpectedEnd, at: 6)),
         (#"{"a":1]"#, JSONFault(.unexpectedByte, at: 6)), ("{", JSONFault(.unexpectedEnd, at: 1)),
     ])
-    func othersAreRefused(text: String, expected: JSONFault) {
+    func `text that is not one object is refused, with the fault's place`(text: String, expected: JSONFault) {
         #expect(fault(in: text) == expected)
         #expect(!Reference.accepts(utf8(text)))
     }
@@ -49,7 +49,7 @@ struct ReaderTests {
         "1.5e10", "123456789012345678901234567890", "1e999999", "-0.0e-0", "true", "false", "null", #""""#, "[]", "[0]",
         "[1,2]", "[ 1 , 2 ]", "[[[]]]", "{}", #"["a",{"b":[null,true,false]}]"#, "[1,1,1]",
     ])
-    func valuesAreAccepted(value: String) {
+    func `a valid value is accepted`(value: String) {
         #expect(fault(inValue: value) == nil)
         #expect(Reference.accepts(utf8(#"{"a":"# + value + "}")))
     }
@@ -76,20 +76,20 @@ struct ReaderTests {
             (#"{"x":{"k":1,"j":{"k":1},"k":1}}"#, .duplicateKey), (#"{"":0,"":0}"#, .duplicateKey),
             (#"{"é":0,"\u00E9":0}"#, .duplicateKey), (#"{"😀":0,"\ud83d\uDE00":0}"#, .duplicateKey),
         ] as [(String, JSONFault.Kind)])
-    func othersAreRefusedAsValues(value: String, expected: JSONFault.Kind) {
+    func `an invalid value is refused, with the kind of fault`(value: String, expected: JSONFault.Kind) {
         #expect(fault(inValue: value)?.kind == expected)
         #expect(!Reference.accepts(utf8(#"{"a":"# + value + "}")))
     }
 
-    @Test func canonicallyEquivalentKeysAreDifferent() {
+    @Test func `canonically equivalent keys are different keys`() {
         #expect(fault(inValue: #"{"\u00e9":0,"e\u0301":0}"#) == nil)
     }
 
-    @Test func theOutermostKeysAreTheCallersToCompare() {
+    @Test func `duplicate keys of the outermost object are left to the caller`() {
         #expect(fault(in: #"{"a":1,"a":2}"#) == nil)
     }
 
-    @Test func aDuplicateIsToldAtItsSecondKey() {
+    @Test func `a duplicate key is reported at its second occurrence`() {
         #expect(fault(inValue: #"{"k":1,"k":2}"#) == JSONFault(.duplicateKey, at: 13))
     }
 
@@ -98,7 +98,7 @@ struct ReaderTests {
         ("true", .boolean),
         ("false", .boolean), ("null", .null),
     ])
-    func typesAreToldByTheFirstByte(value: String, expected: JSONType) throws {
+    func `the first byte of a value determines its type`(value: String, expected: JSONType) throws {
         let bytes = utf8(#"{"a": "# + value + "}")
         var reader = JSONReader()
         try reader.beginObject(in: bytes.span)
@@ -120,7 +120,7 @@ struct ReaderTests {
     }
 
     @Test(arguments: [("[", "]"), (#"{"k":"#, "}"), (#"[0,{"k":["#, "]}]")])
-    func thirtyTwoLevelsAndNoMore(open: String, close: String) {
+    func `32 levels of nesting are accepted, and no more`(open: String, close: String) {
         let levels = open.filter { "[{".contains($0) }.count
         // The outermost object is the first level.
         let most = (JSONReader.depthLimit - 1) / levels
@@ -131,20 +131,20 @@ struct ReaderTests {
         #expect(!Reference.accepts(utf8(#"{"a":"# + nested(open, close, levels: most + 1) + "}")))
     }
 
-    @Test func depthIsGivenBackAtTheEndOfAValue() {
+    @Test func `the depth of one value does not count for the next`() {
         let deep = nested("[", "]", levels: 31)
         #expect(fault(inValue: "[" + nested("[", "]", levels: 30) + "," + nested("[", "]", levels: 30) + "]") == nil)
         #expect(fault(in: #"{"a":\#(deep),"b":\#(deep),"c":\#(deep)}"#) == nil)
     }
 
-    @Test func bottomlessNestingIsRefusedAtOnce() {
+    @Test func `100,000 levels of nesting are refused as too deep`() {
         #expect(fault(inValue: String(repeating: "[", count: 100_000))?.kind == .tooDeep)
         #expect(fault(inValue: String(repeating: #"{"":"#, count: 100_000))?.kind == .tooDeep)
     }
 
     // MARK: Ends
 
-    @Test func cutAnywhereItIsRefused() {
+    @Test func `an object cut off at any byte is refused`() {
         let text = #" {"a":"é😀\n\u00e9\ud83d\ude00","b":[1,-0.5e+10,true,false,null,{"c":[]}],"d":{"e":{}}}"#
         let bytes = utf8(text)
         #expect(fault(in: bytes) == nil)
@@ -155,7 +155,7 @@ struct ReaderTests {
         }
     }
 
-    @Test func everyByteOutsideAStringIsSpaceOrRefused() {
+    @Test func `outside a string any stray byte but white space is refused`() {
         for byte in UInt8.min...UInt8.max {
             let isSpace = [0x20, 0x09, 0x0A, 0x0D].contains(byte)
             #expect((fault(in: [byte] + utf8("{}")) == nil) == isSpace)
@@ -165,7 +165,7 @@ struct ReaderTests {
         }
     }
 
-    @Test func everyKindOfFaultHasItsOwnWords() {
+    @Test func `every kind of fault has its own message`() {
         #expect(Set(JSONFault.Kind.allCases.map(\.rawValue)).count == 11)
     }
 }

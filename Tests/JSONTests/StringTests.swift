@@ -8,7 +8,7 @@ struct StringTests {
         (#"\u0065\u0301"#, 2), ("👩‍👩‍👧", 5), ("🇩🇪", 2), (#"\n"#, 1), (#"\u0000"#, 1), (#"a\"b"#, 3), ("日本語", 3),
         (#"\\u0041"#, 6), ("\u{7F}", 1), ("\u{FFFF}", 1), ("\u{10FFFF}", 1), ("12345678é12345678😀", 18),
     ])
-    func charactersAreScalarValues(content: String, count: Int) {
+    func `characters are counted as Unicode scalar values`(content: String, count: Int) {
         #expect(StringText(content).string?.scalars == count)
     }
 
@@ -20,7 +20,7 @@ struct StringTests {
         (#"\ud83d\ude00"#, "😀"), (#"\uDBFF\uDFFF"#, "\u{10FFFF}"), (#"\uD800\uDC00"#, "\u{10000}"), (#"\u0000"#, "\0"),
         (#"a\u0062c\\d\/é"#, #"abc\d/é"#), (#"\u005c\u0022"#, #"\""#), (#"\ufeff"#, "\u{FEFF}"),
     ])
-    func escapesAreReplaced(content: String, expected: String) {
+    func `escapes are replaced by the characters they stand for`(content: String, expected: String) {
         let text = StringText(content)
         #expect(text.text == utf8(expected))
         #expect(text.string?.hasEscapes == true)
@@ -28,7 +28,7 @@ struct StringTests {
         #expect(text.string?.hasNull == expected.unicodeScalars.contains("\0"))
     }
 
-    @Test func aStringWithoutEscapesIsItself() {
+    @Test func `a string without escapes is taken as it is`() {
         let text = StringText("plain é😀 text")
         #expect(text.text == utf8("plain é😀 text"))
         #expect(text.string?.hasEscapes == false)
@@ -49,7 +49,7 @@ struct StringTests {
             (#"\udc00\udc00"#, .surrogate), (#"\ud83d\ue000"#, .surrogate), (#"\ud83d\udbff"#, .surrogate),
             (#"\ud83d\\ude00"#, .surrogate), (#"\ud83d\ug000"#, .escape), (#"\ud83d😀"#, .surrogate),
         ] as [(String, JSONFault.Kind)])
-    func otherEscapesAreRefused(content: String, expected: JSONFault.Kind) {
+    func `an unknown escape or a lone surrogate is refused`(content: String, expected: JSONFault.Kind) {
         #expect(StringText(content).fault?.kind == expected)
         #expect(!Reference.accepts(StringText(content).bytes))
     }
@@ -64,7 +64,7 @@ struct StringTests {
             [0xF5, 0x80, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xFC, 0x84, 0x80, 0x80, 0x80, 0x80], [0xFE],
             [0xFF],
         ] as [[UInt8]])
-    func whatIsNotUTF8IsRefused(sequence: [UInt8]) {
+    func `invalid UTF-8 is refused where it begins`(sequence: [UInt8]) {
         #expect(StringText(sequence).fault == JSONFault(.utf8, at: 0))
         #expect(StringText(utf8("1234567") + sequence).fault == JSONFault(.utf8, at: 7))
         #expect(StringText(utf8("12345678é") + sequence + utf8("12345678")).fault == JSONFault(.utf8, at: 10))
@@ -78,14 +78,14 @@ struct StringTests {
         return (StringText(content).length == content.count) == isText
     }
 
-    @Test func everyPairOfBytesIsJudgedAsTheStandardLibraryDoes() {
+    @Test func `the reader agrees with the standard library on every pair of bytes as UTF-8`() {
         for first in UInt8(0x80)...0xFF {
             let wrong = (UInt8.min...UInt8.max).filter { $0 != 0x22 && $0 != 0x5C && !agrees([first, $0]) }
             #expect(wrong.isEmpty, "\(first)")
         }
     }
 
-    @Test func longerSequencesAreJudgedAsTheStandardLibraryDoes() {
+    @Test func `the reader agrees with the standard library on longer sequences as UTF-8`() {
         let edges: [UInt8] = [0x7F, 0x80, 0xBF, 0xC0]
         for first in UInt8(0xE0)...0xF5 {
             for second in stride(from: UInt8(0x7F), through: 0xC0, by: 1) {
@@ -98,7 +98,7 @@ struct StringTests {
         }
     }
 
-    @Test func everyEscapedUnitIsItsScalarOrAFault() {
+    @Test func `an escaped UTF-16 unit is its scalar, or a fault if it is a surrogate`() {
         for unit in stride(from: UInt16.min, to: .max, by: 7) {
             let digits = String(unit, radix: 16)
             let text = StringText(#"\u"# + String(repeating: "0", count: 4 - digits.count) + digits)
@@ -110,7 +110,7 @@ struct StringTests {
         }
     }
 
-    @Test func everyPairOfSurrogatesIsItsScalar() {
+    @Test func `an escaped surrogate pair is one scalar`() {
         for value in stride(from: UInt32(0x10000), through: 0x10FFFF, by: 509) {
             let text = String(Unicode.Scalar(value)!)
             let escaped = text.utf16.map { #"\u"# + String($0, radix: 16) }.joined()
@@ -122,7 +122,7 @@ struct StringTests {
     // MARK: Eight bytes at a time
 
     @Test(arguments: 0..<8)
-    func anyByteAtAnyPlaceIsFound(spaces: Int) {
+    func `a byte that ends or spoils a string is found at any offset`(spaces: Int) {
         for place in 0..<17 {
             for byte in UInt8.min...UInt8.max {
                 let content = Array(repeating: UInt8(0x7F), count: place) + [byte] + utf8("~~~~~~~~~")
@@ -140,7 +140,7 @@ struct StringTests {
         }
     }
 
-    @Test func neighboursThatBorrowHideNothing() {
+    @Test func `a borrow from the neighbouring byte neither hides nor adds a finding`() {
         // Subtraction in the word borrows from the byte above: these stand where a borrow could add or hide a finding.
         let bytes: [UInt8] = [0x00, 0x01, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x5B, 0x5C, 0x5D, 0x7F, 0x80, 0xFF]
         for a in bytes { for b in bytes { for c in bytes { check([a, b, c]) } } }
@@ -160,7 +160,7 @@ struct StringTests {
         }
     }
 
-    @Test func aStringMayEndTheBytesAtAnyPlace() {
+    @Test func `an unterminated string of any length is an unexpected end`() {
         for length in 0..<20 {
             let bytes = utf8(#"{""# + String(repeating: "x", count: length))
             #expect(fault(in: bytes) == JSONFault(.unexpectedEnd, at: bytes.count))

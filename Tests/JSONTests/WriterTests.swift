@@ -14,18 +14,18 @@ struct WriterTests {
         ("\0\u{1F}\u{8}\u{C}", #"\u0000\u001f\u0008\u000c"#), ("\u{7F}é€😀\u{2028}", "\u{7F}é€😀\u{2028}"),
         ("\"\"", #"\"\""#), ("x\"", #"x\""#), ("\"x", #"\"x"#),
     ])
-    func onlyWhatMustBeEscapedIs(text: String, expected: String) {
+    func `only characters that must be escaped are escaped`(text: String, expected: String) {
         #expect(content(text) == expected)
     }
 
-    @Test func aStringHasQuotationMarks() {
+    @Test func `a string is written in quotation marks`() {
         var json = utf8("[")
         json.append(jsonString: "a\"b")
         json.append(jsonString: utf8("é").span)
         #expect(json.text == #"["a\"b""é""#)
     }
 
-    @Test func whatIsWrittenIsReadBack() {
+    @Test func `written text is read back unchanged`() {
         var random = SplitMix64(seed: 1)
         let scalars: [Unicode.Scalar] = [
             "\0", "\u{1F}", " ", "\"", "\\", "/", "a", "u", "0", "\u{7F}", "é", "€", "😀", "\u{10FFFF}",

@@ -15,7 +15,7 @@ struct FuzzTests {
     ].map { utf8($0) }
 
     @Test(arguments: 0..<4)
-    func spoiltRepliesComeToTheSameHoweverTheyAreCut(seed: Int) {
+    func `spoilt replies parse the same whole, in two pieces and byte by byte`(seed: Int) {
         var random = SplitMix64(seed: UInt64(seed))
         for _ in 0..<5000 {
             let bytes = random.spoil(FuzzTests.seeds[seed], with: FuzzTests.tokens)
@@ -28,7 +28,7 @@ struct FuzzTests {
         }
     }
 
-    @Test func noiseTrapsNothing() {
+    @Test func `random bytes parse the same whole and byte by byte, and do not trap`() {
         var random = SplitMix64(seed: 5)
         for _ in 0..<10_000 {
             let bytes = utf8(random.pick(["", "*2\r\n", "$3\r\n", ":", "+"])) + random.bytes(random.below(20))

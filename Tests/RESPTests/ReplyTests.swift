@@ -12,7 +12,7 @@ struct ReplyTests {
             ("*2\r\n:1\r\n*1\r\n$-1\r\n", .array([.integer(1), .array([.bulk(nil)])])),
             ("*3\r\n+a\r\n-b\r\n$1\r\nc\r\n", .array([.simple(utf8("a")), .error(utf8("b")), .bulk(utf8("c"))])),
         ] as [(String, Reply)])
-    func eachKindIsRead(text: String, expected: Reply) {
+    func `every kind of reply is read`(text: String, expected: Reply) {
         let parsing = Parsing(text)
         #expect(parsing.replies == [expected])
         #expect(parsing.fault == nil && parsing.rest.isEmpty)
@@ -22,7 +22,7 @@ struct ReplyTests {
         ("9223372036854775807", Int64.max), ("-9223372036854775808", .min), ("-9223372036854775807", -.max), ("10", 10),
         ("1000000000000000000", 1_000_000_000_000_000_000),
     ])
-    func integersReachTheEdges(text: String, expected: Int64) {
+    func `integers are read up to both ends of Int64`(text: String, expected: Int64) {
         #expect(Parsing(":\(text)\r\n").replies == [.integer(expected)])
     }
 
@@ -31,7 +31,7 @@ struct ReplyTests {
         "-9223372036854775809", "92233720368547758070", "18446744073709551616", "99999999999999999999999999", "1\0",
         "\0",
     ])
-    func otherIntegersAreRefused(text: String) {
+    func `an integer in another form, or beyond Int64, is refused`(text: String) {
         #expect(Parsing(":\(text)\r\n").fault == .integer)
         #expect(Parsing("$\(text)\r\n").fault == .integer)
         #expect(Parsing("*\(text)\r\n").fault == .integer)
@@ -47,13 +47,13 @@ struct ReplyTests {
             ("$9223372036854775807\r\n", .length), ("*9223372036854775807\r\n", .tooManyElements),
             ("*1025\r\n", .tooManyElements),
         ] as [(String, ReplyFault)])
-    func whatIsNoReplyIsRefused(text: String, expected: ReplyFault) {
+    func `bytes that are not a reply are refused, with the kind of fault`(text: String, expected: ReplyFault) {
         #expect(Parsing(text).fault == expected)
         #expect(Parsing("+OK\r\n" + text).replies == [.simple(utf8("OK"))])
         for pieces in cuts(of: utf8(text)) { #expect(Parsing(pieces).fault == expected) }
     }
 
-    @Test func repliesBeforeAFaultAreGiven() {
+    @Test func `replies before a fault are returned`() {
         let parsing = Parsing(":1\r\n:2\r\n!")
         #expect(parsing.replies == [.integer(1), .integer(2)])
         #expect(parsing.fault == .type)

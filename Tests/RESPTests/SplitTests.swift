@@ -8,7 +8,7 @@ struct SplitTests {
         "*3\r\n:1\r\n*2\r\n$0\r\n\r\n*-1\r\n$3\r\n\r\n\r\r\n+x\r\n",
         "+OK\r\n:1\r\n-ERR x\r\n$3\r\nabc\r\n*1\r\n:7\r\n*0\r\n",
     ])
-    func however(text: String) {
+    func `replies parse the same whole, in two pieces and byte by byte`(text: String) {
         let bytes = utf8(text)
         let whole = Parsing([bytes])
         #expect(whole.fault == nil && !whole.replies.isEmpty && whole.rest.isEmpty)
@@ -19,7 +19,7 @@ struct SplitTests {
         }
     }
 
-    @Test func inThree() {
+    @Test func `replies parse the same whole and in any three pieces`() {
         let bytes = utf8("*2\r\n$2\r\nab\r\n:1\r\n+OK\r\n")
         let whole = Parsing([bytes])
         for first in 1..<bytes.count - 1 {
@@ -30,7 +30,7 @@ struct SplitTests {
         }
     }
 
-    @Test func aBeginningIsNoReply() {
+    @Test func `an incomplete reply is neither a reply nor a fault`() {
         let bytes = utf8("*2\r\n$2\r\nab\r\n*1\r\n:-5\r\n")
         for end in bytes.indices {
             let parsing = Parsing([Array(bytes[..<end])])
@@ -38,7 +38,7 @@ struct SplitTests {
         }
     }
 
-    @Test func consumedTellsWhereTheNextReplyBegins() throws {
+    @Test func `consumed is the offset at which the next reply begins`() throws {
         let bytes = utf8(":42\r\n+OK\r\n:4")
         var parser = ReplyParser()
         let first = try parser.next(in: bytes.span)
@@ -56,7 +56,7 @@ struct SplitTests {
         #expect(last == .integer(43) && parser.consumed == 5)
     }
 
-    @Test func thousandsOfPipelinedReplies() {
+    @Test func `thousands of pipelined replies parse the same whole and in pieces`() {
         let bytes = Array(repeating: utf8(":17\r\n$2\r\nok\r\n"), count: 2000).flatMap { $0 }
         let pieces = stride(from: 0, to: bytes.count, by: 701).map { Array(bytes[$0..<min($0 + 701, bytes.count)]) }
         #expect(Parsing(pieces).replies.count == 4000)
