@@ -12,7 +12,7 @@ struct AcceptingTests {
 
     // MARK: Accepting
 
-    @Test func `a listener that was set to block does not hold a turn`() throws {
+    @Test func `a listener that was set to block does not hold up a turn`() throws {
         let site = try Site()
         _ = fcntl(site.listeningNumber, F_SETFL, 0)
         let client = try site.connectAndAccept()
@@ -104,7 +104,7 @@ struct AcceptingTests {
 
     // MARK: Ending
 
-    @Test func `a server that finishes keeps no connection that only asked for values`() throws {
+    @Test func `a finishing server closes a connection that only asked for values`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let ask = record(Kind.getValues, pair("FCGI_MPXS_CONNS", ""), id: 0)
@@ -118,7 +118,7 @@ struct AcceptingTests {
         #expect(bytes.count > 8 && isClosed)
     }
 
-    @Test func `finishing closes idle connections and serves what is under way`() throws {
+    @Test func `a finishing server closes idle connections and serves requests in flight`() throws {
         let site = try Site()
         let idle = try site.connectAndAccept()
         let taken = try site.connectAndAccept()
@@ -145,7 +145,7 @@ struct AcceptingTests {
 
     // MARK: Descriptors
 
-    @Test func aListenerListens() throws {
+    @Test func `a socket that does not listen is refused`() throws {
         let (near, far) = try makeSocketPair()
         defer { close(far) }
         let error = #expect(throws: SystemError.self) { _ = try Listener(Descriptor(owning: near)) }
@@ -154,7 +154,7 @@ struct AcceptingTests {
 
     // The next two count or limit a whole process' descriptors, and so have one of their own.
 
-    @Test func noDescriptorIsLeftOpen() async {
+    @Test func `a server leaves no descriptor open, however its connections end`() async {
         await #expect(processExitsWith: .success) {
             let before = try openDescriptors()
             for round in 0..<40 {
@@ -185,7 +185,7 @@ struct AcceptingTests {
         }
     }
 
-    @Test func withoutDescriptorsItPausesAndGoesOn() async {
+    @Test func `accepting pauses while no descriptors are left, and then goes on`() async {
         await #expect(processExitsWith: .success) {
             let site = try Site()
             let waiting = try (0..<6).map { _ in try site.connect() }

@@ -32,7 +32,7 @@ struct AssemblyTests {
         #expect(try assemble([bytes + [1]]).result == .incomplete(isEmpty: false))
     }
 
-    @Test func `what libfcgi gets has the content and none of the padding`() throws {
+    @Test func `libfcgi gets the content and none of the padding`() throws {
         let expected = Assembled.complete(parameters: [Parameter("A", "b")], body: [1], keepsConnection: true)
         #expect(try assemble([AssemblyTests.requests[3]]).result == expected)
         let long = request(pair("N", String(repeating: "v", count: 65_000)), body: pattern(131_072), size: 100)
@@ -62,13 +62,13 @@ struct AssemblyTests {
     }
 
     @Test(arguments: [1, 1000, 65_535])
-    func `a body over the limit is read to its end and not kept`(size: Int) throws {
+    func `a body over the limit is read to its end, and not kept`(size: Int) throws {
         let bytes = request(pair("A", "b"), body: pattern(300_000), size: size)
         #expect(try assemble([bytes], bodyLimit: 1000).result == .tooLong(bodyLength: 300_000))
         #expect(try assemble([Array(bytes.dropLast())], bodyLimit: 1000).result == .incomplete(isEmpty: false))
     }
 
-    @Test func `a body of 1 MiB is read, one of more need not be`() throws {
+    @Test func `a body of 1 MiB is read to its end, a longer one is not`() throws {
         let limit = RequestAssembly.discardLimit
         #expect(limit == 1_048_576)
         #expect(try assemble([request(body: pattern(limit))]).result == .tooLong(bodyLength: limit))
@@ -76,7 +76,7 @@ struct AssemblyTests {
         #expect(try assemble([start + record(Kind.stdin, length: 1)]).result == .endless)
     }
 
-    @Test func `shares are given back, and an assembly that has one can finish`() {
+    @Test func `a budget of two shares admits a third assembly only after one has gone`() {
         let budget = AssemblyBudget(bytesEach: AssemblyBudget.limit / 2)
         func take() -> RequestAssembly? {
             guard let share = budget.takeShare() else { return nil }
@@ -117,7 +117,7 @@ struct AssemblyTests {
         return pairs
     }
 
-    @Test func `FCGI_GET_VALUES is answered with what is asked for and known, each once`() throws {
+    @Test func `FCGI_GET_VALUES is answered with each known name that was asked for, once`() throws {
         #expect(try values(["FCGI_MPXS_CONNS"]) == [Parameter("FCGI_MPXS_CONNS", "0")])
         let all = try values(["FCGI_MPXS_CONNS", "FCGI_MAX_REQS", "FCGI_MAX_CONNS"])
         #expect(all.map(\.name) == ["FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS"])

@@ -12,7 +12,7 @@ struct ParametersTests {
         some.flatMap { pair($0.name, $0.value, wideName: wideNames, wideValue: wideValues) }
     }
 
-    @Test func lengthsAreOfOneOrFourBytes() throws {
+    @Test func `the length of a name or value takes one byte or four`() throws {
         for wideNames in [false, true] {
             for wideValues in [false, true] {
                 #expect(try parameters(of: request(content(wideNames: wideNames, wideValues: wideValues))) == some)
@@ -21,7 +21,7 @@ struct ParametersTests {
     }
 
     @Test(arguments: [0, 1, 126, 127, 128, 129, 255, 256, 60_000])
-    func valuesOfEveryLength(count: Int) throws {
+    func `names and values of every length are read`(count: Int) throws {
         let value = String(repeating: "v", count: count)
         #expect(try parameters(of: request(pair("N", value))) == [Parameter("N", value)])
         #expect(
@@ -30,7 +30,7 @@ struct ParametersTests {
             ])
     }
 
-    @Test func recordsMayCutThemAnywhere() throws {
+    @Test func `parameters may be cut into records anywhere`() throws {
         let content = content(wideValues: true)
         for size in 1...content.count {
             #expect(try parameters(of: request(content, size: size, padded: true)) == some)
@@ -42,7 +42,7 @@ struct ParametersTests {
         }
     }
 
-    @Test func aScannerForgetsTheRequestBefore() {
+    @Test func `a scanner keeps no parameters of the request before`() {
         var scanner = RecordScanner(bodyLimit: 100)
         let first = request(pair("SECRET", "gathered"), size: 3)
         _ = scanner.scan(first.span)
@@ -66,7 +66,7 @@ struct ParametersTests {
             ("a good one, then a bad one", pair("A", "b") + [1, 5, 0x61]),
             ("a byte too many", pair("A", "b") + [0]),
         ] as [(String, [UInt8])])
-    func lengthsThatDoNotAddUpAreRefused(what: String, content: [UInt8]) {
+    func `parameter lengths that do not add up are refused`(what: String, content: [UInt8]) {
         #expect(scan(request(content)) == .refused(.parameterLength), "\(what)")
         #expect(scan(request(content, size: 1)) == .refused(.parameterLength), "\(what)")
         // As soon as they end, before there is a body.
@@ -74,7 +74,7 @@ struct ParametersTests {
         #expect(contradictions(in: request(content)).isEmpty, "\(what)")
     }
 
-    @Test func sixtyFourKibibytesAndNoMore() {
+    @Test func `64 KiB of parameters are accepted, and no more`() {
         let most = pair("N", String(repeating: "v", count: RecordSequence.parametersLimit - 6))
         #expect(most.count == RecordSequence.parametersLimit)
         #expect(scan(request(most)).shape?.parameters == nil)
@@ -85,7 +85,7 @@ struct ParametersTests {
         #expect(scan(begin() + claims) == .refused(.parametersTooLong))
     }
 
-    @Test func manyEmptyParameters() throws {
+    @Test func `1,000 parameters with empty names and values are read`() throws {
         let content = [UInt8](repeating: 0, count: 2 * 1000)
         #expect(try parameters(of: request(content)) == Array(repeating: Parameter("", ""), count: 1000))
     }

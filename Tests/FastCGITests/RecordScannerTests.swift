@@ -6,14 +6,14 @@ import Testing
 struct RecordScannerTests {
     private let head = begin() + record(Kind.parameters)
 
-    @Test func aRequestIsWhole() {
+    @Test func `a whole request is complete, and its shape says where its parts are`() {
         let bytes = request(pair("A", "b"), body: utf8("body"), keep: true, id: 0x1234)
         let shape = RequestShape(requestID: 0x1234, keepsConnection: true, parameters: 24..<28, bodyLength: 4)
         #expect(scan(bytes) == .complete(shape))
         #expect(scan(request([], keep: false)) == .complete(RequestShape(requestID: 1)))
     }
 
-    @Test func onlyTheKeepFlagKeeps() {
+    @Test func `only the lowest bit of the flags keeps the connection`() {
         var bytes = request([])
         for flags in UInt8.min...UInt8.max {
             bytes[10] = flags
@@ -32,7 +32,7 @@ struct RecordScannerTests {
     ]
 
     @Test(arguments: streams)
-    func everyBeginningIsUnfinished(bytes: [UInt8]) {
+    func `a request cut off at any byte is unfinished`(bytes: [UInt8]) {
         for end in bytes.indices { #expect(scan(Array(bytes[..<end])) == .unfinished) }
         #expect(contradictions(in: bytes).isEmpty)
         guard case .complete = scan(bytes) else {
@@ -42,7 +42,7 @@ struct RecordScannerTests {
     }
 
     @Test(arguments: streams)
-    func aByteBehindTheRequestIsRefused(bytes: [UInt8]) {
+    func `a second request after the first is refused, but a management record is not`(bytes: [UInt8]) {
         #expect(scan(bytes + bytes) == .refused(.trailingBytes))
         // It may become a management record.
         #expect(scan(bytes + [1]) == .unfinished)
@@ -58,7 +58,7 @@ struct RecordScannerTests {
         record(Kind.getValues, pair("FCGI_MAX_CONNS", ""), id: 0) + request(), record(99, id: 0) + request(),
         begin() + record(Kind.getValues, id: 0) + record(Kind.parameters) + record(Kind.stdin),
     ])
-    func whatLibfcgiMustNotReadIsUnfinished(bytes: [UInt8]) {
+    func `records that libfcgi would misread are left to an assembly`(bytes: [UInt8]) {
         #expect(scan(bytes) == .unfinished)
         #expect(contradictions(in: bytes).isEmpty)
     }
@@ -98,14 +98,14 @@ struct RecordScannerTests {
             ),
             ("a record behind the request", request() + record(Kind.stdin), .trailingBytes),
         ] as [(String, [UInt8], ProtocolFault)])
-    func whatIsNoRequestIsRefused(what: String, bytes: [UInt8], expected: ProtocolFault) {
+    func `a malformed request is refused for its fault`(what: String, bytes: [UInt8], expected: ProtocolFault) {
         #expect(scan(bytes) == .refused(expected), "\(what)")
         #expect(contradictions(in: bytes).isEmpty, "\(what)")
         // Whatever follows does not make it one.
         if expected != .trailingBytes { #expect(scan(bytes + request()) == .refused(expected), "\(what)") }
     }
 
-    @Test func recordsAreNotCounted() {
+    @Test func `the number of records has no limit`() {
         let bytes = request(pattern(2000).flatMap { _ in pair("", "") }, body: pattern(5000), size: 1)
         #expect(scan(bytes).shape?.bodyLength == 5000)
     }
@@ -117,14 +117,14 @@ struct RecordScannerTests {
         131_071,
         131_072,
     ])
-    func bodiesOfAnySizeUpToTheLimit(size: Int) {
+    func `a body of any size up to the limit is complete`(size: Int) {
         for padded in [false, true] {
             #expect(scan(request(body: pattern(size), padded: padded)).shape?.bodyLength == size)
             #expect(scan(request(body: pattern(size), size: 65_535, padded: padded)).shape?.bodyLength == size)
         }
     }
 
-    @Test func aBodyOverTheLimitIsUnfinished() {
+    @Test func `a body over the limit is unfinished, not refused`() {
         let start = begin(keep: false) + stream(Kind.parameters, pair("A", "b"))
         #expect(scan(start + stream(Kind.stdin, pattern(10)), bodyLimit: 10).shape?.bodyLength == 10)
         #expect(scan(start + stream(Kind.stdin, pattern(11)), bodyLimit: 10) == .unfinished)
@@ -132,7 +132,7 @@ struct RecordScannerTests {
         #expect(contradictions(in: start + stream(Kind.stdin, pattern(30), size: 4), bodyLimit: 10).isEmpty)
     }
 
-    @Test func theLargestRequestIsLookedAtWhole() {
+    @Test func `the largest request fits into one look`() {
         let scanner = RecordScanner(bodyLimit: 131_072)
         let long = String(repeating: "v", count: 65_536 - 6)
         let bytes = request(

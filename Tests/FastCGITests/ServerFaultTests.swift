@@ -30,8 +30,8 @@ struct ServerFaultTests {
             ),
             ("an authorizer", begin(role: 2), .role),
         ] as [(String, [UInt8], ProtocolFault?)])
-    func itsConnectionIsDropped(what: String, bytes: [UInt8], fault: ProtocolFault?) throws {
-        let site = try Site(limits(request: .milliseconds(60)))
+    func `a malformed request is dropped, the next one served`(what: String, bytes: [UInt8], fault: ProtocolFault?) throws {
+        let site = try Site(Server.Limits(request: .milliseconds(60)))
         let client = try site.connectAndAccept()
         let event = try site.send(bytes, from: client)
         #expect(event.arrival == .dropped(fault.map { .fault($0) } ?? .timedOut), "\(what)")
@@ -41,8 +41,8 @@ struct ServerFaultTests {
         #expect(try site.send(request(body: utf8("next")), from: next).body == utf8("next"))
     }
 
-    @Test func noiseOnTheSocketHarmsNobody() throws {
-        let site = try Site(limits(request: .milliseconds(5), body: 64))
+    @Test func `after 300 spoilt requests the next good one is served`() throws {
+        let site = try Site(Server.Limits(request: .milliseconds(5), body: 64))
         let original = request(pair("A", "b") + pair("C", "d"), body: utf8("body"), size: 6)
         let tokens = [
             begin(), record(Kind.parameters), record(Kind.stdin), record(Kind.getValues, id: 0), [0xFF, 0xFF], [1], [0],
@@ -65,8 +65,8 @@ struct ServerFaultTests {
 
     // MARK: Time
 
-    @Test func aPeerThatStallsIsDropped() throws {
-        let site = try Site(limits(request: .milliseconds(50), idle: .seconds(60)))
+    @Test func `a peer that stalls in a request is dropped after the request timeout`() throws {
+        let site = try Site(Server.Limits(request: .milliseconds(50), idle: .seconds(60)))
         let client = try site.connectAndAccept()
         let start = Instant.now
         #expect(try site.send(Array(request().dropLast()), from: client).arrival == .dropped(.timedOut))
@@ -74,8 +74,8 @@ struct ServerFaultTests {
         expectClosed(client, by: site)
     }
 
-    @Test func tricklingDoesNotMoveTheDeadline() throws {
-        let site = try Site(limits(request: .milliseconds(60)))
+    @Test func `a request that trickles in is dropped at its deadline`() throws {
+        let site = try Site(Server.Limits(request: .milliseconds(60)))
         let client = try site.connectAndAccept()
         for byte in request(body: pattern(100)).prefix(150) where site.events.isEmpty {
             client.send([byte])
@@ -84,8 +84,8 @@ struct ServerFaultTests {
         #expect(try site.event().arrival == .dropped(.timedOut))
     }
 
-    @Test func theRequestsDeadlineEndsWithTheRequest() throws {
-        let site = try Site(limits(request: .milliseconds(250), idle: .seconds(60)))
+    @Test func `the deadline of a request ends once the request is whole`() throws {
+        let site = try Site(Server.Limits(request: .milliseconds(250), idle: .seconds(60)))
         let client = try site.connectAndAccept()
         let bytes = request()
         client.send(Array(bytes.dropLast()))
@@ -98,8 +98,8 @@ struct ServerFaultTests {
         #expect(site.quiet(150).isEmpty && site.server.connectionCount == 1)
     }
 
-    @Test func anIdleConnectionIsClosedInSilence() throws {
-        let site = try Site(limits(request: .seconds(60), idle: .milliseconds(400)))
+    @Test func `an idle connection is closed without an event`() throws {
+        let site = try Site(Server.Limits(request: .seconds(60), idle: .milliseconds(400)))
         let never = try site.connectAndAccept()
         let once = try site.connectAndAccept()
         let event = try site.send(request(), from: once)
@@ -111,8 +111,8 @@ struct ServerFaultTests {
         expectClosed(once, by: site)
     }
 
-    @Test func whatWaitsForItsAnswerIsNotIdle() throws {
-        let site = try Site(limits(request: .milliseconds(200), idle: .milliseconds(200)))
+    @Test func `a connection that waits for its response is not idle`() throws {
+        let site = try Site(Server.Limits(request: .milliseconds(200), idle: .milliseconds(200)))
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
         #expect(site.quiet(130).isEmpty && site.server.connectionCount == 1)
@@ -122,7 +122,7 @@ struct ServerFaultTests {
 
     // MARK: Closing
 
-    @Test func aPeerThatClosesBetweenRequestsDropsNothing() throws {
+    @Test func `a peer that closes between requests is not reported as dropped`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         client.close()
@@ -130,7 +130,7 @@ struct ServerFaultTests {
         #expect(site.server.connectionCount == 0 && site.events.isEmpty)
     }
 
-    @Test func aPeerThatClosesWithinARequestIsTold() throws {
+    @Test func `a peer that closes within a request is reported as incomplete`() throws {
         let bytes = request(pair("A", "b"), body: utf8("body"))
         for count in [1, 8, 20, bytes.count - 1] {
             for together in [true, false] {
@@ -145,7 +145,7 @@ struct ServerFaultTests {
         }
     }
 
-    @Test func aPeerThatHasClosedAlreadyGetsNoJob() throws {
+    @Test func `a whole request whose peer has already closed is dropped`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         client.send(request())
@@ -158,7 +158,7 @@ struct ServerFaultTests {
         expectClosed(half, by: site)
     }
 
-    @Test func aPeerThatClosesWhileItsRequestIsTakenGetsNoAnswer() throws {
+    @Test func `the response to a peer that has closed meanwhile is not delivered, and is reported so`() throws {
         for isSeen in [true, false] {
             let site = try Site()
             let client = try site.connectAndAccept()
@@ -171,7 +171,7 @@ struct ServerFaultTests {
         }
     }
 
-    @Test func aPeerThatSendsNoMoreIsTakenForOneThatHasGone() throws {
+    @Test func `a peer that shuts down its sending half counts as closed`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
@@ -181,7 +181,7 @@ struct ServerFaultTests {
         expectClosed(client, by: site)
     }
 
-    @Test func bytesThatComeWhileARequestIsTakenAreNotForgotten() throws {
+    @Test func `a request that arrives while another waits for its response is served next`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(body: utf8("first")), from: client)

@@ -16,7 +16,7 @@ struct ServerTests {
     // MARK: Requests
 
     @Test(arguments: [false, true])
-    func aRequestArrivesWhole(tcp: Bool) throws {
+    func `a request arrives with its parameters, its body and its id`(tcp: Bool) throws {
         let site = try Site(tcp: tcp)
         let client = try site.connectAndAccept()
         let content =
@@ -33,7 +33,7 @@ struct ServerTests {
     }
 
     @Test(arguments: [false, true])
-    func aRequestMayComeByteByByte(tcp: Bool) throws {
+    func `a request may arrive byte by byte`(tcp: Bool) throws {
         let site = try Site(tcp: tcp)
         let client = try site.connectAndAccept()
         let bytes = request(pair("A", "b"), body: utf8("body"))
@@ -47,7 +47,7 @@ struct ServerTests {
         #expect(answer(event, on: site, to: client).reading.outputs == [response])
     }
 
-    @Test func aRequestMayBeCutAnywhere() throws {
+    @Test func `a request may be cut anywhere`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let bytes = request(pair("A", "b") + pair("C", "d"), body: utf8("body"), size: 5, padded: true)
@@ -66,7 +66,7 @@ struct ServerTests {
         32_768,
         32_769, 65_535, 65_536, 100_000, 131_071, 131_072,
     ])
-    func bodiesOfAnySizeAndTheNextRequestBehindThem(size: Int) throws {
+    func `a body of any size is read, and so is the next request after it`(size: Int) throws {
         for (recordSize, tcp) in [(32_768, false), (65_535, false), (32_768, true)] {
             let site = try Site(tcp: tcp)
             let client = try site.connectAndAccept()
@@ -81,7 +81,7 @@ struct ServerTests {
         }
     }
 
-    @Test func parametersMayBeAsLongAsTheirLimit() throws {
+    @Test func `parameters may be as long as their limit`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let value = String(repeating: "v", count: 65_536 - 6)
@@ -95,7 +95,7 @@ struct ServerTests {
     @Test(arguments: [
         0, 1, 8_150, 8_151, 8_152, 8_159, 8_160, 8_161, 8_168, 8_176, 8_184, 8_192, 16_000, 65_535, 65_536, 100_000,
     ])
-    func answersOfAnySize(size: Int) throws {
+    func `a response of any size is sent in full`(size: Int) throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         for keep in [true, false] {
@@ -108,7 +108,7 @@ struct ServerTests {
         #expect(site.server.connectionCount == 0)
     }
 
-    @Test func anAnswerThatThePeerDoesNotTakeEndsTheConnection() throws {
+    @Test func `a response that the peer does not read ends the connection`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
@@ -119,7 +119,7 @@ struct ServerTests {
         #expect(site.server.connectionCount == 0)
     }
 
-    @Test func aRequestIsAnsweredOnce() throws {
+    @Test func `a request is answered once`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
@@ -129,7 +129,7 @@ struct ServerTests {
         #expect(!site.server.answer(Token(.webConnection, slot: 7), response))
     }
 
-    @Test func severalRequestsWaitAtOnceAndAreAnsweredInAnyOrder() throws {
+    @Test func `several requests wait at once, and are answered in any order`() throws {
         let site = try Site()
         let a = try site.connectAndAccept()
         let b = try site.connectAndAccept()
@@ -144,7 +144,7 @@ struct ServerTests {
 
     // MARK: Connections
 
-    @Test func aKeptConnectionServesManyRequests() throws {
+    @Test func `a kept connection serves many requests`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         for number in 0..<300 {
@@ -158,7 +158,7 @@ struct ServerTests {
         #expect(site.server.connectionCount == 0 && site.events.isEmpty)
     }
 
-    @Test func anUnkeptConnectionIsClosed() throws {
+    @Test func `a connection that is not kept is closed after its response`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(keep: false), from: client)
@@ -168,7 +168,7 @@ struct ServerTests {
         #expect(Reading(bytes).outputs == [response] && isClosed)
     }
 
-    @Test func thousandsOfConnectionsReuseSlots() throws {
+    @Test func `1,500 connections in turn use one slot and different tokens`() throws {
         let site = try Site()
         var tokens: Set<Token> = []
         var slots: Set<UInt32> = []
@@ -184,7 +184,7 @@ struct ServerTests {
         #expect(tokens.count == 1500 && slots.count == 1 && site.server.connectionCount == 0)
     }
 
-    @Test func aTokenOfTheSlotsLastConnectionMovesNothing() throws {
+    @Test func `the token of a closed connection has no effect on the next one in its slot`() throws {
         let site = try Site()
         let old = try site.connectAndAccept()
         let event = try site.send(request(keep: false), from: old)
@@ -200,7 +200,7 @@ struct ServerTests {
         #expect(answer(next, on: site, to: new).reading.outputs == [response])
     }
 
-    @Test func abandonedItIsClosedWithoutAnAnswer() throws {
+    @Test func `the connection of an abandoned request is closed without a response`() throws {
         let site = try Site()
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
@@ -211,7 +211,7 @@ struct ServerTests {
         #expect(!site.server.answer(event.token, response))
     }
 
-    @Test func aStalledConnectionDelaysNoOther() throws {
+    @Test func `a stalled connection delays no other`() throws {
         let site = try Site()
         let stalled = try site.connectAndAccept()
         stalled.send(Array(request(body: pattern(5000)).dropLast(3000)))
@@ -227,7 +227,7 @@ struct ServerTests {
         #expect(event.body == pattern(5000))
     }
 
-    @Test func stopAcceptingTakesInTheBacklog() throws {
+    @Test func `stopAccepting serves the backlog and refuses later connections`() throws {
         let site = try Site()
         let first = try site.connectAndAccept()
         // Gone before its turn came.
