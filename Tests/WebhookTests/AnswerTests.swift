@@ -20,7 +20,7 @@ struct AnswerTests {
         return bytes.text
     }
 
-    @Test func accepted() throws {
+    @Test func `the response to an accepted ticket is exact to the byte`() throws {
         let result = outcome()
         let id = result.exchange.jobID.text
         let expected =
@@ -31,7 +31,7 @@ struct AnswerTests {
         #expect(isJSONObject(try body(result.answer)))
     }
 
-    @Test func aRepeatHasTheFirstJobsID() throws {
+    @Test func `the response to a repeated delivery has the first job's id`() throws {
         var exchange = outcome().exchange
         exchange.repeats(utf8("00000000-0000-4000-8000-000000000000"))
         var bytes: [UInt8] = []
@@ -52,7 +52,7 @@ struct AnswerTests {
             + "X-Request-ID: 0123456789abcdef\r\n\(fields)\r\n\(body)"
     }
 
-    @Test func refusalsToTheByte() {
+    @Test func `refusals are exact to the byte`() {
         #expect(outcome { $0.signature = "" }.answer == problem("401 Unauthorized", "Missing signature header"))
         #expect(outcome { $0.signature = "x" }.answer == problem("401 Unauthorized", "Invalid webhook signature"))
         #expect(outcome { $0.script = "/x" }.answer == problem("404 Not Found", "No such resource"))
@@ -64,7 +64,7 @@ struct AnswerTests {
         #expect(answer(.deliveryConflict) == conflict)
     }
 
-    @Test func anotherMethodIsToldWhichAreAllowed() {
+    @Test func `405 lists the allowed methods`() {
         let webhook = problem("405 Method Not Allowed", "Method not allowed", fields: "Allow: POST\r\n")
         let others = problem("405 Method Not Allowed", "Method not allowed", fields: "Allow: GET, HEAD\r\n")
         #expect(outcome { $0.method = "GET" }.answer == webhook)
@@ -93,7 +93,7 @@ struct AnswerTests {
         #expect(response.text.contains("Content-Length: 2\r\n") && response.text.hasSuffix("\r\n\r\n"))
     }
 
-    @Test func badPayloadsAreToldTheirErrors() {
+    @Test func `400 lists the errors of the payload`() {
         let one = #","errors":[{"field":"priority","message":"must be one of low, medium, high, critical"}]"#
         let body = Payload().with("priority", #""urgent""#).bytes
         #expect(outcome { $0.body = body }.answer == problem("400 Bad Request", "Invalid webhook payload", errors: one))
@@ -109,7 +109,7 @@ struct AnswerTests {
                 == problem("400 Bad Request", "Invalid webhook payload", errors: json))
     }
 
-    @Test func aFailingQueueIsToldToRetry() {
+    @Test func `a queue failure is a 503 with Retry-After`() {
         for reason in Reason.allCases where reason.isQueueFailure {
             let expected = problem(
                 "503 Service Unavailable", "Queue unavailable, please retry", fields: "Retry-After: 2\r\n")
@@ -119,11 +119,11 @@ struct AnswerTests {
         #expect(answer(.notReady, route: "/health/ready").contains(#""detail":"Queue not usable""#))
     }
 
-    @Test func errorsAreOnlyWithABadRequest() {
+    @Test func `only a 400 lists errors`() {
         for reason in Reason.allCases where reason.status != 400 { #expect(!answer(reason).contains("errors")) }
     }
 
-    @Test func everyAnswerIsJSONWithItsRequestsID() throws {
+    @Test func `every response is JSON and has the request id`() throws {
         for reason in Reason.allCases where reason != .ok {
             let answer = answer(reason)
             #expect(isJSONObject(try body(answer)), "\(reason)")
@@ -133,7 +133,7 @@ struct AnswerTests {
     }
 
     @Test(arguments: ["a\"b", "a\\b", #""},{"x":"y"#, "<>&'"])
-    func aRequestsIDBreaksNothing(id: String) throws {
+    func `special characters in a request id break neither header nor JSON`(id: String) throws {
         let answer = outcome {
             $0.requestID = id
             $0.signature = ""
@@ -142,7 +142,7 @@ struct AnswerTests {
         #expect(isJSONObject(try body(answer)))
     }
 
-    @Test func noAnswerRepeatsAValueOrASecret() {
+    @Test func `no response repeats a value of the request, a signature or a secret`() {
         let marked = ["event", "ticket_id", "tenant_id", "description", "priority", "created_at", "correlation_id"]
             .reduce(Payload()) { $0.with($1, #""Leaked\u0000!""#) }.adding("unknown", #"{"Leaked":"Leaked"}"#)
         let answers = [
@@ -161,7 +161,7 @@ struct AnswerTests {
         }
     }
 
-    @Test func otherAnswersHaveTheirOwnBodies() throws {
+    @Test func `a metrics response has its own type and body`() throws {
         let exchange = outcome {
             $0.script = "/metrics"
             $0.method = "GET"
@@ -174,7 +174,7 @@ struct AnswerTests {
         #expect(bytes.text == expected)
     }
 
-    @Test func reasonsHaveNamesOfTheirOwn() {
+    @Test func `every reason has a label of its own`() {
         #expect(Set(Reason.allCases.map { "\($0.label)" }).count == Reason.allCases.count)
         for reason in Reason.allCases {
             #expect("\(reason.label)".allSatisfy { $0 == "_" || ("a"..."z").contains($0) })

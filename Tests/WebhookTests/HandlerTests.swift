@@ -7,7 +7,7 @@ struct HandlerTests {
     // MARK: Order
 
     /// A request with every fault from one check on, so that the first of them is what it comes to.
-    @Test func theFirstCheckThatFailsDecides() {
+    @Test func `the first check that fails decides the response`() {
         var desk = Desk(bodyLimit: 1000)
         desk.queue.refusal = .notConnected
         var request = Request {
@@ -59,7 +59,7 @@ struct HandlerTests {
         ("/metrics", "", .answer(.methodNotAllowed)), ("/health/live", "", .answer(.methodNotAllowed)),
         (String(repeating: "/", count: 300), "/webhook/servicedesk", .answer(.unknownPath)),
     ])
-    func thePathIsTheScriptsNameAndTheRest(script: String, path: String, expected: Disposition) {
+    func `the path is SCRIPT_NAME followed by PATH_INFO`(script: String, path: String, expected: Disposition) {
         #expect(
             outcome {
                 $0.script = script
@@ -68,12 +68,12 @@ struct HandlerTests {
     }
 
     @Test(arguments: ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "post", "POST ", "", "POSTS"])
-    func theWebhookIsPostedTo(method: String) {
+    func `the webhook allows only POST`(method: String) {
         #expect(outcome { $0.method = method }.disposition == .answer(.methodNotAllowed))
     }
 
     @Test(arguments: [("/metrics", Disposition.metrics), ("/health/live", .live), ("/health/ready", .ready)])
-    func theOthersAreRead(path: String, expected: Disposition) {
+    func `metrics and health allow only GET and HEAD`(path: String, expected: Disposition) {
         for method in ["GET", "HEAD"] {
             #expect(
                 outcome {
@@ -98,7 +98,7 @@ struct HandlerTests {
         ("2026-11-24T10:35:01Z", false), ("2026-11-24T11:29:00+01:00", true), ("2026-11-24T10:29:00+01:00", false),
         ("2026-11-24T09:30:00-01:00", true), ("2025-11-24T10:30:00Z", false), ("0001-01-01T00:00:00Z", false),
     ])
-    func `a ticket is within the age that is set`(createdAt: String, isAccepted: Bool) {
+    func `a ticket further from now than the maximum age is refused`(createdAt: String, isAccepted: Bool) {
         let body = Payload().with("created_at", #""\#(createdAt)""#).bytes
         var strict = Desk(maxAge: 300)
         let outcome = strict.handle(Request { $0.body = body })
@@ -113,7 +113,7 @@ struct HandlerTests {
 
     // MARK: Length
 
-    @Test func theBodyIsAsLongAsDeclaredOrNothingIsSaid() {
+    @Test func `a body that is not as long as declared is dropped without a response`() {
         let count = Payload().bytes.count
         for length in [
             "\(count - 1)", "\(count + 1)", "0", "-2", "--1", "+\(count)", "x", "\(count) ", "1e3", "0x10", " ",
@@ -145,7 +145,7 @@ struct HandlerTests {
             }.disposition == .answer(.missingSignature))
     }
 
-    @Test func theLimitIsOfTheDeclaredAndOfTheRealLength() {
+    @Test func `the body limit applies to the declared and to the real length`() {
         let body = Payload().bytes
         func disposition(limit: Int, length: String? = nil, real: Int? = nil) -> Disposition {
             var desk = Desk(bodyLimit: limit)
@@ -162,7 +162,7 @@ struct HandlerTests {
         #expect(disposition(limit: 131_072, length: "10", real: 131_072) == .drop)
     }
 
-    @Test func aPayloadOfTheFullLengthIsQueued() {
+    @Test func `a payload of exactly the body limit is queued`() {
         // 10,000 emoji as escapes are 120,000 bytes; white space makes up the rest.
         let description = "\"" + String(repeating: #"\ud83d\ude00"#, count: 10_000) + "\""
         let payload = Payload().with("description", description).bytes
@@ -173,7 +173,7 @@ struct HandlerTests {
 
     // MARK: The queue
 
-    @Test func everyRefusalOfTheQueueIsTheAnswer() {
+    @Test func `every refusal by the queue becomes the response`() {
         for reason in Reason.allCases where reason.isQueueFailure {
             var desk = Desk()
             desk.queue.refusal = reason
@@ -181,7 +181,7 @@ struct HandlerTests {
         }
     }
 
-    @Test func theWaiterIsHandedOn() {
+    @Test func `the queue gets the waiter`() {
         var desk = Desk()
         _ = desk.handle(Request(), waiter: 1 << 60)
         #expect(desk.queue.pushes.map(\.waiter) == [1 << 60])
@@ -193,7 +193,7 @@ struct HandlerTests {
         outcome { $0.others = variables }.queue.pushes.first?.delivery?.id.text
     }
 
-    @Test func aDeliveryMayHaveAName() {
+    @Test func `a delivery is named by webhook-id, or else by Idempotency-Key`() {
         #expect(delivery([]) == nil)
         #expect(delivery([("HTTP_WEBHOOK_ID", "")]) == nil)
         #expect(delivery([("HTTP_WEBHOOK_ID", "msg_1")]) == "msg_1")
@@ -207,7 +207,7 @@ struct HandlerTests {
         #expect(delivery([("HTTP_WEBHOOK_ID", longest)]) == longest)
     }
 
-    @Test func itsTenantAndBodyGoWithIt() throws {
+    @Test func `a named delivery has its tenant and the digest of its body`() throws {
         let result = outcome { $0.others = [("HTTP_WEBHOOK_ID", "msg_1")] }
         let delivery = try #require(result.queue.pushes.first?.delivery)
         #expect(delivery.tenantID == utf8("acme"))
@@ -215,7 +215,7 @@ struct HandlerTests {
     }
 
     @Test(arguments: ["a b", " ", "a\tb", "é", "a\r\nb", "\0", "\u{7F}", String(repeating: "x", count: 256)])
-    func aNameThatIsNoneIsAFault(name: String) {
+    func `an invalid delivery id is refused, and the fault names its header`(name: String) {
         for (header, field) in [("HTTP_WEBHOOK_ID", "webhook-id"), ("HTTP_IDEMPOTENCY_KEY", "Idempotency-Key")] {
             let result = outcome { $0.others = [(header, name)] }
             #expect(result.disposition == .answer(.invalidDeliveryID))
@@ -228,20 +228,20 @@ struct HandlerTests {
     // MARK: Request ids
 
     @Test(arguments: ["x", "0123456789abcdef0123456789abcdef", "a\"b\\c", String(repeating: "~", count: 128)])
-    func aRequestIDIsTakenOver(id: String) {
+    func `a valid request id is kept`(id: String) {
         #expect(outcome { $0.requestID = id }.exchange.requestID == utf8(id))
     }
 
     @Test(arguments: [
         nil, "", " ", "a b", "a\r\nX-Evil: 1", "a\n", "\0", "é", "\u{7F}", String(repeating: "x", count: 129),
     ])
-    func orMadeUp(id: String?) {
+    func `a missing or invalid request id is replaced by a new one`(id: String?) {
         let ids = (0..<3).map { _ in outcome { $0.requestID = id }.exchange.requestID.text }
         #expect(Set(ids).count == 3)
         for id in ids { #expect(id.count == 32 && id.allSatisfy { "0123456789abcdef".contains($0) }) }
     }
 
-    @Test func anExchangeForgetsTheLastRequest() {
+    @Test func `a reset exchange keeps nothing of the last request`() {
         var random = RandomSource()
         var exchange = Request {
             $0.others = [("HTTP_WEBHOOK_ID", "a b"), ("REMOTE_ADDR", "192.0.2.1")]

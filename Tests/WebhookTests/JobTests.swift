@@ -7,7 +7,7 @@ struct JobTests {
         text == text.lowercased() && UUID.isVersion4(Array(text.utf8).span)
     }
 
-    @Test func aJobHasItsMembersInOrder() throws {
+    @Test func `a job has its members in the contract's order`() throws {
         let result = outcome {
             $0.body = Payload().with("correlation_id", #""A1B2C3D4-E5F6-4789-ABCD-0123456789ef""#).bytes
         }
@@ -22,7 +22,7 @@ struct JobTests {
     }
 
     @Test(arguments: [nil, "null"])
-    func withoutACorrelationIDItGetsOne(value: String?) throws {
+    func `a ticket without a correlation id gets a new one`(value: String?) throws {
         let body = value.map { Payload().with("correlation_id", $0) } ?? Payload()
         let result = outcome { $0.body = body.bytes }
         let job = try #require(result.jobs.first)
@@ -31,7 +31,7 @@ struct JobTests {
         #expect(job.hasSuffix(#","correlation_id":"\#(made)"}"#))
     }
 
-    @Test func idsAreNewForEveryPush() {
+    @Test func `every push has a new job id and a new correlation id`() {
         var desk = Desk()
         let count = 500
         for _ in 0..<count { _ = desk.handle(Request()) }
@@ -46,14 +46,14 @@ struct JobTests {
         #"\"\\\/\b\f\n\r\t"#, #"\u00e9\ud83d\ude00"#, "plain é😀 \u{2028}\u{7F}", #"</script>\u003c"#, #"\\u0000"#,
         String(repeating: "x", count: 300),
     ])
-    func aDescriptionIsWhatWasSigned(content: String) throws {
+    func `a description is copied byte for byte, escapes and all`(content: String) throws {
         let result = outcome { $0.body = Payload().with("description", "\"\(content)\"").bytes }
         let job = try #require(result.jobs.first)
         #expect(job.contains(#","description":"\#(content)","priority":"#))
         #expect(isJSONObject(job[...]))
     }
 
-    @Test func otherFieldsAreWrittenUnescaped() throws {
+    @Test func `fields other than the description are written without escapes`() throws {
         let payload = Payload().with("ticket_id", #""\u0054\u002d1""#).with("tenant_id", #""\u0061cme""#).with(
             "priority", #""l\u006fw""#
         )
@@ -63,7 +63,7 @@ struct JobTests {
         #expect(job.contains(#""priority":"low","timestamp":"2026-11-24t10:29:24z","#))
     }
 
-    @Test func ignoredFieldsDoNotReachIt() throws {
+    @Test func `ignored fields are not part of the job`() throws {
         var desk = Desk(unknownFields: .ignore)
         let body = Payload().adding("extra", #""value""#).bytes
         let result = desk.handle(Request { $0.body = body })
@@ -71,11 +71,11 @@ struct JobTests {
         #expect(!(try #require(result.jobs.first)).contains("extra"))
     }
 
-    @Test func theEventIsNotPartOfIt() throws {
+    @Test func `the event is not part of the job`() throws {
         #expect(!(try #require(outcome().jobs.first)).contains("event"))
     }
 
-    @Test func uuidsHaveTheirVersionAndVariant() {
+    @Test func `UUIDs have version 4, their variant, and no repeats`() {
         var random = RandomSource()
         var texts: Set<[UInt8]> = []
         for _ in 0..<1000 {

@@ -19,7 +19,7 @@ struct MediaTypeTests {
         "application/vnd.servicedesk+json", "application/cloudevents+json; charset=utf-8", "text/x+json",
         "application/a+b+json", "application/x+JSON", "application/json;charset=utf-8;charset=utf-8",
     ])
-    func json(type: String) {
+    func `a JSON media type, with no charset but UTF-8, is accepted`(type: String) {
         #expect(isJSON(type))
     }
 
@@ -36,11 +36,11 @@ struct MediaTypeTests {
         "application/x+json; charset=ascii",
         "application/jsoné", "a,b/x+json",
     ])
-    func others(type: String) {
+    func `any other media type or charset is refused`(type: String) {
         #expect(!isJSON(type))
     }
 
-    @Test func noneIsNot() {
+    @Test func `a request without a content type is refused`() {
         #expect(!Exchange().isJSON)
         #expect(outcome { $0.contentType = nil }.disposition == .answer(.unsupportedMediaType))
     }

@@ -24,13 +24,13 @@ struct SecretsTests {
         ).disposition
     }
 
-    @Test func aTenantHasItsOwnSecrets() {
+    @Test func `a tenant may sign with each of its own secrets`() {
         #expect(disposition(tenant: "acme", signedWith: a) == .queued)
         #expect(disposition(tenant: "globex", signedWith: b) == .queued)
         #expect(disposition(tenant: "globex", signedWith: c) == .queued)
     }
 
-    @Test func andNobodyElses() {
+    @Test func `a tenant may not sign with another tenant's secret`() {
         #expect(disposition(tenant: "acme", signedWith: b) == .answer(.invalidSignature))
         #expect(disposition(tenant: "acme", signedWith: c) == .answer(.invalidSignature))
         #expect(disposition(tenant: "globex", signedWith: a) == .answer(.invalidSignature))
@@ -40,13 +40,13 @@ struct SecretsTests {
     @Test(arguments: [
         "initech", "acme2", "acm", "ACME", "a", "acme\\u0000", "globex ", String(repeating: "x", count: 101),
     ])
-    func anUnknownTenantIsLikeAWrongSignature(tenant: String) {
+    func `an unknown tenant is refused as a wrong signature`(tenant: String) {
         for secret in [a, b, c, secret, []] where !secret.isEmpty {
             #expect(disposition(tenant: tenant, signedWith: secret) == .answer(.invalidSignature))
         }
     }
 
-    @Test func theAnswersAreTheSameToTheByte() {
+    @Test func `a wrong signature, an unknown tenant and invalid JSON get the same response`() {
         var desk = Desk(tenants)
         let known = Payload().bytes
         let unknown = Payload().with("tenant_id", #""initech""#).bytes
@@ -68,7 +68,7 @@ struct SecretsTests {
         #expect(wrong.answer == nobody.answer && wrong.answer == garbled.answer && wrong.answer.contains("401"))
     }
 
-    @Test func theTenantsNameMayBeEscapedAndStandAnywhere() {
+    @Test func `the tenant id may be escaped, and stand anywhere in the outermost object`() {
         #expect(disposition(tenant: #"\u0061cme"#, signedWith: a) == .queued)
         let last = Payload().without("tenant_id").adding("tenant_id", #""acme""#)
         #expect(disposition(tenant: "", signedWith: a) { _ in last } == .queued)
@@ -80,26 +80,26 @@ struct SecretsTests {
         #expect(disposition(tenant: "", signedWith: b) { _ in behind } == .answer(.invalidSignature))
     }
 
-    @Test func aSecondTenantDoesNotBorrowTheFirstOnesSecret() {
+    @Test func `a second tenant id does not borrow the first one's secret`() {
         let both = Payload().adding("tenant_id", #""globex""#)
         #expect(disposition(tenant: "", signedWith: a) { _ in both } == .answer(.invalidFields))
         #expect(disposition(tenant: "", signedWith: b) { _ in both } == .answer(.invalidSignature))
     }
 
-    @Test func aTenantThatIsNoStringIsUnknown() {
+    @Test func `a tenant id that is empty or not a string is unknown`() {
         for value in ["1", "null", "[]", #"["acme"]"#, "{}", #""""#] {
             #expect(
                 disposition(tenant: "", signedWith: a) { $0.with("tenant_id", value) } == .answer(.invalidSignature))
         }
     }
 
-    @Test func oneSecretForAllAsksForNoTenant() {
+    @Test func `a shared secret signs for any tenant`() {
         #expect(!Secrets(shared: secret).arePerTenant && tenants.arePerTenant)
         #expect(outcome { $0.body = Payload().with("tenant_id", #""anybody""#).bytes }.disposition == .queued)
     }
 
     /// The table's hashes differ from run to run, and with them what collides.
-    @Test func `each of many tenants is found by its own secret alone`() {
+    @Test func `each of 3,000 tenants accepts its own secret and not its neighbour's`() {
         let names = (0..<3000).map { "tenant-\($0)" }
         let all = secrets(of: names.map { "\($0) \(key(of: $0))\n" }.joined())
         let body = utf8("body")
@@ -115,7 +115,7 @@ struct SecretsTests {
 
     /// RFC 2104, section 2: a key of more than a block is its digest, a shorter one is filled up with zeros.
     @Test(arguments: [32, 63, 64, 65, 127, 128, 4096])
-    func `a secret of any length signs as HMAC says`(length: Int) {
+    func `a secret of any length signs as HMAC defines`(length: Int) {
         let secret = String(repeating: "x", count: length - 1) + "y"
         let body = utf8("body")
         let tag = authenticator(utf8(secret)).tag(of: body.span)
@@ -123,7 +123,7 @@ struct SecretsTests {
         #expect(isAccepted)
     }
 
-    @Test func `a wiped table holds no key`() throws {
+    @Test func `a wiped table has no tenants`() throws {
         let text = utf8("acme \(a.text)\n")
         let table = try TenantsFile.parse(text.span)
         table.wipe()
@@ -149,7 +149,7 @@ struct SecretsTests {
         return names.filter { secrets.accept(tag, of: body.span, tenant: utf8($0)) }
     }
 
-    @Test func aLineForEachTenant() throws {
+    @Test func `each line names a tenant and its secrets, apart from comments and empty lines`() throws {
         let (a, b, c) = (a.text, b.text, c.text)
         let file = "# tenants\n\nacme \(a)\n  globex\t\(b)  \(c) # from May on\r\n\r\n#initech \(a)\nx-1 \(a)#b\n"
         let names = ["acme", "globex", "initech", "#initech", "x-1", "", "#"]
@@ -162,7 +162,7 @@ struct SecretsTests {
         #expect(table.count == 3)
     }
 
-    @Test func secretsMayHoldAnyOtherByte() throws {
+    @Test func `a secret may contain NUL and bytes that are not UTF-8`() throws {
         let odd = utf8("=:;,\"'\\é😀$(x)`0123456789012345678901234") + [0xFF, 0x80, 0x00, 0xC0]
         let body = utf8("body")
         let text = utf8("acme ") + odd + [0x0A]
@@ -180,12 +180,12 @@ struct SecretsTests {
         ("acme_2 {a}", "a tenant id is 1 to 100 of a-z, 0-9 and -"),
         ("acme # {a}", "a tenant has 1 to 3 secrets, not none"), ("globex {a}", "the tenant occurs twice"),
     ])
-    func faultsNameTheirLines(line: String, fault: String) {
+    func `a fault names its line`(line: String, fault: String) {
         let text = "# comment\nglobex \(b.text)\n\(line.replacing("{a}", with: a.text))\n"
         #expect(faults(utf8(text)) == "line 3: \(fault)")
     }
 
-    @Test func faultsAreToldUpToALimitAndCounted() {
+    @Test func `five faults are listed without secrets, and the rest counted`() {
         let told = faults(utf8(String(repeating: "ACME \(a.text)\n", count: 8)))
         #expect(told?.hasPrefix("line 1: a tenant id") == true && told?.hasSuffix("; and 3 more faults") == true)
         #expect(told?.contains("line 5") == true && told?.contains("line 6") == false)
@@ -193,12 +193,12 @@ struct SecretsTests {
     }
 
     @Test(arguments: ["", "\n\n", "# only a comment\n", "  \t\r\n"])
-    func aFileWithoutTenantsIsAFault(text: String) {
+    func `a file without tenants is refused`(text: String) {
         #expect(faults(utf8(text)) == "it names no tenant")
     }
 
     /// Written while it is read, it may end anywhere: within a secret of which enough is there, too.
-    @Test func `a file whose last line has no end may have been cut off`() {
+    @Test func `a file whose last line does not end is refused`() {
         let whole = utf8("acme \(a.text)\nglobex \(c.text)\n")
         #expect(faults(whole) == nil)
         let firstLine = 6 + a.count
@@ -207,7 +207,7 @@ struct SecretsTests {
         }
     }
 
-    @Test func noiseTrapsNothing() {
+    @Test func `a spoilt file does not trap`() {
         var random = SplitMix64(seed: 13)
         for _ in 0..<2000 {
             let text = random.spoil(

@@ -33,11 +33,11 @@ struct SignatureTests {
             "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"
         ),
     ])
-    func tagsAreThoseOfTheRFC(key: [UInt8], text: [UInt8], tag: String) {
+    func `tags match the test cases of RFC 4231`(key: [UInt8], text: [UInt8], tag: String) {
         #expect(sign(text, with: key) == tag)
     }
 
-    @Test func anAuthenticatorKeepsItsKeyAndForgetsTheLastText() {
+    @Test func `an authenticator keeps its key and forgets the last text`() {
         let authenticator = authenticator()
         let first = bytes(of: authenticator.tag(of: utf8("one").span))
         _ = authenticator.tag(of: utf8("two").span)
@@ -47,7 +47,7 @@ struct SignatureTests {
         #expect(bytes(of: authenticator.tag(of: utf8("one").span)).hex == sign(utf8("one"), with: utf8("another key")))
     }
 
-    @Test func everyBitOfATagCounts() {
+    @Test func `tags that differ in one bit are not equal`() {
         let tag = authenticator().tag(of: utf8("body").span)
         #expect(areEqual(tag, tag))
         for bit in 0..<256 {
@@ -57,7 +57,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func digestsAreSHA256() {
+    @Test func `a digest is SHA-256`() {
         let digest = bytes(of: digest(of: utf8("abc").span)).hex
         #expect(digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     }
@@ -71,14 +71,14 @@ struct SignatureTests {
 
     private let tag = sign(Payload().bytes)
 
-    @Test func theTagOfAKnownBodyIsTheOneThatPythonComputes() {
+    @Test func `a known body has the tag and the digest that Python computes`() {
         let body = Payload().bytes
         #expect(sign(body) == "01805cd9da7086808b3551cef9eb7b906c97faade42ee836529bcc2aa0f3f61a")
         #expect(
             bytes(of: digest(of: body.span)).hex == "cd313d4d368224a1c0efdfca02cf820b33bb6c0357ffdcc86cdffbf571891a7a")
     }
 
-    @Test func digitsOfEitherCaseWithOrWithoutThePrefix() {
+    @Test func `a signature may be in either case, with or without sha256=`() {
         #expect(refusal(tag) == nil)
         #expect(refusal(tag.uppercased()) == nil)
         #expect(refusal("sha256=" + tag) == nil)
@@ -88,7 +88,7 @@ struct SignatureTests {
 
     /// OWS of RFC 9110, section 5.6.3.
     @Test(arguments: [" ", "\t", "\t \t"])
-    func `spaces and tabs around it are not part of it`(space: String) {
+    func `spaces and tabs around a signature or a delivery id are ignored`(space: String) {
         for header in [space + tag, tag + space, space + "sha256=" + tag + space] { #expect(refusal(header) == nil) }
         #expect(refusal(space) == .missingSignature)
         for name in ["HTTP_WEBHOOK_ID", "HTTP_IDEMPOTENCY_KEY"] {
@@ -97,7 +97,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func absentOrEmptyItIsMissing() {
+    @Test func `an absent or empty signature is missing`() {
         #expect(refusal("") == .missingSignature)
         var exchange = Exchange()
         exchange.reset()
@@ -107,7 +107,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func anythingElseIsInvalid() {
+    @Test func `a signature in any other form is invalid`() {
         let (cut, rest) = (tag.dropLast(), tag.dropFirst(2))
         let forms: [String] = [
             "\u{B}", "sha256=", "sha256", "\(cut)", "\(tag)0", "\u{A0}\(tag)", "\(tag)\r", "\(tag),\(tag)",
@@ -122,7 +122,7 @@ struct SignatureTests {
         for form in forms { #expect(refusal(form) == .invalidSignature, "\(form.prefix(80))") }
     }
 
-    @Test func everyDigitCounts() {
+    @Test func `a signature with one wrong digit is invalid`() {
         for index in 0..<64 {
             var digits = Array(tag)
             digits[index] = digits[index] == "0" ? "1" : "0"
@@ -130,7 +130,7 @@ struct SignatureTests {
         }
     }
 
-    @Test func anotherBodyOrSecretIsInvalid() {
+    @Test func `a signature of another body or under another secret is invalid`() {
         #expect(refusal(sign(Payload().bytes + utf8(" "))) == .invalidSignature)
         #expect(refusal(sign(Payload().bytes, with: Array(secret.reversed()))) == .invalidSignature)
         #expect(

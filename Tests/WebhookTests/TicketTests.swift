@@ -21,7 +21,7 @@ struct TicketTests {
         "\"" + String(repeating: character, count: count) + "\""
     }
 
-    @Test func aValidPayloadIsRead() {
+    @Test func `a valid payload is read into the ticket`() {
         let body = Payload().with("correlation_id", #""A1B2C3D4-E5F6-4789-ABCD-0123456789ef""#).bytes
         var ticket = Ticket()
         #expect(read(body, into: &ticket) == nil)
@@ -49,7 +49,7 @@ struct TicketTests {
         ("correlation_id", #""abcdefAB-0123-4567-a89b-abcdefABCDEF""#),
         ("correlation_id", #""\u00300000000-0000-4000-A000-000000000000""#),
     ])
-    func atItsEdgesAFieldIsValid(field: String, value: String) {
+    func `a value at the edge of its field's rule is accepted`(field: String, value: String) {
         #expect(verdict(field, value).isEmpty)
     }
 
@@ -86,24 +86,24 @@ struct TicketTests {
         ("correlation_id", #""000000000000-4000-8000-0000-00000000""#),
         ("correlation_id", #""urn:uuid:00000000-0000-4000-8000-00000""#),
     ])
-    func beyondItIsNot(field: String, value: String) {
+    func `a value that breaks its field's rule is refused`(field: String, value: String) {
         #expect(verdict(field, value) == fault(field))
     }
 
     @Test(arguments: ["x", "é", "😀", #"\ud83d\ude00"#, #"\n"#])
-    func aDescriptionHasTenThousandCharactersAtMost(character: String) {
+    func `a description has at most 10,000 characters`(character: String) {
         #expect(verdict("description", TicketTests.quoted(character, 10_000)).isEmpty)
         #expect(verdict("description", TicketTests.quoted(character, 10_001)) == fault("description"))
     }
 
     @Test(arguments: ["1", "-1.5e3", "true", "false", "null", "[]", #"["low"]"#, "{}", #"{"a":"low"}"#])
-    func whatIsNoStringIsNot(value: String) {
+    func `a value that is not a string is refused`(value: String) {
         for field in TicketTests.rules.keys where value != "null" || field != "correlation_id" {
             #expect(verdict(field, value) == fault(field))
         }
     }
 
-    @Test func requiredFieldsAreMissed() {
+    @Test func `a missing field is reported if it is required`() {
         for field in TicketTests.rules.keys where field != "correlation_id" {
             #expect(rows(Payload().without(field).bytes) == ["\(field): is required"])
         }
@@ -112,7 +112,7 @@ struct TicketTests {
 
     // MARK: Together
 
-    @Test func allFaultsAreToldAtOnceInTheFieldsOrder() {
+    @Test func `all faults are reported at once, in the order of the fields`() {
         #expect(
             rows(utf8("{}")) == [
                 "event: is required", "ticket_id: is required", "tenant_id: is required", "description: is required",
@@ -129,7 +129,7 @@ struct TicketTests {
             ])
     }
 
-    @Test func theOrderOfTheMembersIsTheSenders() {
+    @Test func `members may come in any order, with any white space`() {
         var payload = Payload()
         for member in Payload().members.reversed() {
             payload = payload.without(member.key).adding(member.key, member.value)
@@ -140,7 +140,7 @@ struct TicketTests {
                 .isEmpty)
     }
 
-    @Test func keysAreComparedUnescaped() {
+    @Test func `keys are compared with their escapes replaced`() {
         #expect(rows(Payload().without("event").adding(#"\u0065vent"#, #""e""#).bytes).isEmpty)
         #expect(rows(Payload().without("ticket_id").adding(#"ticket\u005Fid"#, #""T""#).bytes).isEmpty)
         #expect(rows(Payload().adding(#"\u0065vent"#, #""e""#).bytes) == ["event: occurs more than once"])
@@ -151,7 +151,7 @@ struct TicketTests {
                 == "event\0: is not a known field")
     }
 
-    @Test func aFieldThatComesTwiceIsRefusedWhateverItsValues() {
+    @Test func `a field that occurs twice is refused, whatever its values`() {
         for field in TicketTests.rules.keys {
             let value = Payload().members.first { $0.key == field }?.value ?? "null"
             let once = Payload().with(field, value)
@@ -161,7 +161,7 @@ struct TicketTests {
         }
     }
 
-    @Test func anUnknownFieldIsRefusedOrIgnored() {
+    @Test func `an unknown field is refused or ignored, as the setting says`() {
         for value in ["1", "null", #""x""#, #"{"event":1,"deep":[{}]}"#] {
             let body = Payload().adding("extra", value).bytes
             #expect(rows(body) == ["extra: is not a known field"])
@@ -170,7 +170,7 @@ struct TicketTests {
         #expect(rows(Payload().adding("", "1").bytes) == [": is not a known field"])
     }
 
-    @Test func ignoredFieldsAreStillCheckedAsJSON() {
+    @Test func `ignored fields are still checked as JSON`() {
         for (value, kind) in [
             ("01", "unexpectedByte"), ("[1,]", "unexpectedByte"), (#""\x""#, "escape"),
             (#"{"a":1,"a":1}"#, "duplicateKey"),
@@ -184,7 +184,7 @@ struct TicketTests {
         #expect(!rows(twice).isEmpty)
     }
 
-    @Test func manyUnknownFieldsAreCounted() {
+    @Test func `16 unknown fields are listed, and the rest counted`() {
         var payload = Payload()
         for number in 0..<PayloadFaults.unknownLimit { payload = payload.adding("k\(number)", "1") }
         #expect(rows(payload.bytes).count == 16 && rows(payload.bytes).last == "k15: is not a known field")
@@ -192,7 +192,7 @@ struct TicketTests {
         #expect(rows(payload.bytes).count == 17 && rows(payload.bytes).last == "…: 2 more are not known fields")
     }
 
-    @Test func aLongUnknownKeyIsNotRepeated() {
+    @Test func `an unknown key of more than 64 bytes is not repeated`() {
         let most = String(repeating: "k", count: PayloadFaults.keyLimit)
         #expect(rows(Payload().adding(most, "1").bytes) == ["\(most): is not a known field"])
         #expect(rows(Payload().adding(most + "é", "1").bytes) == ["(a key of 66 bytes): is not a known field"])
@@ -205,7 +205,7 @@ struct TicketTests {
         (#"{"event":{"a":1,"a":2}}"#, .duplicateKey),
         (#"{"x":\#(String(repeating: "[", count: 32))"#, .tooDeep),
     ])
-    func whatIsNoJSONIsToldAsThat(body: String, kind: JSONFault.Kind) {
+    func `a body that is not JSON is refused, with the kind of fault`(body: String, kind: JSONFault.Kind) {
         var ticket = Ticket()
         guard case .json(let fault) = read(utf8(body), into: &ticket) else {
             Issue.record("no fault of JSON")
@@ -214,7 +214,7 @@ struct TicketTests {
         #expect(fault.kind == kind)
     }
 
-    @Test func aReaderAndATicketForgetTheLastBody() {
+    @Test func `a reader and a ticket keep nothing of the last body`() {
         var reader = TicketReader()
         var ticket = Ticket()
         let full = Payload().with("correlation_id", #""00000000-0000-4000-8000-000000000000""#).with(
@@ -226,7 +226,7 @@ struct TicketTests {
         #expect(ticket.correlationID.isEmpty && ticket.ticketID.text == "TCK-1042" && ticket.priority == .high)
     }
 
-    @Test func spoiltPayloadsTrapNothing() {
+    @Test func `spoilt payloads do not trap`() {
         var random = SplitMix64(seed: 23)
         let tokens = [#""event":"#, #""x":1,"#, "null", "\\u0000", "\"", "{", "}", ",", "😀", "\\ud83d"].map { utf8($0) }
         var ticket = Ticket()

@@ -14,7 +14,7 @@ struct TimestampTests {
         "2026-11-24T10:29:24.0123456789012345678901234567890123456789Z",
         "2026-11-24T10:29:24.0123456789012345678901234567890123456789+01:00",
     ])
-    func dateTimesOfRFC3339(text: String) {
+    func `a date-time of RFC 3339 is accepted`(text: String) {
         #expect(isDateTime(text))
     }
 
@@ -39,23 +39,23 @@ struct TimestampTests {
         "2026-11-24T10:29:24.01234567890123456789012345678901234567890Z+", "now", "1764000000",
         "2026-11-24T10:29:24.012345678901234567890123456789012345678901234567Z",
     ])
-    func othersAreNone(text: String) {
+    func `text in any other form, or of no real date, is refused`(text: String) {
         #expect(!isDateTime(text))
     }
 
     /// The queue's readers, Python's datetime among them, know neither.
     @Test(arguments: ["0000-01-01T00:00:00Z", "2016-12-31T23:59:60Z"])
-    func theYearZeroAndLeapSecondsAreRefused(text: String) {
+    func `the year 0000 and leap seconds are refused`(text: String) {
         #expect(!isDateTime(text))
     }
 
-    @Test func everyBeginningIsRefusedAndTrapsNothing() {
+    @Test func `a date-time cut off anywhere is refused`() {
         for text in ["2026-11-24T10:29:24.123456+01:00", "2026-11-24T10:29:24+01:00"] {
             for end in 0..<text.utf8.count { #expect(!isDateTime(String(text.prefix(end)))) }
         }
     }
 
-    @Test func noByteMayBeAnother() {
+    @Test func `a date-time with a stray byte anywhere is refused`() {
         let text = utf8("2026-11-24T10:29:24+01:00")
         for index in text.indices {
             for byte in UInt8.min...UInt8.max where !(0x30...0x39).contains(byte) && byte != text[index] {
@@ -79,11 +79,11 @@ struct TimestampTests {
             (253_402_300_799_999_999, "9999-12-31T23:59:59.999999Z"),
             (-62_135_596_800_000_000, "0001-01-01T00:00:00.000000Z"),
         ] as [(Int64, String)])
-    func momentsAreWritten(microseconds: Int64, expected: String) {
+    func `a moment is written in UTC with microseconds`(microseconds: Int64, expected: String) {
         #expect(Timestamp.format(microseconds).text == expected)
     }
 
-    @Test func daysFollowEachOtherForCenturies() {
+    @Test func `every day from 1896 to 2104 follows the one before`() {
         // From 1896 to 2104, each day once, counted the plain way.
         let days = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         var (year, month, day) = (1896, 1, 1)
@@ -117,7 +117,7 @@ struct TimestampTests {
         }
     }
 
-    @Test func whatIsWrittenIsADateTime() {
+    @Test func `a moment that was written is a valid date-time`() {
         var random = SplitMix64(seed: 17)
         for _ in 0..<2000 {
             let moment = Int64(random.next() % 315_537_897_600_000_000) - 62_135_596_800_000_000
