@@ -30,7 +30,7 @@ struct ServerFaultTests {
             ),
             ("an authorizer", begin(role: 2), .role),
         ] as [(String, [UInt8], ProtocolFault?)])
-    func `a malformed request is dropped, the next one served`(what: String, bytes: [UInt8], fault: ProtocolFault?) throws {
+    func `a malformed request ends only its connection`(what: String, bytes: [UInt8], fault: ProtocolFault?) throws {
         let site = try Site(Server.Limits(request: .milliseconds(60)))
         let client = try site.connectAndAccept()
         let event = try site.send(bytes, from: client)

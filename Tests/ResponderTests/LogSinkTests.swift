@@ -8,7 +8,7 @@ import Testing
 @testable import Responder
 
 struct LogSinkTests {
-    @Test func aPipeThatNobodyReadsDoesNotBlockAndKeepsLinesWhole() throws {
+    @Test func `a pipe that nobody reads does not block, and its lines stay whole`() throws {
         let pipe = try ReadPipe()
         var sink = LogSink(standardError: pipe.writing.number)
         let line = utf8(String(repeating: "y", count: 299) + "\n")
@@ -30,7 +30,7 @@ struct LogSinkTests {
         }
     }
 
-    @Test func aLineLongerThanAPipesUnitIsWrittenAllTheSame() throws {
+    @Test func `a line longer than a pipe writes in one piece is written in full`() throws {
         let pipe = try ReadPipe()
         var sink = LogSink(standardError: pipe.writing.number)
         let bytes = utf8(String(repeating: "z", count: 10_000) + "\nshort\n")
@@ -40,7 +40,7 @@ struct LogSinkTests {
     }
 
     @Test(arguments: [false, true])
-    func aBrokenPipeIsForgotten(isBrokenBefore: Bool) throws {
+    func `lines for a broken pipe are dropped and counted`(isBrokenBefore: Bool) throws {
         let pipe = try ReadPipe()
         if isBrokenBefore { pipe.closeReader() }
         var sink = LogSink(standardError: pipe.writing.number)
@@ -55,7 +55,7 @@ struct LogSinkTests {
         #expect(size == 0 && dropped == 3)
     }
 
-    @Test func aSocketIsWrittenToWithoutBlocking() throws {
+    @Test func `a socket is written to without blocking, and stays blocking for others`() throws {
         let (near, far) = try makeSocketPair()
         let writing = Descriptor(owning: near)
         let reading = Descriptor(owning: far)
@@ -79,7 +79,7 @@ struct LogSinkTests {
 
     /// As `2>FILE` leaves it, and `2>>FILE`.
     @Test(arguments: [0, O_APPEND])
-    func `a file that others write to as well loses nobody's line`(flags: Int32) throws {
+    func `a file that others also write to loses no line`(flags: Int32) throws {
         let directory = TemporaryDirectory()
         let path = "\(directory.path)/log"
         let number = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0o600)
@@ -96,7 +96,7 @@ struct LogSinkTests {
         #expect(try readFile(path, limit: 1000).text == lines.joined(separator: "\n") + "\n")
     }
 
-    @Test func withoutStandardErrorLinesGoNowhere() {
+    @Test func `without standard error lines are discarded`() {
         var sink = LogSink(standardError: -1)
         var offset = 0
         _ = sink.write(utf8("x\n"), from: &offset)
@@ -139,7 +139,7 @@ struct LogSinkTests {
         }
     }
 
-    @Test func `while another process writes, a line waits`() throws {
+    @Test func `a line waits while another process holds the file's lock`() throws {
         let directory = TemporaryDirectory()
         let path = "\(directory.path)/log"
         let other = try Descriptor.append(to: path)
@@ -154,7 +154,7 @@ struct LogSinkTests {
         #expect(sink.write(utf8("waits\n"), from: &offset) == .written && offset == 6)
     }
 
-    @Test func `the last lines wait for another process that is writing`() throws {
+    @Test func `the last lines wait for another process to release the file's lock`() throws {
         let directory = TemporaryDirectory()
         let path = "\(directory.path)/log"
         let other = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
@@ -173,7 +173,7 @@ struct LogSinkTests {
         #expect(try readFile(path, limit: 1000).text.contains("last"))
     }
 
-    @Test func `after a failure nothing is tried for a while`() throws {
+    @Test func `after a failed write the next attempt waits, up to a longest delay`() throws {
         var log = Log(level: .info, format: .json, sink: try LogSink(path: "/dev/full"))
         let now = Instant(nanoseconds: 1_000)
         log.line(.info, "one")
@@ -189,7 +189,7 @@ struct LogSinkTests {
         #expect(log.due == last + Log.longestDelay)
     }
 
-    @Test func aFileThatCannotBeOpenedIsAFault() {
+    @Test func `a file that cannot be opened is an error`() {
         #expect(throws: SystemError.self) { _ = try LogSink(path: "/no/such/directory/log") }
     }
 }

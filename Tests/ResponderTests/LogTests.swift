@@ -65,7 +65,7 @@ private func object(_ line: String) throws -> [String: Any] {
 }
 
 struct LogTests {
-    @Test func aLineIsOneJSONObject() throws {
+    @Test func `a line is one JSON object`() throws {
         let logged = try Logged()
         logged.begin(.error, "it's \"broken\"\n")
         logged.log.add("request_id", utf8("a\"b\\c"))
@@ -88,7 +88,7 @@ struct LogTests {
         (0, "0.000"), (999, "0.000"), (1000, "0.001"), (999_999, "0.999"), (1_000_000, "1.000"), (1_050_000, "1.050"),
         (60_000_000_000, "60000.000"), (UInt64.max, "18446744073709.551"),
     ])
-    func millisecondsHaveThreeDigits(nanoseconds: UInt64, text: String) throws {
+    func `milliseconds have three decimals`(nanoseconds: UInt64, text: String) throws {
         let logged = try Logged()
         logged.begin(.info)
         logged.log.add("ms", milliseconds: nanoseconds)
@@ -96,7 +96,7 @@ struct LogTests {
         #expect(try logged.lines()[0].hasSuffix("\"ms\":\(text)}"))
     }
 
-    @Test func textIsForPeople() throws {
+    @Test func `the text format has time, level, message and key=value pairs`() throws {
         let logged = try Logged(.text)
         logged.begin(.warning, "careful")
         logged.log.add("tenant_id", utf8("acme"))
@@ -113,7 +113,7 @@ struct LogTests {
     }
 
     @Test(arguments: LogLevel.allCases)
-    func belowItsLevelNothingIsLogged(level: LogLevel) throws {
+    func `lines below the log level are not logged`(level: LogLevel) throws {
         let logged = try Logged(level: level)
         for other in LogLevel.allCases { logged.log.line(other, other.rawValue) }
         let expected = LogLevel.allCases.drop { $0 != level }.map(\.rawValue)
@@ -122,7 +122,7 @@ struct LogTests {
 
     /// Whatever a peer sends, a line is a line, and one that a machine can read.
     @Test(arguments: LogFormat.allCases)
-    func nothingThatIsLoggedBreaksALine(format: LogFormat) throws {
+    func `no logged value breaks a line`(format: LogFormat) throws {
         let logged = try Logged(format)
         var random = SplitMix64(seed: 8)
         var numbers: [Int] = []
@@ -143,7 +143,7 @@ struct LogTests {
         }
     }
 
-    @Test func aRenamedFileIsLeftOnReopening() throws {
+    @Test func `reopening leaves a renamed file alone and begins a new one`() throws {
         let logged = try Logged()
         logged.log.line(.info, "before")
         logged.log.flush()
@@ -157,7 +157,7 @@ struct LogTests {
         #expect(try logged.lines(of: "log.1").count == 2)
     }
 
-    @Test func aFileThatCannotBeReopenedIsKept() throws {
+    @Test func `a log that cannot be reopened goes on in its old file`() throws {
         let logged = try Logged()
         logged.rename(to: "log.1")
         // In its place something that is no file to append to.
@@ -170,7 +170,7 @@ struct LogTests {
         #expect(try logged.lines(of: "log.1").count == 1)
     }
 
-    @Test func aFullDiskCostsLinesAndNoMemory() throws {
+    @Test func `on a full disk lines beyond the backlog are dropped and counted`() throws {
         var log = Log(level: .info, format: .json, sink: try LogSink(path: "/dev/full"))
         let text = String(repeating: "x", count: 1000)
         for _ in 0..<2000 {
@@ -182,7 +182,7 @@ struct LogTests {
         #expect(dropped > 900 && dropped < 1100 && again == 0)
     }
 
-    @Test func whatWasDroppedIsToldWhenThereIsRoomAgain() throws {
+    @Test func `the number of dropped lines is logged once there is room again`() throws {
         let pipe = try ReadPipe()
         var log = Log(level: .info, format: .json, sink: LogSink(standardError: pipe.writing.number))
         let text = String(repeating: "x", count: 900)
@@ -205,7 +205,7 @@ struct LogTests {
     }
 
     /// A reader that keeps up the pace, and never catches up.
-    @Test func aReaderThatIsAlwaysBehindCostsNoMemory() throws {
+    @Test func `a reader that never catches up costs a bounded amount of memory`() throws {
         let pipe = try ReadPipe()
         var log = Log(level: .info, format: .json, sink: LogSink(standardError: pipe.writing.number))
         let text = String(repeating: "x", count: 900)
@@ -221,7 +221,7 @@ struct LogTests {
         #expect(most < 3 * Log.backlogLimit)
     }
 
-    @Test func fewLinesWaitForMoreAndManyDoNot() throws {
+    @Test func `a few lines wait for more, and many are written at once`() throws {
         let logged = try Logged()
         let now = Instant(nanoseconds: 1_000)
         logged.log.turnEnded(at: now)

@@ -28,7 +28,7 @@ extension Metrics {
 }
 
 struct MetricsTests {
-    @Test func aHistogramIsCumulative() throws {
+    @Test func `the buckets of a histogram are cumulative`() throws {
         let metrics = Metrics(pages: try CounterPages())
         let observed: [UInt64] = [
             0, 100_000, 250_000, 250_001, 3_000_000, 10_000_000_000, 10_000_000_001, 60_000_000_000,
@@ -50,7 +50,7 @@ struct MetricsTests {
         #expect(counts.count == Metrics.bounds.count + 1 && counts == counts.sorted())
     }
 
-    @Test func everyReasonAndEveryDropHasItsOwnCounter() throws {
+    @Test func `every reason and every drop reason has its own counter`() throws {
         let metrics = Metrics(pages: try CounterPages())
         var expected: [String] = []
         for (index, reason) in Reason.allCases.enumerated() {
@@ -73,7 +73,7 @@ struct MetricsTests {
         #expect(scrape.value("servicedesk_ambiguous_pushes_total") == ambiguous[0] + ambiguous[1])
     }
 
-    @Test func everyCounterAndGaugeIsShown() throws {
+    @Test func `every counter and every gauge is shown`() throws {
         let metrics = Metrics(pages: try CounterPages())
         for (index, counter) in Metrics.Counter.allCases.enumerated() { metrics.add(counter, 100 + index) }
         for (index, gauge) in Metrics.Gauge.allCases.enumerated() where gauge != .processID && gauge != .queueDepthTime
@@ -96,7 +96,7 @@ struct MetricsTests {
     }
 
     /// Text exposition format 0.0.4.
-    @Test func theFormatIsPrometheus() throws {
+    @Test func `the format is Prometheus text`() throws {
         let lines = Scrape(Metrics(pages: try CounterPages())).lines
         var family = ""
         var families: Set<String> = []
@@ -139,7 +139,7 @@ struct CounterPagesTests {
         Metrics(pages: try CounterPages(directory: directory.path, layout: layout))
     }
 
-    @Test func countersAreSummedOverAllThatEverCountedAndGaugesOverThoseThatLive() throws {
+    @Test func `counters are summed over all processes, gauges over the living ones`() throws {
         let first = try metrics()
         do {
             let second = try metrics()
@@ -163,7 +163,7 @@ struct CounterPagesTests {
     }
 
     /// A counter that fell when a process ends would be taken for a reset.
-    @Test func `what processes have used stays counted after their end`() throws {
+    @Test func `processor time stays counted after a process has ended`() throws {
         let first = try metrics()
         var last = 0.0
         for round in 0..<3 {
@@ -184,7 +184,7 @@ struct CounterPagesTests {
         }
     }
 
-    @Test func countersOutliveAllOfThem() throws {
+    @Test func `counters outlive all their processes`() throws {
         for round in 1...3 {
             let metrics = try metrics()
             metrics.add(.connectionsLost)
@@ -228,7 +228,7 @@ struct CounterPagesTests {
 
     /// Left by somebody else, or by a disk that was full.
     @Test(arguments: [[], [1, 2, 3], [UInt8](repeating: 0xFF, count: 4096 * 3 + 5)])
-    func `a file that is truncated or nonsense kills nobody`(content: [UInt8]) throws {
+    func `a file that is truncated or garbage kills no process`(content: [UInt8]) throws {
         let path = "\(directory.path)/counters-\(Metrics.layout)"
         let file = try Descriptor.append(to: path)
         if !content.isEmpty { #expect(file.write(content.span) == .bytes(content.count)) }
@@ -243,7 +243,7 @@ struct CounterPagesTests {
         #expect(Scrape(metrics).samples.count > 50 && metrics.pages.hasLostPages)
     }
 
-    @Test func `each mapped file is guarded by itself`() throws {
+    @Test func `truncating one mapped file does not affect another`() throws {
         let other = TemporaryDirectory()
         let metrics = try metrics(layout: Metrics.layout)
         let (later, problem) = try Metrics.shared(in: other.path)
@@ -299,7 +299,7 @@ struct CounterPagesTests {
             ])
     }
 
-    @Test func anotherLayoutIsAnotherFile() throws {
+    @Test func `another layout has another file, which only its owner can read`() throws {
         let old = try metrics(layout: 1)
         let new = try metrics(layout: 2)
         old.add(.reconnects)
@@ -309,7 +309,7 @@ struct CounterPagesTests {
         #expect(status.st_mode & 0o777 == 0o600)
     }
 
-    @Test func aLinkInPlaceOfTheFileIsNotFollowed() throws {
+    @Test func `a symbolic link in place of the file is not followed`() throws {
         let target = "\(directory.path)/somebody's"
         _ = try Descriptor.append(to: target)
         try #require(unsafe symlink(target, "\(directory.path)/counters-3") == 0)
@@ -317,7 +317,7 @@ struct CounterPagesTests {
         #expect(try readFile(target, limit: 1).isEmpty)
     }
 
-    @Test func theQueuesDepthIsTheNewestThatAnyProcessWasTold() throws {
+    @Test func `the queue depth is the newest that any process has received`() throws {
         let (first, second) = (try metrics(), try metrics())
         first.set(.queueDepth, 7)
         first.set(.queueDepthTime, 2000)
@@ -328,7 +328,7 @@ struct CounterPagesTests {
         #expect(Scrape(first).value("servicedesk_queue_depth") == 900)
     }
 
-    @Test func aProcessByItselfSharesNothing() throws {
+    @Test func `a process that counts for itself shares nothing`() throws {
         let (first, second) = (try CounterPages(), try CounterPages())
         first.add(1, to: 3)
         #expect(second.snapshot(gauges: 4).sums[3] == 0 && first.snapshot(gauges: 4).values(3) == [1])

@@ -35,7 +35,7 @@ private func settings(_ environment: [String: String]) throws -> Settings {
 }
 
 struct SettingsTests {
-    @Test func theDefaultsAreThoseOfTheReadme() throws {
+    @Test func `the defaults are those of the README`() throws {
         var settings = try settings([:])
         let pool = settings.pool
         #expect(pool.address == (try Address("redis://127.0.0.1:6379/0")))
@@ -52,7 +52,7 @@ struct SettingsTests {
         #expect(!settings.takeSecrets().arePerTenant)
     }
 
-    @Test func everyVariableGoesWhereItBelongs() throws {
+    @Test func `every variable sets what it names`() throws {
         let directory = TemporaryDirectory()
         let settings = try settings([
             "SERVICEDESK_REDIS_URL": "unix://u:p@/s?db=3", "SERVICEDESK_QUEUE_KEY": "q",
@@ -86,7 +86,7 @@ struct SettingsTests {
         ("SERVICEDESK_DELIVERY_WINDOW", "0", "31536000"), ("SERVICEDESK_MAX_BODY", "1", "131072"),
         ("SERVICEDESK_MAX_AGE", "0", "31536000"),
     ])
-    func aNumberIsWholeAndInItsRange(name: String, lowest: String, highest: String) {
+    func `a number must be whole and in its range`(name: String, lowest: String, highest: String) {
         for good in [lowest, highest, ""] { #expect(faults([name: good]) == []) }
         let tooLow = "\(Int(lowest)! - 1)"
         let tooHigh = "\(Int(highest)! + 1)"
@@ -101,7 +101,7 @@ struct SettingsTests {
         ("SERVICEDESK_REDIS_RETRY_DELAY", "0.001", "60.0"), ("SERVICEDESK_PUSH_DEADLINE", "0.01", "600.0"),
         ("SERVICEDESK_REQUEST_TIMEOUT", "0.01", "600.0"), ("SERVICEDESK_DRAIN_TIMEOUT", "0.0", "600.0"),
     ])
-    func secondsAreInTheirRange(name: String, lowest: String, highest: String) {
+    func `seconds must be a number in their range`(name: String, lowest: String, highest: String) {
         for good in [lowest, highest, "1", ""] { #expect(faults([name: good]) == []) }
         for bad in ["-1", "601", "nan", "inf", "-0.1", "1s", "1,5", "soon", "1e400", "0.00001"] {
             if bad == "0.00001" && lowest == "0.0" { continue }
@@ -114,7 +114,7 @@ struct SettingsTests {
         ("SERVICEDESK_UNKNOWN_FIELDS", "reject, ignore"), ("SERVICEDESK_LOG_FORMAT", "json, text"),
         ("SERVICEDESK_LOG_LEVEL", "debug, info, warning, error"),
     ])
-    func aChoiceIsOneOfThoseThatAreNamed(name: String, accepted: String) {
+    func `a choice must be one of the listed words`(name: String, accepted: String) {
         for good in accepted.split(separator: ", ") { #expect(faults([name: String(good)]) == []) }
         for bad in ["INFO", "none", " json"] {
             #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": one of \(accepted) is accepted"])
@@ -122,14 +122,14 @@ struct SettingsTests {
     }
 
     @Test(arguments: ["1", "0,100", "101,100", "1,0", "1,5000", "1,100,1", "a,b", ",", "1,-1", "1, 100"])
-    func replicasToWaitForAreTwoNumbers(value: String) throws {
+    func `SERVICEDESK_REDIS_WAIT must be two numbers in their ranges`(value: String) throws {
         let lines = faults(["SERVICEDESK_REDIS_WAIT": value])
         try #require(lines.count == 1)
         #expect(lines[0].hasPrefix("SERVICEDESK_REDIS_WAIT is \"\(value)\": 1 to 100 replicas"))
         #expect(lines[0].contains("SERVICEDESK_REDIS_TIMEOUT"))
     }
 
-    @Test func textsHaveALimit() {
+    @Test func `texts have a maximum length`() {
         let long = String(repeating: "x", count: 5000)
         for (name, limit) in [
             ("SERVICEDESK_QUEUE_KEY", 512), ("SERVICEDESK_LOG_FILE", 4095), ("SERVICEDESK_RUNTIME_DIR", 4000),
@@ -139,14 +139,14 @@ struct SettingsTests {
         #expect(faults(["SERVICEDESK_QUEUE_KEY": String(repeating: "x", count: 512)]) == [])
     }
 
-    @Test func aDirectoryIsOneThatCanBeWrittenTo() {
+    @Test func `a runtime directory that does not exist is refused`() {
         let lines = faults(["SERVICEDESK_RUNTIME_DIR": "/no/such/directory"])
         #expect(lines.count == 1)
         #expect(lines.first?.hasPrefix("SERVICEDESK_RUNTIME_DIR is \"/no/such/directory\": a directory") == true)
         #expect(lines.first?.contains("No such file or directory") == true)
     }
 
-    @Test func aLogFileIsOneThatCanBeAppendedTo() {
+    @Test func `a log file that cannot be opened is refused`() {
         let lines = faults(["SERVICEDESK_LOG_FILE": "/no/such/directory/log"])
         #expect(lines.count == 1)
         #expect(
@@ -155,7 +155,7 @@ struct SettingsTests {
     }
 
     @Test(arguments: ["localhost", "127.0.0.1,", "127.0.0.1;::1"])
-    func webServersAreIPv4Addresses(list: String) {
+    func `FCGI_WEB_SERVER_ADDRS must be a list of IPv4 addresses`(list: String) {
         let told = "FCGI_WEB_SERVER_ADDRS is \"\(list)\": IPv4 addresses with commas between them are accepted"
         #expect(faults(["FCGI_WEB_SERVER_ADDRS": list]) == [told])
     }
@@ -178,7 +178,7 @@ struct SettingsTests {
     @Test(arguments: [
         "SERVICEDESK_QUEUE_KEY", "SERVICEDESK_REDIS_URL", "SERVICEDESK_LOG_LEVEL", "SERVICEDESK_MAX_BODY",
     ])
-    func `what is not UTF-8 is refused where text is meant`(name: String) {
+    func `a value that is not UTF-8 is refused where text is expected`(name: String) {
         #expect(faults(of: name, utf8("queue") + [0xFF]) == ["\(name) is not UTF-8: only UTF-8 is accepted"])
     }
 
@@ -193,7 +193,7 @@ struct SettingsTests {
         }
     }
 
-    @Test func everyFaultIsToldAtOnceAndNoSecret() {
+    @Test func `all faults are reported at once, and no secret is shown`() {
         let environment = [
             "SERVICEDESK_SECRET": "hunter2", "SERVICEDESK_REDIS_URL": "redis://:hunter2@h:0",
             "SERVICEDESK_MAX_BODY": "0", "SERVICEDESK_REDIS_TIMEOUT": "soon", "SERVICEDESK_LOG_LEVEL": "loud",
@@ -205,12 +205,12 @@ struct SettingsTests {
         #expect(!lines.joined().contains("hunter2"))
     }
 
-    @Test func whatIsShownOfAValueIsShortAndOneLine() {
+    @Test func `a faulty value is shown shortened and on one line`() {
         let lines = faults(["SERVICEDESK_MAX_BODY": "1\n2\u{7f}\u{1b}[31m" + String(repeating: "x", count: 100)])
         #expect(lines.count == 1 && lines[0].contains("\"1?2??[31m" + String(repeating: "x", count: 31) + "…\""))
     }
 
-    @Test func aMisspeltSettingIsTold() throws {
+    @Test func `an unknown SERVICEDESK variable is reported`() throws {
         let settings = try settings([
             "SERVICEDESK_QUEUE": "x", "SERVICEDESK_ZZZ": "", "SERVICEDESK_PROGRAM": "x", "SERVICEDESK_RATE": "1",
             "servicedesk_secret": "x", "PATH": "/bin",
@@ -220,14 +220,14 @@ struct SettingsTests {
 }
 
 struct SecretSettingsTests {
-    @Test func aSecretIsAsLongAsATag() throws {
+    @Test func `a secret has at least 32 bytes`() throws {
         let lines = faults(["SERVICEDESK_SECRET": String(repeating: "k", count: 31)])
         #expect(lines.count == 1 && lines[0].hasPrefix("SERVICEDESK_SECRET has 31 bytes: at least 32 are accepted"))
         // Bytes, not characters.
         #expect(faults(["SERVICEDESK_SECRET": String(repeating: "é", count: 16)]) == [])
     }
 
-    @Test func oneKindOfSecretIsNeededAndNotTwo() {
+    @Test func `exactly one of a shared secret and a tenants file is required`() {
         let none = faults([:], hasSecret: false)
         #expect(none.count == 1 && none[0].hasPrefix("SERVICEDESK_SECRET is not set"))
         #expect(none.first?.contains("SERVICEDESK_TENANTS_FILE") == true && none.first?.contains("32 bytes") == true)
@@ -236,7 +236,7 @@ struct SecretSettingsTests {
         #expect(both == ["SERVICEDESK_SECRET is set beside SERVICEDESK_TENANTS_FILE: only one of them is accepted"])
     }
 
-    @Test func aTenantsFileIsRead() throws {
+    @Test func `a tenants file is read`() throws {
         let directory = TemporaryDirectory()
         let path = try write("acme \(secret)\n# comment\nother \(secret) \(secret)2\n", in: directory)
         var settings = try Settings(["SERVICEDESK_TENANTS_FILE": utf8(path)])
@@ -244,7 +244,7 @@ struct SecretSettingsTests {
         #expect(settings.takeSecrets().arePerTenant)
     }
 
-    @Test func itsFaultsNameLinesAndNeverWhatIsOnThem() throws {
+    @Test func `faults in a tenants file name lines, never their content`() throws {
         let directory = TemporaryDirectory()
         let path = try write(String(repeating: "Hunter hunter2\n", count: 8), in: directory)
         let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
@@ -255,7 +255,7 @@ struct SecretSettingsTests {
         #expect(!lines[0].contains("hunter2") && !lines[0].contains("Hunter"))
     }
 
-    @Test func oneThatCannotBeReadIsAFault() {
+    @Test func `a tenants file that cannot be read is refused`() {
         let lines = faults(["SERVICEDESK_TENANTS_FILE": "/no/such/file"], hasSecret: false)
         let told = "/no/such/file cannot be read (open: No such file or directory)"
         #expect(lines == ["SERVICEDESK_TENANTS_FILE: \(told)"])
