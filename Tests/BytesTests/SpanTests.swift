@@ -35,7 +35,7 @@ struct SpanTests {
     }
 
     @Test func `ignoring case folds letters only`() {
-        // Each differs from the other in the bit that tells an ASCII letter's case.
+        // Each pair differs only in the bit that distinguishes the case of an ASCII letter.
         #expect(!resembles("[", "{") && !resembles("@", "`") && !resembles("\r", "-"))
     }
 

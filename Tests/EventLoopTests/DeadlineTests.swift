@@ -2,7 +2,7 @@ import EventLoop
 import System
 import Testing
 
-/// A deadline with its owner's loop; times are counted from its making.
+/// A deadline and its loop. Times are counted from when it was made.
 private final class Alarm {
     private let token = Token(.signals, slot: 1)
     private let start: Instant
@@ -21,7 +21,7 @@ private final class Alarm {
     /// Whether the loop's turn began at this time or later.
     func isPast(_ milliseconds: UInt64) -> Bool { loop.now >= start + .milliseconds(milliseconds) }
 
-    /// Waits for the loop's next timers, and returns how many came.
+    /// Waits for the loop's next timers, and returns how many fired.
     func ring() -> Int {
         _ = loop.turn(within: .seconds(5))
         return loop.allDue().count
@@ -51,7 +51,7 @@ struct DeadlineTests {
         #expect(alarm.ring() == 1)
         #expect(alarm.isPast(400))
         #expect(alarm.hasPassed())
-        // Twenty moves have left no further timer behind.
+        // The twenty moves set no other timer.
         #expect(alarm.loop.wait(until: alarm.loop.now + .milliseconds(40)) == 0)
         #expect(alarm.loop.allDue().isEmpty)
     }

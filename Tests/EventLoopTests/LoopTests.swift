@@ -14,7 +14,7 @@ struct LoopTests {
         #expect(pair.far.send([1].span) == .bytes(1))
         let events = loop.turn()
         #expect(events.map(\.token) == [token] && events.first?.readiness == .readable)
-        // For as long as it lasts.
+        // It is reported again for as long as it is readable.
         #expect(loop.turn().count == 1)
     }
 
@@ -65,7 +65,7 @@ struct LoopTests {
         let loop = try EventLoop()
         let pair = try Pair()
         _ = pair.far.send([1].span)
-        // Descriptors of one socket are as good as many sockets.
+        // Copies of one descriptor stand in for many sockets.
         let copies = (0..<20).map { _ in fcntl(pair.near.number, F_DUPFD_CLOEXEC, 0) }
         defer { for copy in copies { close(copy) } }
         for (slot, copy) in copies.enumerated() {
@@ -84,7 +84,7 @@ struct LoopTests {
         #expect(loop.wait(until: before + .seconds(60)) == 0)
         #expect(loop.now >= before + .milliseconds(10) && loop.now < before + .seconds(30))
         #expect(loop.allDue() == [Token(.redisPool)])
-        // What has passed does not wait.
+        // A limit in the past does not wait.
         #expect(loop.wait(until: start) == 0)
         #expect(loop.wait(until: Instant(nanoseconds: 0)) == 0)
     }

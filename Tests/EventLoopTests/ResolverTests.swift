@@ -4,7 +4,7 @@ import System
 import Testing
 
 struct ResolverTests {
-    /// A resolver within reach of the macros, which take nothing that cannot be copied.
+    /// A resolver in a class, since the macros cannot take a value that cannot be copied.
     private final class LookUp {
         private var resolver: Resolver
 
@@ -14,7 +14,7 @@ struct ResolverTests {
         func start(_ host: String) -> Bool { resolver.start(host: host, port: 80) }
         func finish() -> [SocketAddress]? { resolver.finish() }
 
-        /// How many addresses the look-up ends with.
+        /// How many addresses the look-up finds.
         func count() throws -> Int? {
             let loop = try EventLoop()
             try loop.watch(resolver.number, for: .readable, as: Token(.listener))
@@ -44,13 +44,13 @@ struct ResolverTests {
 
     @Test func `an invalid host name has no address`() throws {
         let lookUp = try LookUp()
-        // No name may have an empty label: refused before anybody is asked.
+        // A label may not be empty: refused before any server is asked.
         #expect(lookUp.start("a..b"))
         #expect(try lookUp.count() == 0)
     }
 
     @Test func `a resolver released during a look-up raises no SIGPIPE`() async {
-        // In a process of its own, where nobody has SIGPIPE ignored.
+        // In a process of its own, in which SIGPIPE is not ignored.
         await #expect(processExitsWith: .success) {
             signal(SIGPIPE, SIG_DFL)
             for _ in 0..<50 {

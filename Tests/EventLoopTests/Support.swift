@@ -9,7 +9,7 @@ extension EventLoop {
         return (0..<count).map { event($0) }
     }
 
-    /// The timers that are due, in the order in which they are told.
+    /// The timers that are due, in the order in which they are reported.
     func allDue() -> [Token] {
         var tokens: [Token] = []
         while let token = due() { tokens.append(token) }

@@ -17,13 +17,13 @@ struct AcceptingTests {
         _ = fcntl(site.listeningNumber, F_SETFL, 0)
         let client = try site.connectAndAccept()
         #expect(fcntl(site.listeningNumber, F_GETFL) & O_NONBLOCK != 0)
-        // Set to block after it was looked at: accept(2) gives up by itself.
+        // Set to block after the check: accept(2) gives up by itself.
         _ = fcntl(site.listeningNumber, F_SETFL, 0)
         let listener = try Listener(try Descriptor.duplicate(site.listeningNumber))
         _ = fcntl(site.listeningNumber, F_SETFL, 0)
         let start = Instant.now
         guard case .nobody = listener.accept() else {
-            Issue.record("somebody")
+            Issue.record("a connection was accepted")
             return
         }
         #expect(Instant.now.since(start) < 1_000_000_000)
@@ -38,7 +38,7 @@ struct AcceptingTests {
         closed.turns { !closed.acceptProblems.isEmpty }
         #expect(closed.acceptProblems == [.refused(peer: "127.0.0.1")] && closed.server.connectionCount == 0)
         #expect(client.receiveToEnd().isClosed)
-        // It is about addresses: a unix socket has none.
+        // The list is of addresses, and a unix socket has none.
         let unix = try Site(webServers: "192.0.2.1")
         #expect(try unix.send(request(body: utf8("x")), from: try unix.connectAndAccept()).body == utf8("x"))
         for bad in ["", "127.0.0.1,", "localhost", "1.2.3", "127.0.0.1;127.0.0.2"] {
@@ -66,7 +66,7 @@ struct AcceptingTests {
         #expect(site.loop.timers.count <= 4)
     }
 
-    // It limits a whole process' descriptors, and so has one of its own.
+    // It limits the descriptors of a whole process, and so runs in one of its own.
     @Test func `a listener that cannot be watched again is tried again`() async {
         await #expect(processExitsWith: .success) {
             let site = try Site()
@@ -80,7 +80,7 @@ struct AcceptingTests {
             site.turns { !site.acceptProblems.isEmpty }
             limit.rlim_cur = before
             #expect(unsafe setrlimit(resource, &limit) == 0)
-            // Somebody else watches it: epoll_ctl(2) refuses.
+            // It is watched already, so that epoll_ctl(2) refuses.
             try site.loop.watch(site.listeningNumber, for: .closed, as: Token(.signals))
             site.turns { site.acceptProblems.count >= 3 }
             #expect(site.acceptProblems.dropFirst().allSatisfy { $0 == .exhausted(call: "epoll_ctl", code: EEXIST) })
@@ -152,7 +152,7 @@ struct AcceptingTests {
         #expect(error?.code == EINVAL)
     }
 
-    // The next two count or limit a whole process' descriptors, and so have one of their own.
+    // The next two count or limit the descriptors of a whole process, and so run in one of their own.
 
     @Test func `a server leaves no descriptor open, however its connections end`() async {
         await #expect(processExitsWith: .success) {
@@ -164,7 +164,7 @@ struct AcceptingTests {
                 clients[1].send(request(body: pattern(round), keep: false))
                 clients[2].send(request(body: pattern(101)))
                 clients[3].send(Array(request().dropLast()))
-                clients[4].send(utf8("no FastCGI at all"))
+                clients[4].send(utf8("not FastCGI at all"))
                 clients[5].close()
                 clients[6].send(Array(request().dropLast(3)))
                 clients[6].close()
@@ -176,11 +176,11 @@ struct AcceptingTests {
                     case .dropped, .nothing: break
                     }
                 }
-                // Half of the rounds let the server go with connections on it.
+                // In half of the rounds the server is released while it has connections.
                 if round % 2 == 0 { site.turns { site.server.connectionCount == 0 } }
                 #expect(round % 2 == 1 || site.server.connectionCount == 0)
             }
-            // Swift's runtime may open one of its own meanwhile; one that is lost here is lost in every round.
+            // Swift's runtime may open some meanwhile; a leak here would add one in every round.
             #expect(try openDescriptors() - before < 5)
         }
     }

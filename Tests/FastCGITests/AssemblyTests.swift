@@ -3,7 +3,7 @@ import Testing
 
 @testable import FastCGI
 
-/// Requests that are read out piece by piece.
+/// Requests that are read piece by piece.
 struct AssemblyTests {
     private static let requests = [
         request(pair("A", "b") + pair("C", "d"), body: utf8("body"), size: 5, padded: true),
@@ -90,7 +90,7 @@ struct AssemblyTests {
 
     // MARK: Management records
 
-    /// The records in some bytes, as type and content.
+    /// The type, id and content of each record in some bytes.
     private func records(in bytes: [UInt8]) -> [(type: UInt8, id: Int, content: [UInt8])] {
         var records: [(UInt8, Int, [UInt8])] = []
         var offset = 0

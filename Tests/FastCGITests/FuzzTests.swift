@@ -31,13 +31,13 @@ struct FuzzTests {
             case .refused(let fault): #expect(whole == .refused(fault), "\(bytes)")
             case .unfinished: break
             }
-            // However it is cut, it comes to the same.
+            // However it is cut, the result is the same.
             for pieces in [bytes.map { [$0] }, random.cut(bytes)] {
                 let result = try assemble(pieces, bodyLimit: 24).result
                 #expect(result == whole, "\(bytes)")
             }
         }
-        // Complete, unfinished and refused all came.
+        // Complete, unfinished and refused all occurred.
         #expect(kinds.count == 3)
     }
 

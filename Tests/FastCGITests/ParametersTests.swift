@@ -69,7 +69,7 @@ struct ParametersTests {
     func `parameter lengths that do not add up are refused`(what: String, content: [UInt8]) {
         #expect(scan(request(content)) == .refused(.parameterLength), "\(what)")
         #expect(scan(request(content, size: 1)) == .refused(.parameterLength), "\(what)")
-        // As soon as they end, before there is a body.
+        // As soon as the parameters end, before there is a body.
         #expect(scan(begin() + stream(Kind.parameters, content)) == .refused(.parameterLength), "\(what)")
         #expect(contradictions(in: request(content)).isEmpty, "\(what)")
     }
@@ -80,7 +80,7 @@ struct ParametersTests {
         #expect(scan(request(most)).shape?.parameters == nil)
         #expect(scan(request(most)).shape != nil)
         #expect(scan(request(most + pair("", ""))) == .refused(.parametersTooLong))
-        // For what it claims, before the bytes are there.
+        // Refused for the length that it claims, before the bytes arrive.
         let claims = record(Kind.parameters, [UInt8](repeating: 0, count: 2)) + record(Kind.parameters, length: 65_535)
         #expect(scan(begin() + claims) == .refused(.parametersTooLong))
     }

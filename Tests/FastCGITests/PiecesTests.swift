@@ -100,7 +100,7 @@ struct PiecesTests {
             let (bytes, isClosed) = client.receive()
             #expect(Array(bytes.suffix(18)) == [15, 1] + utf8("FCGI_MPXS_CONNS0") && bytes[1] == 10 && !isClosed)
         }
-        // It begins no request: nothing is late.
+        // It does not begin a request, so nothing times out.
         #expect(site.quiet(80).isEmpty && site.server.connectionCount == 1)
         let event = try site.send(request(body: utf8("next")), from: client)
         #expect(event.body == utf8("next"))

@@ -50,7 +50,7 @@ struct RecordScannerTests {
         #expect(contradictions(in: bytes + bytes).isEmpty)
     }
 
-    /// What libfcgi would misread, or does not do, is left to an assembly.
+    /// libfcgi would misread these, or does not support them.
     @Test(arguments: [
         begin() + record(Kind.parameters, padding: 8) + record(Kind.stdin),
         begin() + record(Kind.parameters) + record(Kind.stdin, padding: 1),
@@ -70,17 +70,17 @@ struct RecordScannerTests {
             ("version 0", record(Kind.begin, version: 0), .version),
             ("version 2", begin() + record(Kind.parameters, version: 2), .version),
             ("an HTTP request", utf8("GET / HTTP/1.1\r\n\r\n"), .version),
-            ("a type that is none", record(0), .recordType), ("another", begin() + record(12), .recordType),
+            ("type 0", record(0), .recordType), ("type 12", begin() + record(12), .recordType),
             ("STDOUT", begin() + record(Kind.stdout), .recordType),
             ("DATA", begin() + record(Kind.parameters) + record(Kind.data), .recordType),
             ("GET_VALUES of 1,025 bytes", record(Kind.getValues, length: 1025, id: 0), .managementTooLong),
             ("GET_VALUES_RESULT", record(10, id: 0), .recordType), ("UNKNOWN_TYPE", record(11, id: 0), .recordType),
-            ("STDIN of no request", record(Kind.stdin, id: 0), .requestID),
+            ("STDIN without a request", record(Kind.stdin, id: 0), .requestID),
             ("GET_VALUES with the request's id", begin() + record(Kind.getValues), .recordType),
             ("PARAMS first", record(Kind.parameters), .recordOrder), ("STDIN first", record(Kind.stdin), .recordOrder),
             ("BEGIN twice", begin() + begin(), .recordOrder),
             ("STDIN before PARAMS", begin() + record(Kind.stdin), .recordOrder),
-            ("PARAMS behind their end", begin() + record(Kind.parameters) + record(Kind.parameters), .recordOrder),
+            ("PARAMS after their end", begin() + record(Kind.parameters) + record(Kind.parameters), .recordOrder),
             ("BEGIN in the body", begin() + record(Kind.parameters) + begin(), .recordOrder),
             ("id 0", begin(id: 0), .requestID), ("another id", begin() + record(Kind.parameters, id: 2), .requestID),
             ("another id's BEGIN", begin() + begin(id: 2), .requestID),
@@ -96,12 +96,12 @@ struct RecordScannerTests {
                 "an abort in the body",
                 begin() + record(Kind.parameters) + record(Kind.stdin, [1]) + record(Kind.abort), .aborted
             ),
-            ("a record behind the request", request() + record(Kind.stdin), .trailingBytes),
+            ("a record after the request", request() + record(Kind.stdin), .trailingBytes),
         ] as [(String, [UInt8], ProtocolFault)])
     func `a malformed request is refused for its fault`(what: String, bytes: [UInt8], expected: ProtocolFault) {
         #expect(scan(bytes) == .refused(expected), "\(what)")
         #expect(contradictions(in: bytes).isEmpty, "\(what)")
-        // Whatever follows does not make it one.
+        // Nothing that follows makes it valid.
         if expected != .trailingBytes { #expect(scan(bytes + request()) == .refused(expected), "\(what)") }
     }
 
@@ -143,6 +143,6 @@ struct RecordScannerTests {
 }
 
 extension Scan {
-    /// Of a request that is whole.
+    /// The shape of a complete request.
     var shape: RequestShape? { if case .complete(let shape) = self { shape } else { nil } }
 }

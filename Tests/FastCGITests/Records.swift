@@ -57,5 +57,5 @@ func request(
         + stream(Kind.stdin, body, id: id, size: size, padded: padded)
 }
 
-/// Bytes of which none is like the next, so that a part which is lost or comes twice is noticed.
+/// Bytes that vary, so that a lost or repeated part is noticed.
 func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 ^ $0 >> 8 &* 7) } }

@@ -28,7 +28,7 @@ func scan(_ bytes: [UInt8], bodyLimit: Int = 131_072) -> Scan {
     return scanner.scan(bytes.span)
 }
 
-/// The parameters of a request that is whole.
+/// The parameters of a whole request.
 func parameters(of bytes: [UInt8]) throws -> [Parameter] {
     var scanner = RecordScanner(bodyLimit: 131_072)
     guard case .complete(let shape) = scanner.scan(bytes.span) else { throw Unscanned() }
@@ -42,8 +42,7 @@ func parameters(of bytes: [UInt8]) throws -> [Parameter] {
 
 private struct Unscanned: Error {}
 
-/// Scans every beginning of some bytes, and returns what is wrong with the results' order: a verdict once given must
-/// stand.
+/// Scans every prefix of some bytes, and returns the contradictions: a verdict once given must stand.
 func contradictions(in bytes: [UInt8], bodyLimit: Int = 131_072) -> [String] {
     var scanner = RecordScanner(bodyLimit: bodyLimit)
     var last = Scan.unfinished
@@ -59,7 +58,7 @@ func contradictions(in bytes: [UInt8], bodyLimit: Int = 131_072) -> [String] {
     return found
 }
 
-/// What an assembly made of some bytes.
+/// The result of an assembly.
 enum Assembled: Equatable {
     case incomplete(isEmpty: Bool)
     case complete(parameters: [Parameter], body: [UInt8], keepsConnection: Bool)
@@ -68,7 +67,7 @@ enum Assembled: Equatable {
     case refused(ProtocolFault)
 }
 
-/// Feeds pieces to an assembly, and returns what it came to and what it replied to management records.
+/// Feeds pieces to an assembly, and returns its result and its replies to management records.
 func assemble(_ pieces: [[UInt8]], bodyLimit: Int = 131_072) throws -> (result: Assembled, replies: [UInt8]) {
     let budget = AssemblyBudget(bytesEach: 1)
     guard let share = budget.takeShare() else { throw Unscanned() }

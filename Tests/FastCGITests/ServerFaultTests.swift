@@ -8,14 +8,14 @@ import Testing
 struct ServerFaultTests {
     private let response = utf8("Status: 202 Accepted\r\n\r\n{}")
 
-    /// What a dropped connection leaves: nothing open, nothing sent.
+    /// Checks that the server closed the connection and sent nothing on it.
     private func expectClosed(_ client: Client, by site: Site) {
         let (bytes, isClosed) = client.receiveToEnd()
         #expect(bytes.isEmpty && isClosed)
         #expect(site.server.connectionCount == 0)
     }
 
-    // MARK: What is no request
+    // MARK: Malformed requests
 
     @Test(
         arguments: [
@@ -54,7 +54,7 @@ struct ServerFaultTests {
             case .request(let length): #expect(length <= 64)
             case .tooLong(let length): #expect(length > 64)
             case .dropped(let reason): #expect(reason == .timedOut || reason != .incomplete)
-            case .nothing: Issue.record("nothing is no event")
+            case .nothing: Issue.record("an event without an arrival")
             }
             client.close()
             for event in site.quiet(1) { site.server.abandon(event.token) }
@@ -165,7 +165,7 @@ struct ServerFaultTests {
             let event = try site.send(request(keep: isSeen), from: client)
             client.close()
             if isSeen { #expect(site.quiet(1).isEmpty && site.server.connectionCount == 1) }
-            // Its request stays, for the queue's reply to come to.
+            // Its request stays, since the queue's reply still has to arrive.
             #expect(!site.server.answer(event.token, response))
             #expect(site.server.connectionCount == 0)
         }

@@ -13,7 +13,7 @@ final class Client {
 
     func send(_ bytes: [UInt8]) { _ = descriptor.send(bytes.span) }
 
-    /// All that has come, and whether the server has closed.
+    /// Everything that has arrived, and whether the server has closed.
     func receive() -> (bytes: [UInt8], isClosed: Bool) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -26,7 +26,7 @@ final class Client {
         }
     }
 
-    /// All that comes until the server closes, for ten seconds at most. It may close a little late: a process that another
+    /// Everything that arrives until the server closes, for ten seconds at most. It may close a little late: a process that another
     /// test is just starting holds a copy of every descriptor until its exec.
     func receiveToEnd() -> (bytes: [UInt8], isClosed: Bool) {
         var bytes: [UInt8] = []
@@ -39,7 +39,7 @@ final class Client {
         }
     }
 
-    /// Sends no more.
+    /// Shuts down the sending half.
     func shutDown() { shutdown(descriptor.number, Int32(SHUT_WR)) }
 
     func close() { descriptor = .none }
@@ -78,7 +78,7 @@ struct Reading: Equatable {
     }
 }
 
-/// One thing that a server told, with what it held at that time.
+/// An arrival that a server reported, with the parameters and the body that it then held.
 struct Event: Equatable {
     let token: Token
     let arrival: Arrival
@@ -120,10 +120,10 @@ final class Site {
 
     // MARK: Clients
 
-    /// Connects, and waits for nothing: the server need not have accepted.
+    /// Connects, without waiting for the server to accept.
     func connect() throws -> Client { Client(try address.connect()) }
 
-    /// Connects, and has the server accept.
+    /// Connects, and lets the server accept.
     func connectAndAccept() throws -> Client {
         let count = server.connectionCount
         let client = try connect()
@@ -174,14 +174,14 @@ final class Site {
         while !condition() && .now < end { turn() }
     }
 
-    /// Takes turns until there is an event, and takes that.
+    /// Takes turns until there is an event, and returns it.
     func event() throws -> Event {
         turns { !self.events.isEmpty }
         try #require(!events.isEmpty)
         return events.removeFirst()
     }
 
-    /// Takes turns for a while in which nothing should happen; returns what has.
+    /// Takes turns for a while in which nothing should happen; returns what happened.
     func quiet(_ count: Int = 3) -> [Event] {
         for _ in 0..<count { turn(within: .milliseconds(2)) }
         defer { events = [] }
@@ -190,7 +190,7 @@ final class Site {
 
     // MARK: Exchanges
 
-    /// Sends a request, in whatever pieces the socket takes it, and returns what it came to.
+    /// Sends a request, in whatever pieces the socket takes it, and returns its event.
     func send(_ bytes: [UInt8], from client: Client) throws -> Event {
         var rest = bytes[...]
         let end = Instant.now + .seconds(10)

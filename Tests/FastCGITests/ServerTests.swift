@@ -178,7 +178,7 @@ struct ServerTests {
             tokens.insert(event.token)
             slots.insert(event.token.slot)
             #expect(site.server.answer(event.token, response))
-            // What was told of the slot before says nothing about what will be in it.
+            // The token of a closed connection does not stand for the slot's next one.
             #expect(!site.server.answer(event.token, response))
         }
         #expect(tokens.count == 1500 && slots.count == 1 && site.server.connectionCount == 0)

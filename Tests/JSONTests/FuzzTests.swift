@@ -32,7 +32,7 @@ struct FuzzTests {
             }
             if let found, !(0...bytes.count).contains(found.offset) { Issue.record("\(bytes.text): \(found)") }
         }
-        // Neither all of one kind nor of the other, or the comparison says little.
+        // Unless both verdicts are common, the comparison proves little.
         #expect((250...22_500).contains(accepted))
     }
 

@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// The quick search beside the strict reader.
+/// The quick search, compared with the strict reader.
 struct MemberSearchTests {
     private func find(_ name: StaticString, in text: [UInt8]) -> [UInt8]? {
         text.span.findString(named: name).map { $0.text(from: text.span) }
@@ -44,7 +44,7 @@ struct MemberSearchTests {
         #expect(find(in: nested(JSONReader.depthLimit)) == nil)
     }
 
-    /// What the strict reader finds under a name, where it accepts the whole.
+    /// Whether the strict reader accepts the whole text, and the string that it then finds as `k`.
     private func strict(_ bytes: [UInt8]) -> (isJSON: Bool, found: [UInt8]?) {
         guard fault(in: bytes) == nil else { return (false, nil) }
         var reader = JSONReader()

@@ -1,5 +1,5 @@
-/// RFC 8259 with this project's limits, in the plainest way: the standard library checks the UTF-8, and the surrogates by
-/// way of UTF-16. Slow, and shares no line with the reader that is tested against it.
+/// RFC 8259 with this project's limits, as plainly as possible: the standard library checks the UTF-8, and the surrogates
+/// by way of UTF-16. Slow, and shares no code with the reader that is tested against it.
 struct Reference {
     private struct Refusal: Error {}
 
@@ -7,7 +7,7 @@ struct Reference {
 
     private init(_ text: String) { rest = Array(text.unicodeScalars)[...] }
 
-    /// Whether bytes are one object, in which only the outermost may have a key twice.
+    /// Whether the bytes are one JSON object. Only the outermost object may have a key twice.
     static func accepts(_ bytes: [UInt8]) -> Bool {
         guard let text = String(validating: bytes, as: UTF8.self) else { return false }
         var reference = Reference(text)

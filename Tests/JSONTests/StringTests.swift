@@ -72,7 +72,7 @@ struct StringTests {
 
     // MARK: Against the standard library
 
-    /// Compares the verdict on a content without quotation marks or backslashes.
+    /// Whether the reader and the standard library agree on a content without quotation marks or backslashes.
     private func agrees(_ content: [UInt8]) -> Bool {
         let isText = String(validating: content, as: UTF8.self) != nil && content.allSatisfy { $0 >= 0x20 }
         return (StringText(content).length == content.count) == isText
@@ -126,7 +126,7 @@ struct StringTests {
         for place in 0..<17 {
             for byte in UInt8.min...UInt8.max {
                 let content = Array(repeating: UInt8(0x7F), count: place) + [byte] + utf8("~~~~~~~~~")
-                let text = StringText(content, behindSpaces: spaces)
+                let text = StringText(content, afterSpaces: spaces)
                 let isRight: Bool
                 switch byte {
                 case 0x22: isRight = text.length == place
@@ -147,7 +147,7 @@ struct StringTests {
     }
 
     private func check(_ bytes: [UInt8]) {
-        // A backslash before a quotation mark or another is an escape, and no finding.
+        // A backslash before a quotation mark or another backslash is an escape, not a finding.
         guard !zip(bytes, bytes.dropFirst()).contains(where: { $0 == 0x5C && ($1 == 0x22 || $1 == 0x5C) }) else {
             return
         }

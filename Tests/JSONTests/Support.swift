@@ -1,6 +1,6 @@
 import JSON
 
-/// What a reader finds wrong with a whole text, its outermost object's members skipped; nil where it is JSON.
+/// The fault that a reader finds in a whole text, skipping the outermost object's members; nil if it is valid.
 func fault(in bytes: [UInt8]) -> JSONFault? {
     do throws(JSONFault) {
         var reader = JSONReader()
@@ -15,16 +15,16 @@ func fault(in bytes: [UInt8]) -> JSONFault? {
 
 func fault(in text: String) -> JSONFault? { fault(in: Array(text.utf8)) }
 
-/// What is wrong with a text that is the value of an object's only member.
+/// The fault in a text that is the value of an object's only member.
 func fault(inValue value: String) -> JSONFault? { fault(in: #"{"a":"# + value + "}") }
 
-/// A text with one string, whose content is `content`, quotation marks not among it.
+/// A text with one string, which has `content` between its quotation marks.
 struct StringText {
     private static let head = Array(#"{"":""#.utf8)
     let bytes: [UInt8]
     private let start: Int
 
-    init(_ content: [UInt8], behindSpaces spaces: Int = 0) {
+    init(_ content: [UInt8], afterSpaces spaces: Int = 0) {
         bytes = Array(repeating: 0x20, count: spaces) + StringText.head + content + Array(#""}"#.utf8)
         start = spaces + StringText.head.count
     }

@@ -8,7 +8,7 @@ struct LimitTests {
         let longest = String(repeating: "x", count: ReplyParser.lineLimit)
         #expect(Parsing("\(type)\(longest)\r\n").replies.count == 1)
         #expect(Parsing("\(type)\(longest)x\r\n").fault == .lineTooLong)
-        // Whole or not, and whatever comes behind it.
+        // A line that has not ended has the same limit.
         #expect(Parsing("\(type)\(longest)").fault == nil)
         #expect(Parsing("\(type)\(longest)\r").fault == nil)
         #expect(Parsing("\(type)\(longest)x").fault == .lineTooLong)
@@ -17,7 +17,7 @@ struct LimitTests {
     @Test func `a bulk string over the limit is refused for its claimed length`() {
         let longest = String(repeating: "x", count: ReplyParser().bulkLimit)
         #expect(Parsing("$1048576\r\n\(longest)\r\n").replies == [.bulk(utf8(longest))])
-        // Refused for what it claims, before the bytes are there.
+        // Refused for the length that it claims, before the bytes arrive.
         #expect(Parsing("$1048577\r\n").fault == .length)
     }
 

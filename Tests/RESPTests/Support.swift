@@ -1,15 +1,15 @@
 import RESP
 
-/// What a parser makes of pieces of a stream: the replies, and the fault that ended it.
+/// The replies that a parser reads from the pieces of a stream, and the fault that ended it.
 struct Parsing: Equatable {
     private(set) var replies: [Reply] = []
     private(set) var fault: ReplyFault?
-    /// Bytes behind the last reply.
+    /// Bytes after the last reply.
     private(set) var rest: [UInt8] = []
 
-    /// Feeds the pieces as a connection does: each behind what is left of those before it.
+    /// Feeds the pieces as a connection does: each is appended to what is left of those before it.
     ///
-    /// - Parameter discards: whether what was read is removed after each piece, or all is kept to the end.
+    /// - Parameter discards: whether replies are removed after each piece, or all bytes are kept to the end.
     init(_ pieces: [[UInt8]], replyLimit: Int = 16_777_216, discards: Bool = true) {
         var parser = ReplyParser(replyLimit: replyLimit)
         do throws(ReplyFault) {

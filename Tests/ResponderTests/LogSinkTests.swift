@@ -18,7 +18,7 @@ struct LogSinkTests {
         for _ in 0..<3 { _ = sink.write(bytes, from: &offset) }
         #expect(Instant.now.since(start) < 1_000_000_000)
         #expect(offset > 0 && offset < bytes.count && offset % 300 == 0)
-        // Another process' line, put in between, splits none of ours.
+        // A line of another process in between splits none of ours.
         let before = offset
         let read = pipe.read(before)
         #expect(read.count == before && read.last == 0x0A)
@@ -59,7 +59,7 @@ struct LogSinkTests {
         let (near, far) = try makeSocketPair()
         let writing = Descriptor(owning: near)
         let reading = Descriptor(owning: far)
-        // The near end blocks for everybody else who has it.
+        // The near end is blocking, also for others that share it.
         _ = fcntl(near, F_SETFL, 0)
         var sink = LogSink(standardError: writing.number)
         let bytes = [UInt8](repeating: 0x0A, count: 2_000_000)
@@ -77,7 +77,7 @@ struct LogSinkTests {
         #expect(offset > before)
     }
 
-    /// As `2>FILE` leaves it, and `2>>FILE`.
+    /// As `2>FILE` and `2>>FILE` open it.
     @Test(arguments: [0, O_APPEND])
     func `a file that others also write to loses no line`(flags: Int32) throws {
         let directory = TemporaryDirectory()
@@ -105,7 +105,7 @@ struct LogSinkTests {
         #expect(fault == nil)
     }
 
-    // A limit of the whole process' files, and so a process of its own.
+    // It limits the files of a whole process, and so runs in one of its own.
     @Test func `a disk that fills up tears no line, of ours or of another process`() async {
         await #expect(processExitsWith: .success) {
             ignoreFileSizeSignal()
@@ -182,7 +182,9 @@ struct LogSinkTests {
         #expect(log.due == now + Log.delay + .milliseconds(20))
         log.line(.info, String(repeating: "x", count: Log.worthwhile))
         log.turnEnded(at: now + Log.delay + .milliseconds(19))
-        #expect(log.due == now + Log.delay + .milliseconds(20), "a failure is not tried again for being much")
+        #expect(
+            log.due == now + Log.delay + .milliseconds(20),
+            "after a failure a large backlog does not hasten the next attempt")
         for _ in 0..<10 { log.turnEnded(at: log.due) }
         let last = log.due
         log.turnEnded(at: last)

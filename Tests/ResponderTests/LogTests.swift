@@ -18,7 +18,7 @@ private final class Logged {
         log.time = utf8("2026-11-24T10:00:00.000000Z")
     }
 
-    /// What stands in a file, of the log itself where none is named.
+    /// The lines of a file; of the log itself if none is named.
     func lines(of name: String = "log") throws -> [String] {
         try readFile("\(directory.path)/\(name)", limit: 100_000_000).text.split(separator: "\n").map(String.init)
     }
@@ -30,13 +30,13 @@ private final class Logged {
 
     func rename(to name: String) { unsafe Glibc.rename(path, "\(directory.path)/\(name)") }
 
-    /// Begins a line, which the level allows.
+    /// Begins a line that the level allows.
     func begin(_ level: LogLevel, _ message: String? = nil) {
         if !log.begin(level, message) { Issue.record("\(level) is not logged") }
     }
 }
 
-/// A pipe: what is written at one end, and read at the other when a test says so.
+/// A pipe that is read only when a test says so.
 final class ReadPipe {
     private var reading: Descriptor
     let writing: Descriptor
@@ -47,7 +47,7 @@ final class ReadPipe {
         reading = Descriptor(owning: ends[0])
         writing = Descriptor(owning: ends[1])
         try #require(result == 0)
-        // Nobody is to be killed by a pipe that breaks; the program sees to that itself.
+        // A broken pipe must not kill the tests; the program ignores SIGPIPE itself.
         signal(SIGPIPE, SIG_IGN)
     }
 
@@ -120,7 +120,7 @@ struct LogTests {
         #expect(try logged.lines().map { try object($0)["message"] as? String } == expected)
     }
 
-    /// Whatever a peer sends, a line is a line, and one that a machine can read.
+    /// Whatever a peer sends, a line stays one line that a machine can read.
     @Test(arguments: LogFormat.allCases)
     func `no logged value breaks a line`(format: LogFormat) throws {
         let logged = try Logged(format)
@@ -160,7 +160,7 @@ struct LogTests {
     @Test func `a log that cannot be reopened goes on in its old file`() throws {
         let logged = try Logged()
         logged.rename(to: "log.1")
-        // In its place something that is no file to append to.
+        // A directory in its place cannot be appended to.
         try #require(unsafe mkdir(logged.path, 0o700) == 0)
         defer { unsafe rmdir(logged.path) }
         let fault = logged.log.reopen()
@@ -204,7 +204,7 @@ struct LogTests {
         #expect(told["level"] as? String == "warning")
     }
 
-    /// A reader that keeps up the pace, and never catches up.
+    /// A reader that keeps pace but never catches up.
     @Test func `a reader that never catches up costs a bounded amount of memory`() throws {
         let pipe = try ReadPipe()
         var log = Log(level: .info, format: .json, sink: LogSink(standardError: pipe.writing.number))

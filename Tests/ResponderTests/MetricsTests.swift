@@ -120,7 +120,7 @@ struct MetricsTests {
     }
 }
 
-/// What the processes of one socket count together.
+/// The counters that the processes of one socket share.
 struct CounterPagesTests {
     private let directory = TemporaryDirectory()
 
@@ -155,7 +155,7 @@ struct CounterPagesTests {
         }
         #expect(first.sum(.reconnects) == 5)
         #expect(eventually { first.values(.pendingPushes) == [10] })
-        // The next to come takes the page that was left, and counts on in it; the gauges are its own.
+        // The next process takes the free page and adds to its counters; its gauges start at zero.
         let third = try metrics()
         #expect(first.values(.pendingPushes).sorted() == [0, 10])
         third.add(.reconnects)
@@ -172,7 +172,7 @@ struct CounterPagesTests {
                 var usage = ProcessUsage()
                 usage.noteNow(in: other, at: .now)
                 #expect((Scrape(first).value("process_resident_memory_bytes") ?? 0) > 1_000_000)
-                // Not again before its time.
+                // Not noted again before it is due.
                 let counted = other.sum(.processorMicroseconds)
                 usage.note(in: other, at: .now)
                 #expect(other.sum(.processorMicroseconds) == counted)
@@ -192,7 +192,7 @@ struct CounterPagesTests {
         }
     }
 
-    // More descriptors than a process has by default, and so one of its own.
+    // It needs more descriptors than a process has by default, and so runs in one of its own.
     @Test func `1,024 processes share a file, and the next one counts for itself`() async {
         await #expect(processExitsWith: .success) {
             raiseDescriptorLimit()
@@ -221,7 +221,7 @@ struct CounterPagesTests {
             var status = stat()
             try #require(unsafe stat("\(directory.path)/counters-4", &status) == 0)
             #expect(Int(status.st_size) == count * CounterPages.pageLength * 8)
-            // Room that is reserved, not only promised.
+            // The blocks are allocated, not only the size set.
             #expect(Int(status.st_blocks) * 512 >= Int(status.st_size))
         }
     }
@@ -237,7 +237,7 @@ struct CounterPagesTests {
         metrics.add(.reconnects)
         metrics.set(.processID, Int(getpid()))
         #expect(Scrape(metrics).value("servicedesk_processes") == 1)
-        // Cut off while it is in use.
+        // Truncated while it is in use.
         #expect(unsafe truncate(path, 0) == 0)
         metrics.add(.reconnects, 5)
         #expect(Scrape(metrics).samples.count > 50 && metrics.pages.hasLostPages)
@@ -262,7 +262,7 @@ struct CounterPagesTests {
         }
     }
 
-    /// Processes of two versions share the file: a number keeps its meaning for as long as the layout keeps its.
+    /// Processes of two versions share the file: within one layout every number keeps its meaning.
     @Test func `the layout is pinned`() {
         #expect(
             Metrics.layout == 2 && Metrics.firstReason == 96 && Metrics.firstDrop == 160 && Metrics.gaugeLimit == 16)

@@ -10,7 +10,7 @@ import Webhook
 
 private let secret = String(repeating: "s", count: 32)
 
-/// What is wrong with an environment, beside what the test is about.
+/// The faults in an environment, to which a valid secret is added unless `hasSecret` is false.
 private func faults(_ environment: [String: String], hasSecret: Bool = true) -> [String] {
     let base = hasSecret ? ["SERVICEDESK_SECRET": secret] : [:]
     do throws(Settings.Faults) {
@@ -169,7 +169,7 @@ struct SettingsTests {
         let tag = Authenticator(key: odd.span).tag(of: body.span)
         let isAccepted = settings.takeSecrets().accept(tag, of: body.span, tenant: [])
         #expect(isAccepted)
-        // Bytes are counted, not what they would be replaced by.
+        // Bytes are counted, not their replacement characters.
         #expect(
             faults(of: "SERVICEDESK_SECRET", [UInt8](repeating: 0xFF, count: 11)).first?.contains("has 11 bytes")
                 == true)
@@ -231,7 +231,7 @@ struct SecretSettingsTests {
         let none = faults([:], hasSecret: false)
         #expect(none.count == 1 && none[0].hasPrefix("SERVICEDESK_SECRET is not set"))
         #expect(none.first?.contains("SERVICEDESK_TENANTS_FILE") == true && none.first?.contains("32 bytes") == true)
-        #expect(faults(["SERVICEDESK_SECRET": ""]) == none, "an empty value is none")
+        #expect(faults(["SERVICEDESK_SECRET": ""]) == none, "an empty value counts as not set")
         let both = faults(["SERVICEDESK_TENANTS_FILE": "/dev/null"])
         #expect(both == ["SERVICEDESK_SECRET is set beside SERVICEDESK_TENANTS_FILE: only one of them is accepted"])
     }

@@ -13,7 +13,7 @@ struct DescriptorTests {
         #expect(pair.far.send([1, 2, 3].span) == .bytes(3))
         #expect(pair.near.unread == 3)
         #expect(pair.near.peek(into: &buffer) == .bytes(3) && buffer == [1, 2, 3, 0, 0, 0, 0, 0])
-        // A look takes nothing away.
+        // A peek takes nothing away.
         #expect(pair.near.unread == 3)
         #expect(pair.near.receive(into: &buffer, after: 4) == .bytes(3) && buffer == [1, 2, 3, 0, 1, 2, 3, 0])
         #expect(pair.near.receive(into: &buffer) == .wouldBlock)

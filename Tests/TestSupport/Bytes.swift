@@ -8,6 +8,6 @@ package func cuts(of bytes: [UInt8]) -> [[[UInt8]]] {
 package func utf8(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 extension [UInt8] {
-    /// The bytes as text, whatever is not UTF-8 replaced.
+    /// The bytes as text, with invalid UTF-8 replaced.
     package var text: String { String(decoding: self, as: UTF8.self) }
 }

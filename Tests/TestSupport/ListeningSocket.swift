@@ -1,12 +1,12 @@
 import Glibc
 
-/// A socket that was bound and listens; its descriptor is its taker's to close.
+/// A bound socket that listens. The caller must close its descriptor.
 package struct ListeningSocket {
     package let number: Int32
-    /// Of a TCP socket: the one that the kernel chose.
+    /// The port that the kernel chose for a TCP socket.
     package let port: UInt16
 
-    /// On the loopback interface. Traps where that cannot be.
+    /// Listens on the loopback interface. Traps on failure.
     package static func loopback() -> ListeningSocket {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -15,7 +15,7 @@ package struct ListeningSocket {
         return ListeningSocket(number: number, port: UInt16(bigEndian: address.sin_port))
     }
 
-    /// At a path where there is nothing. Traps where that cannot be.
+    /// Listens at a path that does not exist yet. Traps on failure.
     package static func unix(_ path: String) -> ListeningSocket {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -23,7 +23,7 @@ package struct ListeningSocket {
         return ListeningSocket(number: listen(AF_UNIX, at: &address), port: 0)
     }
 
-    /// Binds to an address, which is then the one that the kernel chose, and listens.
+    /// Binds to an address and listens; `address` becomes the one that the kernel chose.
     private static func listen<Address>(_ domain: Int32, at address: inout Address) -> Int32 {
         let number = socket(domain, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var size = socklen_t(MemoryLayout<Address>.size)

@@ -1,4 +1,4 @@
-/// A generator whose numbers are the same in every run (Steele, Lea and Flood's SplitMix64), for cases made by chance.
+/// A generator whose numbers are the same in every run (Steele, Lea and Flood's SplitMix64), for random cases.
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
@@ -12,7 +12,7 @@ package struct SplitMix64: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 
-    /// A number from 0 to below `limit`, which is at least 1.
+    /// A number from 0 up to but not including `limit`, which is at least 1.
     package mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 
     package mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }

@@ -1,10 +1,10 @@
 import Glibc
 
-/// A directory that goes with its owner, and all files in it.
+/// A directory that is removed with its owner, together with all files in it.
 package final class TemporaryDirectory {
     package let path: String
 
-    /// Traps where none can be made.
+    /// Traps if it cannot be made.
     package init() {
         let parent = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/test-XXXXXX".utf8CString)

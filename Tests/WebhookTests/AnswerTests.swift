@@ -3,7 +3,7 @@ import Testing
 import Webhook
 
 struct AnswerTests {
-    /// An answer's body, where its Content-Length is right and an empty line stands before it.
+    /// The body of a response; checks that its Content-Length is right.
     private func body(_ answer: String) throws -> Substring {
         let bytes = utf8(answer)
         let end = try #require((0..<bytes.count - 3).first { bytes[$0..<$0 + 4].elementsEqual(utf8("\r\n\r\n")) })
@@ -12,7 +12,7 @@ struct AnswerTests {
         return Array(body).text[...]
     }
 
-    /// The answer to a valid request, for a reason that only the queue or the operator can bring about.
+    /// The response to a valid request, for any reason.
     private func answer(_ reason: Reason, route: String = "/webhook/servicedesk", retryAfter: Int = 2) -> String {
         let exchange = outcome { $0.script = route }.exchange
         var bytes: [UInt8] = []

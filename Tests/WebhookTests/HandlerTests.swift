@@ -6,7 +6,7 @@ import Webhook
 struct HandlerTests {
     // MARK: Order
 
-    /// A request with every fault from one check on, so that the first of them is what it comes to.
+    /// A request that fails every check; the faults are repaired one by one, in the order of the checks.
     @Test func `the first check that fails decides the response`() {
         var desk = Desk(bodyLimit: 1000)
         desk.queue.refusal = .notConnected
@@ -121,7 +121,7 @@ struct HandlerTests {
             #expect(outcome { $0.length = length }.disposition == .drop, "\(length)")
         }
         #expect(outcome { $0.length = "000\(count)" }.disposition == .queued)
-        // In chunks it has none, which Caddy writes as -1; the signature says whether it is whole.
+        // A chunked body declares no length, which Caddy writes as -1; the signature shows whether it is whole.
         for undeclared in ["", "-1"] {
             #expect(outcome { $0.length = undeclared }.disposition == .queued)
             #expect(

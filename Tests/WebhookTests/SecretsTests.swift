@@ -7,8 +7,6 @@ struct SecretsTests {
     private let b = utf8(String(repeating: "b", count: 40))
     private let c = utf8(String(repeating: "c", count: 200))
 
-    // MARK: Tenants
-
     private var tenants: Secrets { secrets(of: "acme \(a.text)\nglobex \(b.text) \(c.text)\n") }
 
     private func disposition(tenant: String, signedWith secret: [UInt8], _ change: (Payload) -> Payload = { $0 })
@@ -98,7 +96,7 @@ struct SecretsTests {
         #expect(outcome { $0.body = Payload().with("tenant_id", #""anybody""#).bytes }.disposition == .queued)
     }
 
-    /// The table's hashes differ from run to run, and with them what collides.
+    /// The table's hashes, and so its collisions, differ from run to run.
     @Test func `each of 3,000 tenants accepts its own secret and not its neighbour's`() {
         let names = (0..<3000).map { "tenant-\($0)" }
         let all = secrets(of: names.map { "\($0) \(key(of: $0))\n" }.joined())
@@ -113,7 +111,7 @@ struct SecretsTests {
 
     private func key(of name: String) -> String { "\(name)-" + String(repeating: "k", count: 60) }
 
-    /// RFC 2104, section 2: a key of more than a block is its digest, a shorter one is filled up with zeros.
+    /// RFC 2104, section 2: a key of more than a block is its digest, a shorter one is padded with zeros.
     @Test(arguments: [32, 63, 64, 65, 127, 128, 4096])
     func `a secret of any length signs as HMAC defines`(length: Int) {
         let secret = String(repeating: "x", count: length - 1) + "y"
@@ -128,91 +126,5 @@ struct SecretsTests {
         let table = try TenantsFile.parse(text.span)
         table.wipe()
         #expect(table.count == 0)
-    }
-
-    // MARK: The file
-
-    private func faults(_ text: [UInt8]) -> String? {
-        do throws(TenantsFile.Faults) {
-            _ = try TenantsFile.parse(text.span)
-            return nil
-        } catch {
-            return "\(error)"
-        }
-    }
-
-    /// The tenants of a file whose secrets accept what is signed with `secret`.
-    private func tenants(_ names: [String], of text: String, accepting secret: [UInt8]) -> [String] {
-        let secrets = secrets(of: text)
-        let body = utf8("body")
-        let tag = authenticator(secret).tag(of: body.span)
-        return names.filter { secrets.accept(tag, of: body.span, tenant: utf8($0)) }
-    }
-
-    @Test func `each line names a tenant and its secrets, apart from comments and empty lines`() throws {
-        let (a, b, c) = (a.text, b.text, c.text)
-        let file = "# tenants\n\nacme \(a)\n  globex\t\(b)  \(c) # from May on\r\n\r\n#initech \(a)\nx-1 \(a)#b\n"
-        let names = ["acme", "globex", "initech", "#initech", "x-1", "", "#"]
-        #expect(tenants(names, of: file, accepting: self.a) == ["acme"])
-        #expect(tenants(names, of: file, accepting: self.b) == ["globex"])
-        #expect(tenants(names, of: file, accepting: self.c) == ["globex"])
-        #expect(tenants(names, of: file, accepting: utf8(a + "#b")) == ["x-1"])
-        let text = utf8(file)
-        let table = try TenantsFile.parse(text.span)
-        #expect(table.count == 3)
-    }
-
-    @Test func `a secret may contain NUL and bytes that are not UTF-8`() throws {
-        let odd = utf8("=:;,\"'\\é😀$(x)`0123456789012345678901234") + [0xFF, 0x80, 0x00, 0xC0]
-        let body = utf8("body")
-        let text = utf8("acme ") + odd + [0x0A]
-        let tag = authenticator(odd).tag(of: body.span)
-        let secrets = Secrets(tenants: try TenantsFile.parse(text.span))
-        let isAccepted = secrets.accept(tag, of: body.span, tenant: utf8("acme"))
-        #expect(isAccepted)
-    }
-
-    @Test(arguments: [
-        ("ACME {a}", "a tenant id is 1 to 100 of a-z, 0-9 and -"), ("acme", "a tenant has 1 to 3 secrets, not none"),
-        ("acme {a} {a} {a} {a}", "a tenant has 1 to 3 secrets, not more"),
-        ("acme {a} {a} {a} {a} {a} {a}", "a tenant has 1 to 3 secrets, not more"),
-        ("acme {a} short", "a secret has at least 32 bytes"),
-        ("acme_2 {a}", "a tenant id is 1 to 100 of a-z, 0-9 and -"),
-        ("acme # {a}", "a tenant has 1 to 3 secrets, not none"), ("globex {a}", "the tenant occurs twice"),
-    ])
-    func `a fault names its line`(line: String, fault: String) {
-        let text = "# comment\nglobex \(b.text)\n\(line.replacing("{a}", with: a.text))\n"
-        #expect(faults(utf8(text)) == "line 3: \(fault)")
-    }
-
-    @Test func `five faults are listed without secrets, and the rest counted`() {
-        let told = faults(utf8(String(repeating: "ACME \(a.text)\n", count: 8)))
-        #expect(told?.hasPrefix("line 1: a tenant id") == true && told?.hasSuffix("; and 3 more faults") == true)
-        #expect(told?.contains("line 5") == true && told?.contains("line 6") == false)
-        #expect(told?.contains(a.text.prefix(8)) == false)
-    }
-
-    @Test(arguments: ["", "\n\n", "# only a comment\n", "  \t\r\n"])
-    func `a file without tenants is refused`(text: String) {
-        #expect(faults(utf8(text)) == "it names no tenant")
-    }
-
-    /// Written while it is read, it may end anywhere: within a secret of which enough is there, too.
-    @Test func `a file whose last line does not end is refused`() {
-        let whole = utf8("acme \(a.text)\nglobex \(c.text)\n")
-        #expect(faults(whole) == nil)
-        let firstLine = 6 + a.count
-        for end in 1..<whole.count where end != firstLine {
-            #expect(faults(Array(whole[..<end])) != nil, "\(end)")
-        }
-    }
-
-    @Test func `a spoilt file does not trap`() {
-        var random = SplitMix64(seed: 13)
-        for _ in 0..<2000 {
-            let text = random.spoil(
-                utf8("acme \(a.text)\n# x\nglobex \(b.text) \(c.text)\n"), with: [[0x0A], [0x23], [0x20], [0xFF]])
-            if let table = try? TenantsFile.parse(text.span) { #expect(table.count > 0) }
-        }
     }
 }

@@ -3,7 +3,7 @@ import Testing
 import Webhook
 
 struct SignatureTests {
-    /// RFC 4231, section 4; the fifth case, of a cut tag, is not among them.
+    /// RFC 4231, section 4, without the fifth case, which truncates the tag.
     @Test(arguments: [
         (
             [UInt8](repeating: 0x0B, count: 20), utf8("Hi There"),
@@ -64,7 +64,7 @@ struct SignatureTests {
 
     // MARK: The header
 
-    /// What became of a request with this header: nil where it was accepted.
+    /// The reason for which a request with this header is refused; nil if it is accepted.
     private func refusal(_ header: String) -> Reason? {
         if case .answer(let reason) = outcome({ $0.signature = header }).disposition { reason } else { nil }
     }

@@ -39,7 +39,7 @@ func bytes(of tag: InlineArray<32, UInt8>) -> [UInt8] { tag.indices.map { tag[$0
 
 func authenticator(_ key: [UInt8] = secret) -> Authenticator { Authenticator(key: key.span) }
 
-/// The secrets in the text of a tenants file, which must be without fault.
+/// The secrets in the text of a valid tenants file.
 func secrets(of text: String) -> Secrets { Secrets(tenants: try! TenantsFile.parse(utf8(text).span)) }
 
 /// The hexadecimal HMAC-SHA256 tag of a body.
@@ -47,7 +47,7 @@ func sign(_ body: [UInt8], with secret: [UInt8] = secret) -> String {
     bytes(of: authenticator(secret).tag(of: body.span)).hex
 }
 
-/// The members of a payload, as JSON, in order; by default of one that is valid.
+/// The members of a payload, as JSON, in order. By default it is valid.
 struct Payload {
     private(set) var members: [(key: String, value: String)] = [
         ("event", #""ticket_created""#), ("ticket_id", #""TCK-1042""#), ("tenant_id", #""acme""#),
@@ -55,7 +55,7 @@ struct Payload {
         ("created_at", #""2026-11-24T10:29:24+01:00""#),
     ]
 
-    /// With one member's value another, or a member more.
+    /// With the value of a member replaced, or the member added.
     func with(_ key: String, _ value: String) -> Payload {
         var payload = self
         if let index = members.firstIndex(where: { $0.key == key }) {
@@ -72,7 +72,7 @@ struct Payload {
         return payload
     }
 
-    /// With a member more, at the end, though its key be there.
+    /// With a member added at the end, even if its key occurs already.
     func adding(_ key: String, _ value: String) -> Payload {
         var payload = self
         payload.members.append((key, value))
@@ -83,7 +83,7 @@ struct Payload {
     var bytes: [UInt8] { utf8(text) }
 }
 
-/// What a ticket reader makes of a body: the faults' rows, the JSON fault, or neither.
+/// The error that a ticket reader throws for a body, or nil.
 func read(_ body: [UInt8], unknownFields: UnknownFields = .reject, into ticket: inout Ticket) -> PayloadError? {
     var reader = TicketReader(unknownFields: unknownFields)
     do throws(PayloadError) {
@@ -94,7 +94,7 @@ func read(_ body: [UInt8], unknownFields: UnknownFields = .reject, into ticket: 
     }
 }
 
-/// A row as text, `field: message`.
+/// The faults in a body, each as `field: message`.
 func rows(_ body: [UInt8], unknownFields: UnknownFields = .reject) -> [String] {
     var ticket = Ticket()
     switch read(body, unknownFields: unknownFields, into: &ticket) {
@@ -111,7 +111,7 @@ struct Request {
     var path = ""
     var body = Payload().bytes
     var contentType: String? = "application/json"
-    /// Nil: the body's.
+    /// Nil: the length of the body.
     var length: String?
     /// Nil: that of the body under `secret`.
     var signature: String?
@@ -135,13 +135,13 @@ struct Request {
     }
 }
 
-/// What became of a request.
+/// The result of a request.
 struct Outcome {
     let disposition: Disposition
     let exchange: Exchange
     let queue: MemoryQueue
 
-    /// The answer, as it would be sent.
+    /// The response, as it would be sent.
     var answer: String {
         let reason: Reason
         switch disposition {
@@ -179,7 +179,7 @@ struct Desk {
     }
 }
 
-/// What a fresh handler makes of a request.
+/// The outcome of a request to a new handler.
 func outcome(_ change: (inout Request) -> Void = { _ in }) -> Outcome {
     var desk = Desk()
     return desk.handle(Request(change))

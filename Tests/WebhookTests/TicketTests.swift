@@ -208,7 +208,7 @@ struct TicketTests {
     func `a body that is not JSON is refused, with the kind of fault`(body: String, kind: JSONFault.Kind) {
         var ticket = Ticket()
         guard case .json(let fault) = read(utf8(body), into: &ticket) else {
-            Issue.record("no fault of JSON")
+            Issue.record("not a JSON fault")
             return
         }
         #expect(fault.kind == kind)

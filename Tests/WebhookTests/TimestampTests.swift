@@ -43,7 +43,7 @@ struct TimestampTests {
         #expect(!isDateTime(text))
     }
 
-    /// The queue's readers, Python's datetime among them, know neither.
+    /// The readers of the queue, such as Python's datetime, support neither.
     @Test(arguments: ["0000-01-01T00:00:00Z", "2016-12-31T23:59:60Z"])
     func `the year 0000 and leap seconds are refused`(text: String) {
         #expect(!isDateTime(text))
@@ -84,7 +84,7 @@ struct TimestampTests {
     }
 
     @Test func `every day from 1896 to 2104 follows the one before`() {
-        // From 1896 to 2104, each day once, counted the plain way.
+        // From 1896 to 2104, counted day by day.
         let days = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         var (year, month, day) = (1896, 1, 1)
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
