@@ -9,7 +9,7 @@ extension [UInt8] {
         unsafe append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// One check for room, one copy: `append(contentsOf:)` is prepared for any sequence, and longer.
+    /// One check for room, one copy. `append(contentsOf:)` handles any sequence, and takes longer.
     @inlinable mutating func append(copying bytes: UnsafeRawBufferPointer) {
         append(addingCapacity: bytes.count) { output in
             unsafe output.withUnsafeMutableBufferPointer { room, count in
@@ -76,8 +76,8 @@ extension Span<UInt8> {
         count >= text.utf8CodeUnitCount && extracting(first: text.utf8CodeUnitCount).equals(text)
     }
 
-    /// Where the content is between the spaces and tabs that a header field may have at either end (OWS of RFC 9110,
-    /// section 5.6.3).
+    /// The range of the content without the spaces and tabs that a header field may have at either end (OWS of RFC
+    /// 9110, section 5.6.3).
     @inlinable package var trimmedRange: Range<Int> {
         var start = 0
         var end = count
@@ -100,5 +100,31 @@ extension Span<UInt8> {
             number = number * 10 + Int(self[index] - UInt8(ascii: "0"))
         }
         return number
+    }
+}
+
+extension UInt8 {
+    @inlinable package var isDigit: Bool { self &- 0x30 < 10 }
+
+    @inlinable var isOptionalSpace: Bool { self == 0x20 || self == 0x09 }
+
+    @inlinable package var isVisibleASCII: Bool { self > 0x20 && self < 0x7F }
+
+    /// The ASCII letter in lower case; any other byte as it is.
+    @inlinable package var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+
+    /// The value of a hexadecimal digit of either case, or nil.
+    @inlinable package var hexValue: UInt8? {
+        let value = hexValueOrMore
+        return value < 16 ? value : nil
+    }
+
+    /// The value of a hexadecimal digit of either case; of any other byte 16 or more.
+    ///
+    /// Without a branch: the digits of a tag are random, so half of the branches on them would be mispredicted.
+    @inlinable package var hexValueOrMore: UInt8 {
+        let letter = (self | 0x20) &- 0x61
+        let value = letter < 6 ? letter + 10 : 0xFF
+        return isDigit ? self &- 0x30 : value
     }
 }

@@ -1,8 +1,8 @@
 package import System
 
-/// One process' loop: what is ready, what is due, and what time it is.
+/// The event loop of a process: the descriptors that are ready, the timers that are due, and the time.
 ///
-/// Whoever drives it takes one turn after the other: `wait()`, then every `event`, then every `due` token.
+/// The program takes one turn after another: `wait()`, then every `event`, then every `due` token.
 package final class EventLoop {
     private var poller: Poller
     private(set) var timers = Timers()
@@ -21,7 +21,7 @@ package final class EventLoop {
 
     package func event(_ index: Int) -> (token: Token, readiness: Readiness) { poller.event(index) }
 
-    /// The next timer that is due, or nil. A timer may have been overtaken by events: its owner knows.
+    /// The next timer that is due, or nil. It may be out of date: its owner must check.
     package func due() -> Token? { timers.popDue(at: now) }
 
     /// Asks for `token` to be `due` at `deadline`.
@@ -38,7 +38,7 @@ package final class EventLoop {
     package func unwatch(_ number: Int32) { poller.unwatch(number) }
 }
 
-/// A deadline that moves, for an owner that is told through the loop's timers.
+/// A deadline that can move. The loop's timers report it to its owner.
 ///
 /// Moving it later costs nothing: the timer that is already set fires early, and is then set again.
 package struct Deadline {
@@ -54,7 +54,7 @@ package struct Deadline {
 
     package mutating func clear() { time = .never }
 
-    /// Tells on a timer whether the deadline has passed; where it has moved, a new timer is set.
+    /// On a timer: returns whether the deadline has passed. If it has moved, sets a new timer.
     package mutating func hasPassed(in loop: EventLoop, for token: Token) -> Bool {
         if time <= loop.now {
             clear()

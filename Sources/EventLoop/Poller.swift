@@ -26,7 +26,7 @@ package struct Token: Hashable {
         self.slot = UInt32(slot)
     }
 
-    /// Reads what `bits` gave.
+    /// The token that has these `bits`.
     package init(bits: UInt64) {
         guard let owner = Owner(rawValue: UInt8(truncatingIfNeeded: bits >> 48)) else {
             preconditionFailure("an event without an owner")
@@ -57,7 +57,7 @@ package struct Token: Hashable {
 
     deinit { unsafe events.deallocate() }
 
-    /// Begins to watch a descriptor; closing it ends that.
+    /// Begins to watch a descriptor. Closing the descriptor ends the watch.
     package func watch(_ number: Int32, for readiness: Readiness, as token: Token) throws(SystemError) {
         try control(EPOLL_CTL_ADD, number, readiness, token)
     }

@@ -1,15 +1,15 @@
 package import System
 
-/// Deadlines with the tokens of those who asked for them: a binary heap, earliest first.
+/// Deadlines with the tokens of their owners: a binary heap, earliest first.
 ///
-/// A timer is never taken back. Whoever is told looks at its own deadline, and asks again where that has moved; so what
-/// happens for every request costs nothing here.
+/// A timer is never cancelled. When it is due, its owner checks its own deadline and sets another timer if that has
+/// moved. So moving a deadline, which every request does, costs nothing here.
 package struct Timers {
     private var heap: [(deadline: Instant, token: Token)] = []
 
     package init() {}
 
-    /// When the next timer is due; `.never` where there is none.
+    /// When the next timer is due; `.never` if there is none.
     package var next: Instant { heap.first?.deadline ?? .never }
     package var count: Int { heap.count }
 

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Runs what blocks or takes long on a thread of its own, one piece at a time. Its end makes `number` readable.
+/// Runs work that blocks or takes long on a thread of its own, one piece at a time. When it ends, `number` becomes
+/// readable.
 package struct BackgroundWork<Value: Sendable>: ~Copyable {
     private let reading: Descriptor
     private let writing: Descriptor
@@ -12,7 +13,7 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
         self.writing = Descriptor(owning: writing)
     }
 
-    /// Lets go of a result that nobody has taken.
+    /// Releases a result that was not taken.
     deinit {
         // From here on the thread's send fails, so that no result can arrive between the last read and the close.
         shutdown(reading.number, Int32(SHUT_RD))
@@ -37,7 +38,7 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
         override func run() { value = work() }
     }
 
-    /// Starts a piece of work. Returns false where one is under way, or no thread or descriptor can be had.
+    /// Starts a piece of work. Returns false if one is running, or no thread or descriptor is available.
     package mutating func start(_ work: @escaping @Sendable () -> Value) -> Bool {
         guard !isBusy else { return false }
         // The answer's descriptor is the thread's own, so that it may outlive us.
@@ -47,7 +48,7 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
         return isBusy
     }
 
-    /// What the work came to; nil where it has not ended.
+    /// The result of the work; nil if it has not ended.
     package mutating func finish() -> Value? {
         var pointer: UnsafeMutableRawPointer?
         let size = MemoryLayout<UInt>.size
@@ -57,7 +58,7 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
     }
 }
 
-/// What a thread does, and the descriptor on which it answers with its own address.
+/// The work of a thread, and the descriptor to which it sends its own address at the end.
 private class ThreadTask {
     private let answer: Int32
 
@@ -67,7 +68,7 @@ private class ThreadTask {
 
     func run() {}
 
-    /// Returns whether there is a thread.
+    /// Returns whether the thread was started.
     static func start(_ task: ThreadTask) -> Bool {
         let argument = unsafe Unmanaged.passRetained(task).toOpaque()
         var thread = pthread_t()

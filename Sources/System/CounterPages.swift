@@ -7,7 +7,7 @@ import Synchronization
 /// A page outlives its process, and the next process to take it adds to its counts, so sums over all pages never
 /// decrease. A lock that the kernel releases when the owner dies shows whether a page has a living owner.
 @safe package final class CounterPages {
-    /// Counters of a process; bytes of a page divided by eight.
+    /// Counters in a page: its bytes divided by eight.
     package static let pageLength = 512
     /// Processes that can share a file, old and new sets together. The file grows with their number.
     package static let pageLimit = 1024
@@ -29,15 +29,15 @@ import Synchronization
         unsafe words = try CounterPages.map(pages: 1, file: -1)
     }
 
-    /// Takes a page in a file of the directory. Throws also where the file system has no room for it: a page that was
-    /// mapped without room would kill the process when it is written.
+    /// Takes a page in a file of the directory. Also throws if the file system has no room for it: writing to a page
+    /// that was mapped without room would kill the process.
     ///
-    /// - Parameter layout: what the words mean; processes of another layout use another file.
+    /// - Parameter layout: the version of the words' meanings; processes of another layout use another file.
     package init(directory: String, layout: Int) throws(SystemError) {
         let file = try CounterPages.openFile(in: directory, layout: layout, creating: true)
         let number = file.number
         own = try CounterPages.takePage(of: number)
-        // All pages that will be read as well: a hole in a full file system would kill the process, too.
+        // Also the pages that will be read: a hole in a full file system would kill the process, too.
         var status = stat()
         guard unsafe fstat(number, &status) == 0 else { throw SystemError("fstat") }
         let length = max((own + 1) * CounterPages.pageBytes, min(Int(status.st_size), CounterPages.fileLimit))
@@ -79,7 +79,7 @@ import Synchronization
 
     // MARK: Ownership
 
-    /// The first page that nobody owns, which is ours from here on.
+    /// Takes the first page that has no owner.
     private static func takePage(of file: Int32) throws(SystemError) -> Int {
         for page in 0..<pageLimit {
             if lock(page, of: file, command: OFD_SETLK) == Int16(F_WRLCK) { return page }
@@ -89,7 +89,7 @@ import Synchronization
         throw SystemError("fcntl", EAGAIN)
     }
 
-    /// Asks for, or after, the lock of a page. Returns the lock's type afterwards, or -1 where it is another's.
+    /// Takes or queries the lock of a page. Returns the lock's type afterwards, or -1 if another process holds it.
     private static func lock(_ page: Int, of file: Int32, command: Int32) -> Int16 {
         var lock = flock()
         lock.l_type = Int16(F_WRLCK)
@@ -108,7 +108,7 @@ import Synchronization
     /// Adds to one of this process' counters.
     package func add(_ count: UInt64, to index: Int) {
         let word = own * CounterPages.pageLength + index
-        // Nobody else writes it: no need for a locked addition.
+        // No other process writes it, so the addition need not be atomic.
         let sum = unsafe words[word].load(ordering: .relaxed) &+ count
         unsafe words[word].store(sum, ordering: .relaxed)
     }
@@ -118,8 +118,8 @@ import Synchronization
         unsafe words[own * CounterPages.pageLength + index].store(value, ordering: .relaxed)
     }
 
-    /// Whether pages of the file have gone while it was mapped, since somebody has cut it off: what they held is lost, and
-    /// what is counted in them from then on is this process' alone.
+    /// Whether the file was truncated while it was mapped. The content of the lost pages is gone, and what is counted
+    /// in them from then on is this process' alone.
     package var hasLostPages: Bool {
         switch lostPages {
         case nil: false
@@ -129,11 +129,11 @@ import Synchronization
 
     // MARK: Reading
 
-    /// All counters at one time.
+    /// All counters at one moment.
     package struct Snapshot {
-        /// Of each word the sum over all processes that there have been.
+        /// The sum of each word over all processes, past and present.
         package fileprivate(set) var sums = [UInt64](repeating: 0, count: CounterPages.pageLength)
-        /// The first words of each process that lives.
+        /// The first words of each living process.
         package fileprivate(set) var living: [[UInt64]] = []
 
         /// The values of a gauge, one for each living process.
@@ -142,7 +142,7 @@ import Synchronization
 
     /// Reads all pages, each once.
     ///
-    /// - Parameter gauges: how many words of each living process' page are wanted by themselves.
+    /// - Parameter gauges: how many words of each living process' page are returned separately.
     package func snapshot(gauges: Int) -> Snapshot {
         var snapshot = Snapshot()
         for page in 0..<pageCount {
@@ -156,7 +156,7 @@ import Synchronization
         return snapshot
     }
 
-    /// Pages that there are: what the file does not hold must not be touched.
+    /// The pages that the file holds: memory beyond them must not be touched.
     private var pageCount: Int {
         guard file.number >= 0 else { return 1 }
         var status = stat()

@@ -19,11 +19,11 @@ package struct Descriptor: ~Copyable {
     }
 }
 
-/// What a read or a write on a descriptor that does not block came to.
+/// The result of a read or a write on a descriptor that does not block.
 package enum Transfer: Equatable {
     /// So many bytes, at least one.
     case bytes(Int)
-    /// Nothing now; epoll tells when to try again.
+    /// Nothing now; epoll reports when to try again.
     case wouldBlock
     /// The peer has closed its end.
     case closed
@@ -39,7 +39,8 @@ package enum Transfer: Equatable {
 }
 
 extension Descriptor {
-    /// Receives what is there, up to the buffer's size or `limit` bytes, behind `filled` bytes that it already holds.
+    /// Receives the bytes that have arrived, up to the buffer's size or `limit` bytes, and puts them after the `filled`
+    /// bytes that the buffer already holds.
     package func receive(into buffer: inout [UInt8], after filled: Int = 0, atMost limit: Int = .max) -> Transfer {
         let result = unsafe buffer.withUnsafeMutableBytes { bytes in
             let room = min(bytes.count - filled, limit)
@@ -48,7 +49,7 @@ extension Descriptor {
         return Transfer(result)
     }
 
-    /// Looks at what is there, up to the buffer's size, and leaves it in the socket.
+    /// Copies the bytes that have arrived, up to the buffer's size, and leaves them in the socket.
     package func peek(into buffer: inout [UInt8]) -> Transfer {
         let flags = Int32(MSG_PEEK | MSG_DONTWAIT)
         let result = unsafe buffer.withUnsafeMutableBytes { bytes in
@@ -57,7 +58,7 @@ extension Descriptor {
         return Transfer(result)
     }
 
-    /// Sends as much of `bytes` as the socket takes now. A peer that has gone is an error, never SIGPIPE.
+    /// Sends as much of `bytes` as the socket takes now. A closed peer is an error, never SIGPIPE.
     package func send(_ bytes: Span<UInt8>) -> Transfer {
         let flags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
         let result = unsafe bytes.withUnsafeBytes { bytes in
@@ -66,7 +67,7 @@ extension Descriptor {
         return Transfer(result)
     }
 
-    /// Writes as much of `bytes` as is taken now.
+    /// Writes as much of `bytes` as the descriptor takes now.
     package func write(_ bytes: Span<UInt8>) -> Transfer {
         let result = unsafe bytes.withUnsafeBytes { bytes in
             retryingInterrupts { unsafe Glibc.write(number, bytes.baseAddress, bytes.count) }
@@ -74,10 +75,10 @@ extension Descriptor {
         return Transfer(result)
     }
 
-    /// Sends no more: the peer reads to the end and finds the connection closed.
+    /// Shuts down the sending half: the peer reads to the end and then finds the connection closed.
     package func shutDownSending() { shutdown(number, Int32(SHUT_WR)) }
 
-    /// How many bytes wait in the socket to be read.
+    /// How many unread bytes are in the socket.
     package var unread: Int {
         var count: Int32 = 0
         return unsafe ioctl(number, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
@@ -88,7 +89,8 @@ extension Descriptor {
         _ = unsafe setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// The process at the other end of a unix socket: of a connection to a listener the one that called listen(2).
+    /// The process at the other end of a unix socket. On a connection to a listener it is the process that called
+    /// listen(2).
     package func peerProcess() throws(SystemError) -> Int32 {
         var credentials = peer_credentials()
         var size = socklen_t(MemoryLayout<peer_credentials>.size)
@@ -98,7 +100,7 @@ extension Descriptor {
         return credentials.pid
     }
 
-    /// Bounds the time that a call which blocks may take to receive, or to accept.
+    /// Limits the time that a blocking receive or accept may take.
     package func setReceiveTimeout(microseconds: Int) throws(SystemError) {
         var timeout = timeval(tv_sec: 0, tv_usec: microseconds)
         let size = socklen_t(MemoryLayout<timeval>.size)
@@ -107,7 +109,7 @@ extension Descriptor {
         }
     }
 
-    /// The error that a connect(2) in the background came to; 0 when it succeeded.
+    /// The error of a connect(2) in the background; 0 if it succeeded.
     package var pendingError: Int32 {
         var value: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
@@ -124,7 +126,7 @@ package func makeSocketPair() throws(SystemError) -> (Int32, Int32) {
 }
 
 extension Descriptor {
-    /// What a descriptor leads to, as far as writing to it without waiting depends on that.
+    /// The kinds of open file that need different ways to write without blocking.
     package enum Kind { case file, pipe, socket, other }
 
     package var kind: Kind {
@@ -138,8 +140,8 @@ extension Descriptor {
         }
     }
 
-    /// Opens a file to append to, and creates it where there is none. A pipe or terminal that cannot be written to does
-    /// not block.
+    /// Opens a file to append to, and creates it if it does not exist. A pipe or terminal that cannot be written to
+    /// does not block.
     package static func append(to path: String, creating: Bool = true) throws(SystemError) -> Descriptor {
         let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (creating ? O_CREAT : 0)
         let number = retryingInterrupts { unsafe open(path, flags, 0o640) }

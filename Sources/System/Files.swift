@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 extension Descriptor {
-    /// A descriptor from which `content` can be read: a file in memory, or, where the process may not write files of that
+    /// A descriptor from which `content` can be read: a file in memory, or, if the process may not write files of that
     /// size (RLIMIT_FSIZE), a pipe, whose size the system limits for each user.
     package static func inMemory(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
         let number = unsafe memfd_create("servicedesk-request", MFD_CLOEXEC)
@@ -18,14 +18,14 @@ extension Descriptor {
         guard unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { throw SystemError("pipe2") }
         let reading = Descriptor(owning: ends[0])
         let writing = Descriptor(owning: ends[1])
-        // It has room for 64 KiB by itself (pipe(7)).
+        // A pipe has room for 64 KiB by default (pipe(7)).
         guard content.count <= 65_536 || fcntl(writing.number, F_SETPIPE_SIZE, Int32(content.count)) >= content.count
         else { throw SystemError("fcntl") }
         guard writing.write(content) == .bytes(content.count) else { throw SystemError("write") }
         return reading
     }
 
-    /// What is left to be read, from where the descriptor stands, of at most `limit` bytes.
+    /// Everything from the descriptor's position to the end. More than `limit` bytes are an error.
     package func readToEnd(limit: Int) throws(SystemError) -> [UInt8] {
         var content: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -41,7 +41,7 @@ extension Descriptor {
     }
 }
 
-/// Whether this user may create a file in a directory. Creates none.
+/// Checks that this user may create a file in a directory. Creates nothing.
 package func checkCreation(in directory: String) throws(SystemError) {
     var status = stat()
     guard unsafe stat(directory, &status) == 0 else { throw SystemError("stat") }
@@ -49,7 +49,7 @@ package func checkCreation(in directory: String) throws(SystemError) {
     guard unsafe faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 else { throw SystemError("faccessat") }
 }
 
-/// Whether this user may append to a file, or create it where there is none. Changes nothing.
+/// Checks that this user may append to a file, or create it if it does not exist. Changes nothing.
 package func checkAppending(to path: String) throws(SystemError) {
     do throws(SystemError) {
         _ = try Descriptor.append(to: path, creating: false)
@@ -59,7 +59,7 @@ package func checkAppending(to path: String) throws(SystemError) {
     }
 }
 
-/// Where a path leads whose last part may be a symbolic link, to a file that need not exist.
+/// The path of the file itself if `path` is a symbolic link. The file need not exist.
 private func linkTarget(of path: String) throws(SystemError) -> String {
     var path = path
     for _ in 0..<40 {
@@ -79,7 +79,7 @@ private func directory(of path: String) -> String {
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
-/// The whole of a file of at most `limit` bytes.
+/// The content of a file of at most `limit` bytes.
 package func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
     let number = retryingInterrupts { unsafe open(path, O_RDONLY | O_CLOEXEC) }
     guard number >= 0 else { throw SystemError("open") }

@@ -8,12 +8,12 @@ package struct Instant: Comparable, Hashable {
 
     package static var now: Instant { Instant(nanoseconds: clock(CLOCK_MONOTONIC)) }
 
-    /// Later than everything.
+    /// Later than every moment.
     package static let never = Instant(nanoseconds: .max)
 
     package static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
 
-    /// Nanoseconds from `other` to here; 0 where `other` is later.
+    /// Nanoseconds from `other` to this moment; 0 if `other` is later.
     package func since(_ other: Instant) -> UInt64 {
         nanoseconds > other.nanoseconds ? nanoseconds - other.nanoseconds : 0
     }

@@ -1,12 +1,14 @@
 import Glibc
 import Synchronization
 
-/// Keeps a process alive that touches a page of a mapped file which has gone (SIGBUS): by a page of its own in that place.
+/// Keeps the process alive when it touches a page that a mapped file has lost (SIGBUS), by mapping a private page
+/// there.
 ///
-/// A value guards one mapping for as long as it lives. A fault anywhere else ends the process, as without it.
+/// A value guards one mapping for as long as it lives. A fault anywhere else ends the process, as it would without a
+/// guard.
 @safe struct LostPages: ~Copyable {
-    /// A guarded mapping, in memory that is never given back: a signal handler, which may neither lock nor allocate, can
-    /// walk the list at any time. A place that is no longer used serves the next mapping.
+    /// A guarded mapping, in memory that is never freed: a signal handler, which may neither lock nor allocate, can
+    /// walk the list at any time. The next mapping reuses a place that has become free.
     @safe private struct Place: ~Copyable {
         let start: Atomic<UInt>
         let end = Atomic<UInt>(0)
@@ -66,7 +68,7 @@ import Synchronization
         unsafe action.__sigaction_handler.sa_sigaction = { _, info, _ in
             let address = unsafe UInt(bitPattern: info!.pointee._sifields._sigfault.si_addr)
             guard LostPages.fill(address) else {
-                // Back where it happened, and then as if there were no handler.
+                // The access is repeated, and this time has no handler.
                 _ = signal(SIGBUS, SIG_DFL)
                 return
             }
@@ -74,7 +76,7 @@ import Synchronization
         unsafe sigaction(SIGBUS, &action, nil)
     }
 
-    /// Only what may be done within a signal handler: mmap(2) is a bare system call.
+    /// Does only what a signal handler may do: mmap(2) is a bare system call.
     private static func fill(_ address: UInt) -> Bool {
         var next = unsafe first.load(ordering: .acquiring)
         while let place = unsafe next {

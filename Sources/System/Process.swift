@@ -2,8 +2,7 @@ import Glibc
 
 /// The environment of the process.
 package enum ProcessEnvironment {
-    /// The values as they are: bytes, which need not be UTF-8. Of two variables of one name the first counts, as for
-    /// getenv(3).
+    /// The values as bytes, which need not be UTF-8. If a name occurs twice, the first value counts, as in getenv(3).
     package static var all: [String: [UInt8]] {
         var variables: [String: [UInt8]] = [:]
         var next = unsafe environ
@@ -20,7 +19,7 @@ package enum ProcessEnvironment {
     }
 }
 
-/// Allows the process as many descriptors as the system lets it have.
+/// Raises the limit on open descriptors as far as the system allows.
 package func raiseDescriptorLimit() {
     var limit = rlimit()
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

@@ -1,6 +1,6 @@
 import CLinux
 
-/// What epoll(7) tells of a descriptor, or asks to be told.
+/// The states of a descriptor that epoll(7) reports, and how it reports them.
 package struct Readiness: OptionSet {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -9,9 +9,9 @@ package struct Readiness: OptionSet {
     package static let writable = Readiness(EPOLLOUT)
     /// The peer has closed its end, or at least its sending half.
     package static let closed: Readiness = [Readiness(EPOLLRDHUP), Readiness(EPOLLHUP), Readiness(EPOLLERR)]
-    /// Told once for each change, not for as long as it lasts.
+    /// Reports once for each change, not for as long as it lasts.
     package static let edge = Readiness(EPOLLET)
-    /// Of several processes that wait for one listener, wake one.
+    /// Wakes one of the processes that wait for a listener.
     package static let exclusive = Readiness(EPOLLEXCLUSIVE)
 
     private init(_ event: EPOLL_EVENTS) { rawValue = event.rawValue }

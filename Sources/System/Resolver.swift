@@ -1,8 +1,8 @@
-/// Looks host names up on a thread of its own: getaddrinfo(3) blocks, and knows no timeout.
+/// Looks host names up on a thread of its own: getaddrinfo(3) blocks, and has no timeout.
 ///
-/// One look-up at a time; its answer makes the resolver's descriptor readable.
+/// One look-up at a time; its end makes the resolver's descriptor readable.
 package struct Resolver: ~Copyable {
-    /// Finds the addresses of a host, and may block for as long as it likes.
+    /// Finds the addresses of a host. It may block for any length of time.
     package typealias LookUp = @Sendable (_ host: String, _ port: UInt16) -> [SocketAddress]
 
     /// By getaddrinfo(3).
@@ -21,12 +21,12 @@ package struct Resolver: ~Copyable {
     package var number: Int32 { work.number }
     package var isBusy: Bool { work.isBusy }
 
-    /// Starts a look-up. Returns false where one is under way, or no thread or descriptor can be had.
+    /// Starts a look-up. Returns false if one is running, or no thread or descriptor is available.
     package mutating func start(host: String, port: UInt16) -> Bool {
         let lookUp = lookUp
         return work.start { lookUp(host, port) }
     }
 
-    /// The addresses that a look-up ended with, empty where it failed; nil where it has not ended.
+    /// The addresses that a look-up found, empty if it failed; nil if it has not ended.
     package mutating func finish() -> [SocketAddress]? { work.finish() }
 }

@@ -1,11 +1,11 @@
 import CLinux
 import Glibc
 
-/// Signals taken as reads from a descriptor (signalfd(2)) instead of as interruptions.
+/// Signals that are read from a descriptor (signalfd(2)) instead of interrupting the process.
 package struct Signals: ~Copyable {
     package let descriptor: Descriptor
 
-    /// Blocks the signals for this thread and all that it will start, and takes them from here on by `next()`.
+    /// Blocks the signals in this thread and in those that it starts. From now on `next()` returns them.
     package init(_ signals: [Int32]) throws(SystemError) {
         var set = sigset_t()
         unsafe sigemptyset(&set)
@@ -16,7 +16,7 @@ package struct Signals: ~Copyable {
         descriptor = Descriptor(owning: number)
     }
 
-    /// The next signal that has come, or nil.
+    /// The next signal that has arrived, or nil.
     package func next() -> Int32? {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size

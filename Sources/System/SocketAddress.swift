@@ -1,17 +1,14 @@
 import CLinux
 import Glibc
 
-/// Where a stream socket connects to.
+/// The address to which a stream socket connects.
 @safe package struct SocketAddress: @unchecked Sendable {
     private var storage = sockaddr_storage()
     private var length: socklen_t = 0
 
     private init() {}
 
-    /// Bytes of a unix socket's path, at most: a zero byte follows it.
-    package static let pathLimit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
-
-    /// A unix socket. Nil where the path is longer than an address can hold, or empty.
+    /// A unix socket. Nil if the path is empty, or longer than the 107 bytes that an address can hold.
     package init?(unixPath path: String) {
         var address = sockaddr_un()
         let bytes = Array(path.utf8)
@@ -24,10 +21,10 @@ import Glibc
         length = socklen_t(MemoryLayout<sockaddr_un>.size)
     }
 
-    /// The addresses of a host, in the order in which they should be tried; empty where there are none.
+    /// The addresses of a host, in the order in which they should be tried; empty if there are none.
     ///
-    /// - Parameter isNumeric: looks nothing up, and so does not block; otherwise it may, for as long as the system's
-    ///   resolver is configured to wait.
+    /// - Parameter isNumeric: accepts only a numeric host, and so does not block. A look-up may block for as long as
+    ///   the system's resolver is configured to wait.
     package static func resolve(host: String, port: UInt16, isNumeric: Bool) -> [SocketAddress] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -50,8 +47,8 @@ import Glibc
 
     private var isUnix: Bool { storage.ss_family == sa_family_t(AF_UNIX) }
 
-    /// Opens a socket that does not block, and begins to connect it. It is writable when that has ended:
-    /// `Descriptor.pendingError` tells how.
+    /// Opens a socket that does not block, and begins to connect it. When that has ended, the socket is writable and
+    /// `Descriptor.pendingError` has the result.
     package func connect() throws(SystemError) -> Descriptor {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         let number = socket(Int32(storage.ss_family), type, 0)
@@ -63,13 +60,14 @@ import Glibc
                 unsafe Glibc.connect(number, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), length)
             }
         }
-        // EISCONN: an interrupted connect(2) had gone on by itself.
+        // EISCONN: an interrupted connect(2) went on in the background.
         if result != 0 && errno != EINPROGRESS && errno != EISCONN { throw SystemError("connect") }
         return descriptor
     }
 
     /// Sends small writes at once, and detects a peer that has vanished: 5 s after data that is not acknowledged, after
-    /// some 35 s on an idle connection (a probe after 30 s; then TCP_USER_TIMEOUT overrides TCP_KEEPCNT, see tcp(7)).
+    /// some 35 s on an idle connection (a keepalive packet after 30 s; then TCP_USER_TIMEOUT overrides TCP_KEEPCNT, see
+    /// tcp(7)).
     private static func tune(_ descriptor: borrowing Descriptor) {
         let tcp = Int32(IPPROTO_TCP)
         descriptor.set(TCP_NODELAY, at: tcp, to: 1)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A system call that failed, and how.
+/// A system call that failed, and its error.
 package struct SystemError: Error, CustomStringConvertible {
     package let call: StaticString
     package let code: Int32
@@ -21,7 +21,7 @@ package struct SystemError: Error, CustomStringConvertible {
 
 /// Runs a system call again for as long as a signal interrupts it, and returns its result, or -1 with `errno` set.
 ///
-/// `EBADF` and `EFAULT` are faults of this program and trap: going on would touch somebody else's descriptor.
+/// `EBADF` and `EFAULT` are bugs in this program and trap: going on could use another owner's descriptor.
 @discardableResult
 package func retryingInterrupts<Result: BinaryInteger>(_ call: () -> Result) -> Result {
     while true {
