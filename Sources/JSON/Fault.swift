@@ -1,4 +1,4 @@
-/// Why bytes are not the JSON that is asked for, and at which byte.
+/// Why bytes are not the JSON that is accepted, and at which byte.
 package struct JSONFault: Error, Equatable {
     package enum Kind: String, CaseIterable {
         case unexpectedEnd = "ends in the middle"
@@ -15,7 +15,7 @@ package struct JSONFault: Error, Equatable {
     }
 
     package let kind: Kind
-    /// From the first byte, which is 0.
+    /// Counted from the first byte, which is 0.
     package let offset: Int
 
     package init(_ kind: Kind, at offset: Int) {

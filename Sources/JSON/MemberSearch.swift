@@ -1,15 +1,15 @@
 import Bytes
 
 extension Span<UInt8> {
-    /// The string that the outermost object has under a name; nil where it has none.
+    /// The string that the outermost object has under a name; nil if it has none.
     ///
-    /// One quick pass for a reader who does not trust the bytes yet, and reads them strictly once it does: it checks no
-    /// more than it takes to find the member. Of JSON that the strict reader accepts it finds what that does.
+    /// One quick pass over bytes that are not trusted yet. It checks no more than it needs to find the member. In JSON
+    /// that the strict reader accepts, it finds the same string.
     package func findString(named name: StaticString) -> JSONString? {
         var index = firstIndexAfterSpace(from: 0)
         guard index < count, self[index] == UInt8(ascii: "{") else { return nil }
         index += 1
-        // At the place of a key of the outermost object.
+        // Whether the next string is a key of the outermost object.
         var isAtKey = true
         while index < count {
             let byte = self[index]
@@ -33,7 +33,7 @@ extension Span<UInt8> {
         return nil
     }
 
-    /// The index behind the object or array that begins before `start`.
+    /// The index after the object or array that begins just before `start`.
     private func endOfNested(from start: Int) -> Int? {
         var index = start
         var depth = 2
@@ -53,7 +53,7 @@ extension Span<UInt8> {
         return nil
     }
 
-    /// The string behind a key's colon.
+    /// The string value after a key.
     private func stringValue(from start: Int) -> JSONString? {
         var index = firstIndexAfterSpace(from: start)
         guard index < count, self[index] == UInt8(ascii: ":") else { return nil }

@@ -1,20 +1,20 @@
 import Bytes
 
-/// What a value is, by its first byte.
+/// The type of a value, which its first byte determines.
 package enum JSONType {
     case string, number, object, array, boolean, null
 }
 
 /// Reads JSON text (RFC 8259) strictly, from its first byte to its last, without building anything.
 ///
-/// It holds a position and no bytes; every call is given the same bytes.
+/// It holds a position and no bytes: give the same bytes to every call.
 ///
 ///     var reader = JSONReader()
 ///     try reader.beginObject(in: bytes)
 ///     while let key = try reader.nextKey(in: bytes) { … read or skip the value … }
 ///     try reader.end(in: bytes)
 package struct JSONReader {
-    /// Objects and arrays within each other.
+    /// Levels of objects and arrays, at most.
     package static let depthLimit = 32
 
     package private(set) var position = 0

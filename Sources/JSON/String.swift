@@ -1,20 +1,20 @@
 import Bytes
 
-/// A string in JSON text: where it is, and what was learnt on the way over it.
+/// A string in JSON text: its place, and the properties that the scan found.
 package struct JSONString: Equatable {
-    /// Its bytes between the quotation marks, escapes and all: valid as they are within any other JSON text.
+    /// Its bytes between the quotation marks, escapes and all: valid unchanged in any other JSON text.
     package let range: Range<Int>
-    /// Unicode scalar values that it stands for.
+    /// The number of Unicode scalar values that it stands for.
     package let scalars: Int
     package let hasEscapes: Bool
     /// Whether U+0000 is among them.
     package let hasNull: Bool
 
-    /// Scans from behind the opening quotation mark to behind the closing one.
+    /// Scans from just after the opening quotation mark to just after the closing one.
     static func scan(_ bytes: Span<UInt8>, from position: inout Int) throws(JSONFault) -> JSONString {
         let start = position
         var index = start
-        // Counted from the bytes: each that is no scalar's first is taken off.
+        // Bytes that do not begin a scalar value: scalars are the bytes less these.
         var surplus = 0
         var hasEscapes = false
         var hasNull = false
@@ -116,9 +116,9 @@ extension UInt64 {
     static let ones: UInt64 = 0x0101_0101_0101_0101
     static let highs: UInt64 = 0x8080_8080_8080_8080
 
-    /// A word in which the high bit is set of the lowest byte that is `byte`, and perhaps of higher ones that are not.
-    @inline(__always) func marks(of byte: UInt8) -> UInt64 {
-        let difference = self ^ (UInt64.ones &* UInt64(byte))
+    /// A word with the high bit set in the lowest byte that equals `byte`, and perhaps in higher bytes that do not.
+    @inline(__always) func marks(of byte: UInt64) -> UInt64 {
+        let difference = self ^ (UInt64.ones &* byte)
         return (difference &- UInt64.ones) & ~difference & UInt64.highs
     }
 }
@@ -158,7 +158,7 @@ struct Escape {
         }
     }
 
-    /// The four hexadecimal digits behind `\u`.
+    /// The four hexadecimal digits after `\u`.
     private static func unit(_ bytes: Span<UInt8>, at index: Int) throws(JSONFault) -> UInt16 {
         guard index + 6 <= bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
         var unit: UInt16 = 0

@@ -1,8 +1,8 @@
 import Bytes
 
 extension [UInt8] {
-    /// Appends a JSON string for UTF-8 text, escaping what RFC 8259 says must be escaped and nothing else. Bytes that are
-    /// not UTF-8 must not come here.
+    /// Appends a JSON string for UTF-8 text, escaping what RFC 8259 says must be escaped and nothing else. The text
+    /// must be valid UTF-8.
     package mutating func append(jsonString text: Span<UInt8>) {
         append(.quote)
         append(jsonContent: text)

@@ -1,7 +1,7 @@
 import Bytes
 
 extension [UInt8] {
-    /// Appends the head of a RESP command of so many arguments, each to follow by `append(argument:)`.
+    /// Appends the head of a RESP command with `count` arguments. Append each with `append(argument:)`.
     package mutating func append(commandOf count: Int) {
         append(UInt8(ascii: "*"))
         append(decimal: count)

@@ -1,44 +1,44 @@
 import Bytes
 
-/// A reply of Redis, in RESP2.
+/// A Redis reply in RESP2.
 package enum Reply: Equatable {
     /// `+OK`
     case simple([UInt8])
     /// `-WRONGTYPE Operation against a key …`, without the dash.
     case error([UInt8])
     case integer(Int64)
-    /// A bulk string; nil where Redis answers that there is none.
+    /// A bulk string; nil for the null bulk string.
     case bulk([UInt8]?)
     case array([Reply]?)
 }
 
-/// Bytes that are no RESP2, or more than a limit allows. Nothing after them can be understood: close the connection.
+/// Bytes that are not RESP2, or that exceed a limit. Nothing after them can be parsed: close the connection.
 package enum ReplyFault: String, Error {
     case type, lineEnd, lineTooLong, integer, length, tooDeep, tooManyElements, tooLong
 }
 
-/// Reads replies from the bytes of a connection, however they were cut.
+/// Reads replies from the bytes of a connection, however they are cut.
 ///
 ///     var parser = ReplyParser()
 ///     try parser.next(in: Array(":42\r\n:4".utf8).span)  // .integer(42), parser.consumed is 5
 ///     try parser.next(in: Array(":42\r\n:4".utf8).span)  // nil: the second is not whole
 ///
-/// Nothing is allocated from a length on the wire: a string is copied when it is there.
+/// A length on the wire allocates nothing: a string is copied once it has arrived.
 package struct ReplyParser {
-    /// Bytes of a line, without its end.
+    /// Bytes of a line, without its CRLF.
     package static let lineLimit = 16_384
-    /// Arrays within arrays.
+    /// Levels of nesting, at most.
     package static let depthLimit = 8
     /// Elements of one array.
     package static let elementLimit = 1_024
 
-    /// Bytes of one reply with all that is in it.
+    /// Bytes of one reply, including everything in it.
     package let replyLimit: Int
     /// Bytes of a bulk string.
     package let bulkLimit: Int
-    /// How many of the bytes the replies so far took up.
+    /// Bytes that belong to the replies returned so far.
     package private(set) var consumed = 0
-    /// Where the next value begins. What is before it has been read, and is in `open` where its reply is not whole.
+    /// Where the next value begins. The values before it have been read; those of an incomplete reply are in `open`.
     private var position = 0
     /// Parsing cannot progress until this many bytes are there.
     private var needed = 1
@@ -50,19 +50,19 @@ package struct ReplyParser {
         self.bulkLimit = bulkLimit
     }
 
-    /// Says that the first `consumed` bytes have been removed.
+    /// Call this after removing the first `consumed` bytes.
     package mutating func discardConsumed() {
         needed = max(1, needed - consumed)
         position -= consumed
         consumed = 0
     }
 
-    /// The next reply, or nil where more bytes are needed. `bytes` holds all since `discardConsumed()`.
+    /// The next reply, or nil if more bytes are needed. `bytes` must hold everything since `discardConsumed()`.
     package mutating func next(in bytes: Span<UInt8>) throws(ReplyFault) -> Reply? {
         guard bytes.count >= needed, bytes.count > consumed else { return nil }
         while var value = try value(in: bytes) {
             guard position - consumed <= replyLimit else { throw .tooLong }
-            // Nothing was read where an array has been opened: its first element comes next.
+            // An array has been opened: its first element comes next.
             if case .opened = value { continue }
             while case .reply(let reply) = value, let last = open.indices.last {
                 // In place: a copy of the array would cost as much as all of its elements.
@@ -86,7 +86,7 @@ package struct ReplyParser {
         case opened
     }
 
-    /// Reads the value at the position, and moves behind it; nil where it is not whole.
+    /// Reads the value at the position, and moves past it; nil if it is incomplete.
     private mutating func value(in bytes: Span<UInt8>) throws(ReplyFault) -> Value? {
         guard open.count < ReplyParser.depthLimit else { throw .tooDeep }
         guard position < bytes.count else { return more(position + 1) }
@@ -156,7 +156,7 @@ package struct ReplyParser {
         return copy
     }
 
-    /// A decimal number as Redis writes it: no `+`, no zeros before it, no `-0`, within 64 bits.
+    /// A decimal number as Redis writes it: no `+`, no leading zeros, no `-0`, within 64 bits.
     private func integer(in bytes: Span<UInt8>, _ range: Range<Int>) throws(ReplyFault) -> Int64 {
         guard let first = range.first else { throw .integer }
         let isNegative = bytes[first] == UInt8(ascii: "-")
@@ -168,7 +168,7 @@ package struct ReplyParser {
             guard bytes[index].isDigit else { throw .integer }
             let digit = Int64(bytes[index] - UInt8(ascii: "0"))
             let (product, tooLarge) = number.multipliedReportingOverflow(by: 10)
-            // Counted below zero, where there is room for one more: the least Int64 has no positive twin.
+            // Counted downwards: the least Int64 has no positive counterpart.
             let (sum, overflow) = product.subtractingReportingOverflow(digit)
             guard !tooLarge && !overflow else { throw .integer }
             number = sum
