@@ -1,13 +1,13 @@
 import EventLoop
 import System
 
-/// Why a connection could not be had.
+/// Why a connection could not be accepted.
 package enum AcceptProblem: Equatable {
-    /// Descriptors or memory have run out: the error, and the call that met it. Accepting pauses.
+    /// Descriptors or memory have run out: the error, and the call that failed. Accepting pauses.
     case exhausted(call: String, code: Int32)
     /// FCGI_WEB_SERVER_ADDRS does not name the peer's address.
     case refused(peer: String)
-    /// The socket listens no more, and never will again.
+    /// The socket no longer listens, and never will again.
     case dead(code: Int32)
 
     init(_ error: SystemError) { self = .exhausted(call: "\(error.call)", code: error.code) }
@@ -15,6 +15,8 @@ package enum AcceptProblem: Equatable {
 
 /// Accepts connections, and pauses when descriptors or memory have run out.
 struct Acceptor: ~Copyable {
+    /// How long accepting pauses after descriptors have run out.
+    private static let exhaustionDelay = Nanoseconds.milliseconds(100)
     private static let token = Token(.listener)
 
     private let loop: EventLoop
@@ -28,7 +30,7 @@ struct Acceptor: ~Copyable {
         try loop.watch(self.listener.number, for: [.readable, .exclusive], as: Acceptor.token)
     }
 
-    /// Accepts some of those who wait, and hands them to `add`. Returns what went wrong.
+    /// Accepts some of the waiting connections, and hands them to `add`. Returns the problems.
     mutating func accept(
         atMost limit: Int, _ add: (consuming Descriptor) throws(SystemError) -> Void
     ) -> [AcceptProblem] {
@@ -50,7 +52,7 @@ struct Acceptor: ~Copyable {
                 do throws(SystemError) {
                     try add(descriptor)
                 } catch {
-                    // A sibling with more room may serve the connections that wait.
+                    // A sibling with more room may accept the waiting connections.
                     pause()
                     return problems + [AcceptProblem(error)]
                 }
@@ -67,7 +69,7 @@ struct Acceptor: ~Copyable {
         resumes.set(loop.now + Server.exhaustionDelay, in: loop, for: Acceptor.token)
     }
 
-    /// On the listener's timer: watches the listener again. Where that fails it pauses again, and returns the error.
+    /// On the listener's timer: watches the listener again. If that fails, pauses again and returns the error.
     mutating func resume() -> SystemError? {
         guard resumes.hasPassed(in: loop, for: Acceptor.token), isPaused, listener.isOpen else { return nil }
         do throws(SystemError) {
@@ -80,8 +82,8 @@ struct Acceptor: ~Copyable {
         }
     }
 
-    /// Accepts no more events. Closing the descriptor alone would not end them: the open socket is shared with the
-    /// sibling processes.
+    /// Stops the listener's events. Closing the descriptor alone would not stop them: the open socket is shared with
+    /// the sibling processes.
     mutating func stopWatching() {
         if listener.isOpen && !isPaused { loop.unwatch(listener.number) }
         isPaused = true

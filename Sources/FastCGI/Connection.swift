@@ -5,7 +5,7 @@ import EventLoop
 import Glibc
 import System
 
-/// A FastCGI connection, which closes when it is let go, and the `FCGX_Request` that reads its requests and writes
+/// A FastCGI connection, which closes when it is released, and the `FCGX_Request` that reads its requests and writes
 /// their answers.
 ///
 /// The descriptor never blocks. libfcgi takes EAGAIN for the end of the stream. That is right here: libfcgi reads only
@@ -14,16 +14,16 @@ import System
     enum State {
         /// Between requests.
         case idle
-        /// A request has begun, and is read out of the socket.
+        /// A request has begun, and is being read from the socket.
         case assembling(RequestAssembly)
         /// libfcgi has read a request, which is not answered.
         case taken(Taken)
-        /// Answered before all of the request was read: what still comes is dropped, so many bytes so far, until the
-        /// peer closes.
+        /// Answered before all of the request was read. What still arrives is discarded until the peer closes:
+        /// `dropped` bytes so far.
         case lingering(dropped: Int)
     }
 
-    /// What has to be known about a request until it is answered.
+    /// What must be known about a request until it is answered.
     struct Taken {
         /// Whether the peer asked for the connection to be kept.
         let keepsConnection: Bool
@@ -31,7 +31,7 @@ import System
         let isReadToEnd: Bool
         /// The peer closed its end meanwhile.
         var isPeerClosed = false
-        /// Something arrived meanwhile.
+        /// Bytes arrived meanwhile.
         var hasEarlyArrival = false
     }
 
@@ -52,25 +52,25 @@ import System
         unsafe request.deallocate()
     }
 
-    /// Has libfcgi read the request that waits in the socket, whole. Returns whether its body is `shape.bodyLength`
-    /// long.
+    /// Makes libfcgi read the whole request that is in the socket. Returns whether its body has `shape.bodyLength`
+    /// bytes.
     func take(_ shape: RequestShape, into body: inout [UInt8]) -> Bool {
         switch read(from: descriptor.number, bodyLength: shape.bodyLength, into: &body) {
         case .request(let isWhole): return isWhole
         case .descriptorClosed:
-            // The scanner has excluded it.
+            // The scanner rules this out.
             let closed = exchangeDescriptor(for: .none)
             closed.release()
             return false
         }
     }
 
-    /// Has libfcgi read a request that was assembled, by way of memory that has a descriptor: libfcgi reads
-    /// nothing else. Throws where none can be had.
+    /// Makes libfcgi read an assembled request from memory that has a descriptor: libfcgi reads nothing else. Throws if
+    /// none is available.
     func take(_ assembly: RequestAssembly, into body: inout [UInt8]) throws(SystemError) -> Bool {
         var records: [UInt8] = []
         assembly.append(to: &records)
-        // One of its own for each request, since libfcgi closes it where it cannot read it.
+        // A new one for each request, since libfcgi closes it if it cannot read it.
         let memory = try Descriptor.inMemory(holding: records.span)
         let length = assembly.isTooLong ? 0 : assembly.bodyLength
         switch read(from: memory.number, bodyLength: length, into: &body) {
@@ -89,10 +89,10 @@ import System
         case descriptorClosed
     }
 
-    /// Has libfcgi read a whole request from a descriptor.
+    /// Makes libfcgi read a whole request from a descriptor.
     ///
     /// With a listening socket of -1 nothing in libfcgi can fall back to a blocking accept(2). It closes the descriptor
-    /// only where it cannot read a request's beginning.
+    /// only if it cannot read the beginning of a request.
     private func read(from number: Int32, bodyLength: Int, into body: inout [UInt8]) -> ReadResult {
         unsafe request.pointee.ipcFd = number
         unsafe request.pointee.keepConnection = 1
@@ -100,7 +100,7 @@ import System
         guard unsafe FCGX_Accept_r(request) == 0 else { return .descriptorClosed }
         let input = unsafe request.pointee.in
         guard unsafe FCGX_GetError(input) == 0 else { return .request(isWhole: false) }
-        // One byte more than there is: only a short read takes in the record that ends the body.
+        // One byte more than there is: only a short read consumes the record that ends the body.
         let wanted = Int32(bodyLength + 1)
         let count = unsafe body.withUnsafeMutableBytes { bytes in
             unsafe FCGX_GetStr(bytes.baseAddress!.assumingMemoryBound(to: CChar.self), wanted, input)
@@ -110,8 +110,8 @@ import System
         return .request(isWhole: isWhole)
     }
 
-    /// Lets go of what libfcgi keeps of a request until it is answered, an 8 KiB buffer and a copy of each parameter:
-    /// the answer needs none of it, and the next request gets the same memory while it is still in the cache.
+    /// Frees what libfcgi keeps of a request until it is answered, an 8 KiB buffer and a copy of each parameter: the
+    /// answer needs none of it, and the next request gets the same memory while it is still in the cache.
     private func forgetRequest() {
         unsafe FCGX_FreeStream(&request.pointee.in)
         var parameter = unsafe request.pointee.envp
@@ -136,7 +136,7 @@ import System
             unsafe FCGX_PutStr(
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), request.pointee.out)
         }
-        // FCGX_PutStr reports success after the peer has gone; only closing the streams tells.
+        // FCGX_PutStr reports success even after the peer has closed; only closing the streams reports the failure.
         let errorStream = unsafe FCGX_FClose(request.pointee.err)
         let outputStream = unsafe FCGX_FClose(request.pointee.out)
         unsafe FCGX_Free(request, 0)

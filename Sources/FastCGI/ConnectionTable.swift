@@ -45,7 +45,7 @@ struct ConnectionTable {
         free.append(slot)
     }
 
-    /// The connection that a token names; nil where its slot has been freed since.
+    /// The connection that a token names; nil if its slot has been freed since.
     func connection(_ token: Token) -> Connection? {
         let slot = Int(token.slot)
         guard slot < slots.count, slots[slot].generation == token.generation else { return nil }
@@ -71,7 +71,7 @@ struct ConnectionTable {
         slots[slot].request.clear()
     }
 
-    /// The connection whose deadline a timer has found passed, if there is one.
+    /// On a timer: the connection whose deadline has passed, or nil.
     mutating func overdue(_ timer: Token) -> Connection? {
         let slot = Int(timer.slot)
         guard slot < slots.count else { return nil }

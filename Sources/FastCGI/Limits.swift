@@ -1,7 +1,7 @@
 package import System
 
 extension Server {
-    /// How long, and how much.
+    /// Limits on the time and the size of requests.
     package struct Limits {
         /// From a request's first byte to its last.
         package var request: Nanoseconds
@@ -18,14 +18,12 @@ extension Server {
         }
     }
 
-    /// How long nothing is accepted after descriptors or memory have run out.
-    package static let exhaustionDelay = Nanoseconds.milliseconds(100)
-    /// Connections accepted in one turn: a process that is woken leaves some for its siblings.
+    /// Connections accepted in one turn: a woken process leaves some for its siblings.
     static let acceptLimit = 4
-    /// Connections taken in when accepting stops, at most.
+    /// Connections accepted when accepting stops, at most.
     static let backlogLimit = 4096
-    /// Bytes read from one socket in one turn: a fast sender leaves time for the others.
+    /// Bytes read from one socket in one turn: the others get their time beside a fast sender.
     static let readLimit = 65_536
-    /// Bytes that are dropped after an answer, at most: a peer that sends more is not waiting for it.
+    /// Bytes that are discarded after an answer, at most: a peer that sends more is not waiting for it.
     static let lingerLimit = 16_777_216
 }

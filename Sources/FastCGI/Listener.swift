@@ -7,7 +7,7 @@ package struct Listener: ~Copyable {
     private var descriptor: Descriptor
     private let webServers: WebServerAddresses?
 
-    /// Takes over a listening socket. Throws where the descriptor is none.
+    /// Takes over a listening socket. Throws if the descriptor is not one.
     ///
     /// - Parameter webServers: who may connect over TCP; nil: everybody.
     package init(_ descriptor: consuming Descriptor, webServers: WebServerAddresses? = nil) throws(SystemError) {
@@ -35,11 +35,11 @@ package struct Listener: ~Copyable {
 
     package mutating func close() { descriptor = .none }
 
-    /// Sets O_NONBLOCK again where it has been cleared.
+    /// Sets O_NONBLOCK again if it has been cleared.
     ///
     /// The flag belongs to the open file, which siblings and a supervisor share: systemd clears it whenever it starts
-    /// or reloads a unit with `StandardInput=socket`. Where it is cleared just then, the receive timeout bounds
-    /// accept(2).
+    /// or reloads a unit with `StandardInput=socket`. If it is cleared just before accept(2), the receive timeout
+    /// limits that call.
     func ensureNonBlocking() {
         let flags = fcntl(number, F_GETFL)
         if flags & O_NONBLOCK == 0 { _ = fcntl(number, F_SETFL, flags | O_NONBLOCK) }
@@ -47,13 +47,13 @@ package struct Listener: ~Copyable {
 
     package enum Accepted: ~Copyable {
         case connection(Descriptor)
-        /// Nobody waits, or another process was faster.
+        /// No connection waits, or another process was faster.
         case nobody
         /// A peer whose address is not allowed; its connection is closed.
         case refused(peer: String)
         /// No descriptor or memory is left: try again later.
         case exhausted(SystemError)
-        /// The socket listens no more: somebody has shut it down, which ends it for every process that shares it.
+        /// The socket no longer listens: it was shut down, for every process that shares it.
         case dead(SystemError)
     }
 
@@ -74,8 +74,8 @@ package struct Listener: ~Copyable {
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(SystemError("accept4"))
         case EINVAL, ENOTSOCK, EOPNOTSUPP: return .dead(SystemError("accept4"))
-        // What else accept(2) returns concerns the connection that it would have returned. Of a unix socket that was
-        // shut down it says EAGAIN for ever.
+        // Any other error concerns the connection that accept(2) would have returned. For a unix socket that was shut
+        // down the error is EAGAIN every time.
         default: return isShutDown ? .dead(SystemError("accept4", EINVAL)) : .nobody
         }
     }

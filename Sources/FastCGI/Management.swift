@@ -4,7 +4,7 @@ import System
 /// Replies to management records (FastCGI Specification 1.0, section 4).
 enum Management {
     /// Appends the reply to a record. For FCGI_GET_VALUES: the value of each requested name that is known, once. For a
-    /// type that the specification does not define: FCGI_UNKNOWN_TYPE. Throws `parameterLength` where the content of
+    /// type that the specification does not define: FCGI_UNKNOWN_TYPE. Throws `parameterLength` if the content of
     /// FCGI_GET_VALUES does not consist of whole name-value pairs.
     static func appendReply(to type: UInt8, _ content: Span<UInt8>, into replies: inout [UInt8]) throws(ProtocolFault) {
         guard type == RecordType.getValues.rawValue else {

@@ -22,14 +22,14 @@ struct RecordHeader {
     /// Bytes of content, at most: the length has 16 bits.
     static let contentLimit = 65_535
 
-    /// A `RecordType`, or a number that the specification does not know.
+    /// A `RecordType`, or a number that the specification does not define.
     let type: UInt8
     /// 0 for management records, which belong to no request.
     let requestID: UInt16
     let contentLength: Int
     let paddingLength: Int
 
-    /// Reads the header at `offset`, where `bytes` holds all of it.
+    /// Reads the header at `offset`. `bytes` must hold all of it.
     init(_ bytes: Span<UInt8>, at offset: Int = 0) throws(ProtocolFault) {
         guard bytes[offset] == RecordHeader.version else { throw .version }
         type = bytes[offset + 1]

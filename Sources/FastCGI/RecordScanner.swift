@@ -1,10 +1,10 @@
 import Bytes
 
-/// What the bytes that wait in a connection's socket amount to.
+/// The result of a scan of the bytes in a connection's socket.
 package enum Scan: Equatable {
-    /// One whole request, no byte more, which libfcgi may read from the socket.
+    /// Exactly one whole request, which libfcgi may read from the socket.
     case complete(RequestShape)
-    /// Not that, and no fault so far: it must be read out and assembled.
+    /// Anything else without a fault so far: it must be read and assembled.
     case unfinished
     case refused(ProtocolFault)
 }
@@ -13,12 +13,12 @@ package enum Scan: Equatable {
 package struct RequestShape: Equatable {
     package var requestID: UInt16 = 0
     package var keepsConnection = false
-    /// The parameters' content where one record holds them all; nil where they were gathered from several.
+    /// The content of the parameters if one record holds them all; nil if they were gathered from several.
     package var parameters: Range<Int>?
     package var bodyLength = 0
 }
 
-/// Looks at the bytes in a socket before libfcgi may read them. Nothing is allocated from a length on the wire.
+/// Checks the bytes in a socket before libfcgi may read them. A length on the wire allocates nothing.
 package struct RecordScanner {
     /// Bytes of body.
     package let bodyLimit: Int
@@ -26,7 +26,7 @@ package struct RecordScanner {
 
     package init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
 
-    /// Bytes worth looking at: a request of the largest body and parameters, in records as a web server cuts them.
+    /// Bytes to look at, at most: a request with the largest body and parameters, in records as a web server cuts them.
     package var lookLimit: Int { bodyLimit + RecordSequence.parametersLimit + 8192 }
 
     /// Walks the records from the first byte.
@@ -73,7 +73,7 @@ package struct RecordScanner {
         return nil
     }
 
-    /// Notes where the first record's parameters are; a further record moves all to a buffer of our own.
+    /// Notes where the parameters of the first record are. A further record moves all of them to `gathered`.
     private mutating func gather(_ bytes: Span<UInt8>, _ range: Range<Int>, into shape: inout RequestShape) {
         if let first = shape.parameters {
             gathered.append(bytes.extracting(first))

@@ -15,15 +15,15 @@ package enum ProtocolFault: String, Error, CaseIterable {
     case trailingBytes = "trailing_bytes"
 }
 
-/// The records of one request, judged header by header: their types, their order, and what they claim to hold.
+/// The records of one request, checked header by header: their types, their order, and what they claim to hold.
 ///
 /// A web server sends a responder `BEGIN_REQUEST`, then `PARAMS` to its end, then `STDIN` to its end, all of one
 /// request (FastCGI Specification 1.0, section 6.2). Management records may stand anywhere. A stream may be cut into
-/// any number of records: limits are in bytes, and are applied to the claim before the bytes are there.
+/// any number of records: limits are in bytes, and apply to the claimed length before the bytes arrive.
 struct RecordSequence {
     /// Bytes of all PARAMS records of a request.
     static let parametersLimit = 65_536
-    /// Bytes of a management record: the three names that FCGI_GET_VALUES can ask for have room many times over.
+    /// Bytes of a management record: many times what FCGI_GET_VALUES needs to ask for its three names.
     static let managementLimit = 1024
 
     /// What an accepted record holds.
@@ -85,7 +85,7 @@ struct RecordSequence {
     private func acceptManagement(_ header: RecordHeader) throws(ProtocolFault) -> Content {
         switch RecordType(rawValue: header.type) {
         case .beginRequest, .abortRequest, .endRequest, .params, .stdin, .stdout, .stderr, .data: throw .requestID
-        // What only an application sends.
+        // Only an application sends these.
         case .getValuesResult, .unknownType: throw .recordType
         case .getValues, nil: break
         }

@@ -1,18 +1,18 @@
 import Bytes
 
-/// A request that is read out of its socket piece by piece, because it did not lie there whole: the peer's send buffer
-/// may be smaller than the request, or its records may need what libfcgi does not do.
+/// A request that is read from its socket piece by piece, because it was not there as a whole: the peer's send buffer
+/// may be smaller than the request, or its records may need what libfcgi does not support.
 ///
 /// It keeps the content of the records and drops their headers and padding, so that what it holds does not depend on
 /// how the peer cut the streams. When the request is whole, `append(to:)` writes it again in records that libfcgi
 /// reads.
 package final class RequestAssembly {
-    /// Bytes of a body over the limit that are read and dropped, so that the peer has sent all of it when it gets its
+    /// Bytes of a body over the limit that are read and discarded, so that the peer has sent all of it when it gets its
     /// 413.
     static let discardLimit = 1_048_576
 
     package enum Progress: Equatable {
-        /// More has to come.
+        /// More bytes are needed.
         case incomplete
         /// The last byte of the request was fed.
         case complete
@@ -35,7 +35,7 @@ package final class RequestAssembly {
     private var parameters: [UInt8] = []
     private var body: [UInt8] = []
     private var replies: [UInt8] = []
-    /// Goes back to the budget when the assembly is let go.
+    /// Returns to the budget when the assembly is released.
     private let share: AssemblyBudget.Share
 
     package init(bodyLimit: Int, share: consuming AssemblyBudget.Share) {
@@ -45,14 +45,14 @@ package final class RequestAssembly {
 
     /// Bytes of body that have been announced, kept or not.
     package var bodyLength: Int { sequence.bodyLength }
-    /// Whether the body is over the limit. Then the parameters are whole.
+    /// Whether the body is over the limit. If so, the parameters are complete.
     package var isTooLong: Bool { sequence.bodyLength > bodyLimit }
     var keepsConnection: Bool { sequence.keepsConnection }
 
-    /// Whether there is nothing in it: no request has begun, and no record is half read.
+    /// Whether no request has begun and no record is half read.
     var isEmpty: Bool { isBetweenRecords && !sequence.hasBegun }
 
-    /// Takes out what is to be sent in reply to management records (section 4).
+    /// Takes the replies to management records (section 4), which must be sent.
     func takeReplies() -> [UInt8] {
         defer { replies = [] }
         return replies
@@ -113,7 +113,7 @@ package final class RequestAssembly {
         try move(to: .content(record, kind, left: record.contentLength))
     }
 
-    /// Moves on, past whatever has nothing left.
+    /// Moves to a position, or past it if nothing is left there.
     private func move(to next: Position) throws(ProtocolFault) {
         switch next {
         case .content(let header, let kind, left: 0):
@@ -143,7 +143,7 @@ package final class RequestAssembly {
         }
     }
 
-    /// Reserves all of a body at once, where growing could take twice its limit; frees it once it is too long.
+    /// Reserves the whole body at once, since growing could take twice its limit. Frees it once it is too long.
     private func reserveBody() {
         if isTooLong {
             body = []

@@ -4,8 +4,8 @@ package import System
 
 /// The FastCGI connections of one process.
 ///
-/// A request that lies whole in its socket at the first look is read from there by libfcgi. Any other is read out and
-/// assembled, so that a peer can go on sending whose send buffer is smaller than its request.
+/// libfcgi reads a request from its socket if the first look finds it whole. Any other request is read and assembled,
+/// so that a peer whose send buffer is smaller than its request can go on sending.
 package final class Server {
     private static let readiness: Readiness = [.readable, .closed, .edge]
 
@@ -36,7 +36,7 @@ package final class Server {
 
     // MARK: Accepting
 
-    /// Accepts some of those who wait. Returns what went wrong; where descriptors or memory have run out, it then
+    /// Accepts some of the waiting connections. Returns the problems; if descriptors or memory have run out, accepting
     /// pauses.
     package func accept() -> [AcceptProblem] {
         return acceptor.accept(atMost: Server.acceptLimit, add)
@@ -47,7 +47,7 @@ package final class Server {
         acceptor.resume().map { [AcceptProblem($0)] } ?? []
     }
 
-    /// Takes in all who wait on the listening socket, and closes it. Requests on connections go on.
+    /// Accepts all connections that wait on the listening socket, and closes it. Open connections go on.
     package func stopAccepting() -> [AcceptProblem] {
         acceptor.stopWatching()
         defer { acceptor.close() }
@@ -68,7 +68,7 @@ package final class Server {
 
     // MARK: Requests
 
-    /// On an event: reads what has come. `parameter` is called for each CGI variable of a request.
+    /// On an event: reads what has arrived. `parameter` is called for each CGI variable of a request.
     package func receive(
         _ token: Token, _ readiness: Readiness, parameter: (Span<UInt8>, Span<UInt8>) -> Void
     ) -> Arrival {
@@ -106,7 +106,7 @@ package final class Server {
                 guard !hasClosed else { return drop(connection, .incomplete) }
                 guard connection.take(shape, into: &body) else { return drop(connection, .unreadable) }
                 _ = scanner.forEachParameter(of: shape, in: bytes, parameter)
-                // More than was looked at may be there.
+                // There may be more than was looked at.
                 let taken = Connection.Taken(
                     keepsConnection: shape.keepsConnection, isReadToEnd: true,
                     hasEarlyArrival: count == buffer.count)
@@ -121,7 +121,7 @@ package final class Server {
         }
     }
 
-    /// Reads what is there into an assembly, up to this turn's share of it.
+    /// Reads what has arrived into an assembly, up to the limit of one turn.
     private func read(
         _ connection: Connection, into assembly: RequestAssembly, hasClosed: Bool,
         _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
@@ -146,8 +146,8 @@ package final class Server {
         return readsOnNextTurn(connection) ? .nothing : .dropped(.outOfResources)
     }
 
-    /// Makes the loop report on the next turn that there is more to read: epoll does not report the same edge twice.
-    /// Returns false where that fails; then the connection is closed.
+    /// Makes the loop report on the next turn that there is more to read: epoll does not report the same edge twice. If
+    /// that fails, closes the connection and returns false.
     private func readsOnNextTurn(_ connection: Connection) -> Bool {
         do throws(SystemError) {
             try loop.rewatch(connection.descriptor.number, for: Server.readiness, as: connection.token)
@@ -158,7 +158,7 @@ package final class Server {
         }
     }
 
-    /// Feeds bytes that were read. Returns nil where more has to come.
+    /// Feeds bytes that were read. Returns nil if more are needed.
     private func feed(
         _ count: Int, to assembly: RequestAssembly, of connection: Connection, hasClosed: Bool,
         _ parameter: (Span<UInt8>, Span<UInt8>) -> Void
@@ -192,7 +192,7 @@ package final class Server {
             return drop(connection, .outOfResources)
         }
         assembly.forEachParameter(parameter)
-        // Its socket has not been read until it was empty.
+        // The socket was not read until it was empty.
         let taken = Connection.Taken(
             keepsConnection: assembly.keepsConnection, isReadToEnd: isReadToEnd, hasEarlyArrival: true)
         let length = assembly.bodyLength
@@ -211,7 +211,7 @@ package final class Server {
         return .dropped(reason)
     }
 
-    /// Reads and forgets, so that the peer, which still sends, is not reset before it has read its answer.
+    /// Reads and discards, so that a peer that is still sending is not reset before it has read its answer.
     private func discard(_ connection: Connection, after alreadyDropped: Int) {
         var dropped = alreadyDropped
         while dropped < alreadyDropped + Server.readLimit {
@@ -257,7 +257,7 @@ package final class Server {
     }
 
     /// After an answer to a request that was not read to its end: nothing more is sent, so that the peer cannot use the
-    /// connection again, and what it still sends is dropped.
+    /// connection again, and what it still sends is discarded.
     private func linger(_ connection: Connection) {
         connection.descriptor.shutDownSending()
         connections.setDeadline(.request, of: connection, after: limits.request)
@@ -272,7 +272,7 @@ package final class Server {
 
     // MARK: Ending
 
-    /// On a connection's timer. A request whose body is over the limit is answered though it is not at its end.
+    /// On a connection's timer. A request whose body is over the limit is answered even though it has not ended.
     package func timer(_ timer: Token, parameter: (Span<UInt8>, Span<UInt8>) -> Void) -> (Token, Arrival)? {
         guard let connection = connections.overdue(timer) else { return nil }
         guard case .assembling(let assembly) = connection.state else {

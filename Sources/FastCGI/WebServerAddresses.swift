@@ -8,7 +8,7 @@ package struct WebServerAddresses: Equatable {
     /// IPv4 addresses in network byte order, as `s_addr` holds them.
     private let addresses: Set<UInt32>
 
-    /// Reads a list of dotted decimal IPv4 addresses with commas between them. Nil where it is not one.
+    /// Reads a list of dotted decimal IPv4 addresses with commas between them. Nil if it is not one.
     package init?(_ list: String) {
         var addresses: Set<UInt32> = []
         for word in list.split(separator: ",", omittingEmptySubsequences: false) {
@@ -20,7 +20,7 @@ package struct WebServerAddresses: Equatable {
         self.addresses = addresses
     }
 
-    /// The address of a peer that is not on the list; nil where it is, or where the connection is not over TCP.
+    /// The address of a peer that is not on the list; nil if it is, or if the connection is not over TCP.
     func refuse(_ peer: sockaddr_storage) -> String? {
         switch Int32(peer.ss_family) {
         case AF_INET:
