@@ -2,7 +2,7 @@ import Bytes
 import JSON
 
 extension Exchange {
-    /// Notes that the delivery is a repeat: the job is the one that it made the first time.
+    /// Notes that the delivery is a repeat: its job is the first delivery's.
     package mutating func repeats(_ job: [UInt8]) { jobID = job }
 
     /// Appends the answer as a CGI response (RFC 3875, section 6): header fields, an empty line, the body.
@@ -25,7 +25,7 @@ extension Exchange {
         appendBody(body, to: &response)
     }
 
-    /// Appends an answer of another kind, with a body that is ready.
+    /// Appends an answer with another type and a given body.
     package func appendAnswer(_ reason: Reason, type: StaticString, body: [UInt8], to response: inout [UInt8]) {
         appendHead(reason, type: type, length: body.count, to: &response)
         response.append("\r\n")

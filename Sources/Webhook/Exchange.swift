@@ -2,7 +2,7 @@ import Bytes
 
 package enum Method: Sendable { case get, head, post, other }
 
-/// What is asked for.
+/// The resource that a request asks for.
 package enum Route: Sendable { case webhook, metrics, live, ready, unknown }
 
 /// The Content-Length that a request declared.
@@ -11,11 +11,11 @@ package enum DeclaredLength: Equatable, Sendable {
     case bytes(Int)
 }
 
-/// One request, from its CGI variables (RFC 3875) to what became of it. Its buffers are used again for the next one.
+/// One request, from its CGI variables (RFC 3875) to its result. Its buffers are reused for the next one.
 package struct Exchange {
-    /// Bytes of a request id that is taken over.
+    /// Bytes of a request id that is kept, at most.
     package static let requestIDLimit = 128
-    /// Bytes of a delivery id (the README, "What is promised").
+    /// Bytes of a delivery id, at most (the README, "What is promised").
     package static let deliveryIDLimit = 255
 
     // From the request.
@@ -29,15 +29,15 @@ package struct Exchange {
     package private(set) var remoteAddress: [UInt8] = []
     package private(set) var deliveryID: [UInt8] = []
     package private(set) var hasInvalidDeliveryID = false
-    /// The header that the delivery id came in. `webhook-id` goes before `Idempotency-Key`.
+    /// The header that the delivery id came in. `webhook-id` takes precedence over `Idempotency-Key`.
     package private(set) var deliveryHeader = ""
     package internal(set) var bodyLength = 0
 
-    // Found out on the way.
+    // Set while the request is handled.
     package internal(set) var ticket = Ticket()
     /// The job's id once there is a job: new, or that of the first delivery.
     package internal(set) var jobID: [UInt8] = []
-    /// SHA-256 of the body, where the delivery is named.
+    /// SHA-256 of the body, if the delivery is named.
     package internal(set) var digest = Tag(repeating: 0)
     package internal(set) var faults: [PayloadFaults.Row] = []
 
@@ -62,7 +62,7 @@ package struct Exchange {
         if !faults.isEmpty { faults = [] }
     }
 
-    /// Takes one CGI variable. What is not needed is passed over.
+    /// Takes one CGI variable. Those that are not needed are ignored.
     package mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         switch name.count {
         case 9:
@@ -93,7 +93,7 @@ package struct Exchange {
         }
     }
 
-    /// Ends the request's variables: a request without a usable id gets one.
+    /// Call this after the last variable. A request without a usable id gets a new one.
     package mutating func complete(bodyLength: Int, random: inout RandomSource) {
         self.bodyLength = bodyLength
         guard requestID.isEmpty else { return }
@@ -111,11 +111,11 @@ package struct Exchange {
     }
 
     private mutating func takeLength(_ value: Span<UInt8>) {
-        // Caddy says -1 of a body in chunks.
+        // Caddy sends -1 for a chunked body.
         if value.isEmpty || value.equals("-1") {
             declaredLength = .absent
         } else {
-            // More digits than an Int is sure to hold are still a length: one that is over any limit.
+            // A number too long for an Int is still a length, and over any limit.
             let isNumber = value.isDecimal
             declaredLength = isNumber ? .bytes(value.decimal ?? .max) : .malformed
         }
@@ -156,7 +156,7 @@ extension Route {
 }
 
 extension [UInt8] {
-    /// Takes over a value's first bytes.
+    /// Replaces the content with the first bytes of a value.
     fileprivate mutating func replace(with value: Span<UInt8>, limit: Int) {
         removeAll(keepingCapacity: true)
         append(value.extracting(first: limit))

@@ -1,6 +1,6 @@
 import Bytes
 
-/// A field of the payload, in the order in which faults are told.
+/// A field of the payload, in the order in which faults are reported.
 package enum Field: Int, CaseIterable {
     case event, ticketID, tenantID, description, priority, createdAt, correlationID
 
@@ -58,7 +58,7 @@ package enum Field: Int, CaseIterable {
     }
 }
 
-/// What is wrong with a payload: a row for each field.
+/// The faults in a payload: a row for each field.
 package struct PayloadFaults: Equatable {
     /// Rows for keys that the contract does not know, at most; the rest are counted.
     package static let unknownLimit = 16
@@ -70,7 +70,7 @@ package struct PayloadFaults: Equatable {
         package let message: String
     }
 
-    /// What is known about one field after the payload was read.
+    /// The state of one field after the payload was read.
     enum Finding { case absent, valid, invalid, repeated }
 
     var findings = InlineArray<7, Finding>(repeating: .absent)
@@ -80,7 +80,7 @@ package struct PayloadFaults: Equatable {
     mutating func addUnknown(_ key: [UInt8]) {
         unknownCount += 1
         guard unknown.count < PayloadFaults.unknownLimit else { return }
-        // A longer key is not cut, which could split a character, but told by its length.
+        // A longer key is reported by its length: cutting it could split a character.
         unknown.append(key.count <= PayloadFaults.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
     }
 

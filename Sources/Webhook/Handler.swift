@@ -1,12 +1,12 @@
 import Bytes
 import JSON
 
-/// What a request comes to.
+/// The result of handling a request.
 package enum Disposition: Equatable {
     case answer(Reason)
     /// A job was made and given to the queue, whose result decides the answer.
     case queued
-    /// The body is not as long as was declared: what the sender meant is unknown.
+    /// The body is not as long as declared: nobody knows what the sender meant.
     case drop
     case metrics, live, ready
 }
@@ -54,7 +54,7 @@ package struct Handler {
         switch exchange.declaredLength {
         case .bytes(let declared) where declared > bodyLimit: return .answer(.tooLarge)
         case .bytes(exchange.bodyLength): break
-        // A body in chunks: it ends where its stream does, and the signature says whether that is all of it.
+        // A chunked body ends with its stream; the signature shows whether it is whole.
         case .absent: break
         case .bytes, .malformed: return .drop
         }
@@ -82,7 +82,7 @@ package struct Handler {
             if case .json = error { return .invalidJSON }
             return .invalidFields
         }
-        // The key that was used is that of the tenant that was claimed.
+        // The signature was checked with the key of the claimed tenant.
         if secrets.arePerTenant && exchange.ticket.tenantID != tenant { return .invalidSignature }
         if maxAge > 0 && !isRecent(exchange.ticket.createdAt, at: time) {
             let message = "must be within \(maxAge) seconds of now"

@@ -4,8 +4,8 @@ import Bytes
 package enum Job {
     /// Appends the job of a ticket as one compact JSON object, its members in the contract's order.
     ///
-    /// Values are written as they were received: the description's bytes are copied, the other fields' alphabets need no
-    /// escapes.
+    /// Values are written as they were received: the description's bytes are copied, the characters allowed in the
+    /// other fields need no escapes.
     package static func append(
         of exchange: borrowing Exchange, description: Span<UInt8>, createdAt: [UInt8], to json: inout [UInt8]
     ) {

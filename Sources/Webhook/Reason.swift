@@ -1,4 +1,5 @@
-/// How an exchange ended, and so what its answer is. Each has one status, and is a label in the metrics and the log.
+/// How an exchange ended, which determines its answer. Each reason has one status, and is a label in the metrics and
+/// the log.
 ///
 /// The numbers are a format that processes of two versions share (the counters' pages): each keeps its meaning.
 package enum Reason: UInt8, CaseIterable {
@@ -17,23 +18,23 @@ package enum Reason: UInt8, CaseIterable {
     case invalidDeliveryID = 10
     case deliveryConflict = 11
 
-    /// As many requests wait for Redis as are allowed to.
+    /// As many requests wait for Redis as the limit allows.
     case overloaded = 12
-    /// Redis has failed repeatedly, and is not asked.
+    /// Redis has failed repeatedly, and is not tried.
     case breakerOpen = 13
-    /// The queue is as long as it may be.
+    /// The queue has reached its limit.
     case queueFull = 14
-    /// No connection to Redis could be had.
+    /// No connection to Redis could be made.
     case notConnected = 15
     /// The deadline passed before the push was written.
     case pushTimedOut = 16
     /// The push was written and not answered: it may have happened.
     case ambiguous = 17
-    /// Redis answered that it will not at the moment.
+    /// Redis refused the push for the moment.
     case queueRefused = 18
-    /// Redis answered that it will not until an operator changes something.
+    /// Redis refuses until an operator changes something.
     case queueMisconfigured = 19
-    /// Queued, and on fewer replicas than were asked for.
+    /// Queued, but on fewer replicas than required.
     case notReplicated = 20
 
     /// Health or metrics, answered.
@@ -91,7 +92,7 @@ package enum Reason: UInt8, CaseIterable {
         }
     }
 
-    /// What the sender is told beside the status.
+    /// The detail of the problem that the sender gets.
     package var detail: StaticString {
         switch self {
         case .accepted, .repeated, .ok: ""
@@ -110,7 +111,7 @@ package enum Reason: UInt8, CaseIterable {
         }
     }
 
-    /// The status line's words (RFC 9110, section 15).
+    /// The reason phrase of the status (RFC 9110, section 15).
     package var title: StaticString {
         switch status {
         case 200: "OK"

@@ -7,7 +7,7 @@ package struct Secrets {
 
     private let shared: Authenticator?
     package let tenants: TenantTable?
-    /// A key that nobody knows, for tenants that nobody knows.
+    /// A random key, for unknown tenants.
     private var decoy: [UInt8] = []
     private let authenticator = Authenticator()
 
@@ -29,13 +29,13 @@ package struct Secrets {
         SigningKey.append(of: secret.span, to: &decoy)
     }
 
-    /// Whether a body must be asked for its tenant before its signature can be checked.
+    /// Whether the tenant must be found in the body before the signature can be checked.
     package var arePerTenant: Bool { tenants != nil }
 
     /// Whether `tag` is that of `body` under a secret of the tenant, or under the one for all.
     ///
-    /// A tenant that is not known takes as long as one that is: every check computes as many tags as the tenant with
-    /// most secrets needs.
+    /// An unknown tenant takes as long as a known one: every check computes as many tags as the tenant with most
+    /// secrets needs.
     package func accept(_ tag: Tag, of body: Span<UInt8>, tenant: [UInt8]) -> Bool {
         if let shared { return areEqual(shared.tag(of: body), tag) }
         guard let tenants else { return false }

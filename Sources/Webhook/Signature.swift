@@ -4,7 +4,7 @@ import COpenSSL
 /// The tag of an HMAC-SHA256 (RFC 2104): 32 bytes.
 package typealias Tag = InlineArray<32, UInt8>
 
-/// What the signature header held.
+/// The content of the signature header.
 package enum SignatureHeader: Sendable {
     case missing
     /// Not 64 hexadecimal digits, with or without `sha256=` before them.
@@ -33,7 +33,7 @@ package enum SignatureHeader: Sendable {
     }
 }
 
-/// Computes HMAC-SHA256 tags. The context is kept, and so is its key until another is set.
+/// Computes HMAC-SHA256 tags. Keeps its context, and its key until another is set.
 @safe package final class Authenticator {
     private let context: OpaquePointer
 
@@ -63,7 +63,7 @@ package enum SignatureHeader: Sendable {
         var span = tag.mutableSpan
         let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe span.withUnsafeMutableBufferPointer { tag in
-                // Without a key: the one that is set, from its beginning.
+                // Without a key: starts again with the key that is set.
                 unsafe HMAC_Init_ex(context, nil, 0, nil, nil) == 1
                     && HMAC_Update(context, bytes.baseAddress, bytes.count) == 1
                     && HMAC_Final(context, tag.baseAddress, &length) == 1
@@ -81,14 +81,14 @@ extension [UInt8] {
     }
 }
 
-/// Whether two tags are the same, in a time that does not tell where they differ.
+/// Whether two tags are equal. The time taken does not reveal where they differ.
 package func areEqual(_ a: Tag, _ b: Tag) -> Bool {
     unsafe a.span.withUnsafeBytes { a in
         unsafe b.span.withUnsafeBytes { b in unsafe CRYPTO_memcmp(a.baseAddress, b.baseAddress, 32) == 0 }
     }
 }
 
-/// The SHA-256 digest of some bytes, to tell two bodies apart.
+/// The SHA-256 digest of some bytes, to distinguish bodies.
 package func digest(of bytes: Span<UInt8>) -> Tag {
     var digest = Tag(repeating: 0)
     var span = digest.mutableSpan

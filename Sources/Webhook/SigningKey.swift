@@ -2,8 +2,8 @@ import Bytes
 
 /// A secret as the key of HMAC-SHA256: one block of 64 bytes (RFC 2104, section 2).
 ///
-/// Longer secrets are hashed once, shorter ones are filled up with zeros, as HMAC would do at every use: a check takes
-/// as long for one secret as for any other.
+/// Longer secrets are hashed once, shorter ones are padded with zeros, as HMAC would do at every use: a check takes as
+/// long for one secret as for any other.
 enum SigningKey {
     /// Bytes of a key.
     static let length = 64

@@ -1,11 +1,11 @@
 import Bytes
 import COpenSSL
 
-/// The tenants and their signing keys, in a few arrays however many there are.
+/// The tenants and their signing keys, in a few arrays however many tenants there are.
 ///
 /// A table is made, and wiped, off the loop; in between it is only read.
 package final class TenantTable: @unchecked Sendable {
-    /// Small numbers: the text of a table has fewer bytes than 32 bits can count.
+    /// 32 bits are enough: the text of a table has fewer bytes than they can count.
     private struct Entry {
         var idStart: UInt32
         /// The first of its keys.
@@ -20,12 +20,12 @@ package final class TenantTable: @unchecked Sendable {
     private var ids: [UInt8] = []
     private var keys: [UInt8] = []
     private var entries: [Entry] = []
-    /// Indices into `entries` by hash, with room between them; -1 where there is none. Their number is a power of two.
+    /// Indices into `entries` by hash; -1 in a free bucket. The number of buckets is a power of two.
     private var buckets: [Int32] = []
-    /// Keys of the tenant that has most.
+    /// The most keys that a tenant has.
     private(set) var mostKeys = 1
 
-    /// Makes room, so that no array grows and leaves a copy of a key behind.
+    /// Reserves memory, so that no array grows and leaves a copy of a key behind.
     init(tenants: Int, secrets: Int, idBytes: Int) {
         ids.reserveCapacity(idBytes)
         keys.reserveCapacity(secrets * SigningKey.length)
@@ -39,13 +39,13 @@ package final class TenantTable: @unchecked Sendable {
 
     package var count: Int { entries.count }
 
-    /// Overwrites the keys, and lets go of all memory. Nothing may use the table afterwards.
+    /// Overwrites the keys, and frees all memory. Nothing may use the table afterwards.
     package func wipe() {
         unsafe keys.withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
         (ids, keys, entries, buckets) = ([], [], [], [])
     }
 
-    /// Adds a tenant without keys. Returns false where there is one of that id.
+    /// Adds a tenant without keys. Returns false if there is one with that id.
     func add(_ id: Span<UInt8>) -> Bool {
         let bucket = bucket(of: id)
         guard buckets[bucket] < 0 else { return false }
@@ -65,7 +65,7 @@ package final class TenantTable: @unchecked Sendable {
         mostKeys = max(mostKeys, Int(entries[entries.count - 1].keyCount))
     }
 
-    /// The indices of a tenant's keys; none where the tenant is unknown.
+    /// The indices of a tenant's keys; none if the tenant is unknown.
     func keyIndices(of id: Span<UInt8>) -> Range<Int> {
         let entry = buckets[bucket(of: id)]
         return entry >= 0 ? entries[Int(entry)].keys : 0..<0
@@ -78,7 +78,7 @@ package final class TenantTable: @unchecked Sendable {
         authenticator.setKey(keys.span.extracting(start..<start + SigningKey.length))
     }
 
-    /// The bucket that holds the tenant, or that would.
+    /// The bucket that holds the tenant, or the free one that would.
     private func bucket(of id: Span<UInt8>) -> Int {
         // Seeded at random in each process: nobody can choose ids that collide.
         var hasher = Hasher()

@@ -5,7 +5,7 @@ import Bytes
 package enum TenantsFile {
     /// Secrets of one tenant.
     package static let secretLimit = 3
-    /// Faults that are told one by one.
+    /// Faults that are listed; the rest are counted.
     package static let faultLimit = 5
 
     package struct Faults: Error, Equatable, CustomStringConvertible {
@@ -64,8 +64,8 @@ package enum TenantsFile {
         }
     }
 
-    /// Calls `body` with the number of each line that is neither empty nor a comment, where its id is, and where its
-    /// secrets are: at most one more than there may be.
+    /// Calls `body` for each line that is neither empty nor a comment, with its number and the ranges of its id and its
+    /// secrets: at most one secret more than allowed.
     private static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
         var number = 1
         var index = 0

@@ -14,15 +14,15 @@ package enum Priority: UInt8, CaseIterable {
     }
 }
 
-/// A ticket as its webhook told it, every field valid. Its buffers are used again for the next one.
+/// A ticket from a webhook, with every field valid. Its buffers are reused for the next one.
 package struct Ticket {
     package private(set) var ticketID: [UInt8] = []
     package private(set) var tenantID: [UInt8] = []
     package private(set) var priority = Priority.low
     package private(set) var createdAt: [UInt8] = []
-    /// Empty where the payload has none.
+    /// Empty if the payload has none.
     package private(set) var correlationID: [UInt8] = []
-    /// Where in the body the description is. It is passed on as it was written, escapes and all.
+    /// Where the description is in the body. It is passed on as it was written, escapes and all.
     package private(set) var description = 0..<0
 
     package init() {}

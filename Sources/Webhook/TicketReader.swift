@@ -1,17 +1,17 @@
 import Bytes
 package import JSON
 
-/// What to do with a key that the contract does not know.
+/// What to do with a key that is not in the contract.
 package enum UnknownFields: String, CaseIterable, Sendable {
     case reject, ignore
 }
 
-/// Why a body is no ticket.
+/// Why a body is not a ticket.
 package enum PayloadError: Error, Equatable {
     case json(JSONFault)
     case fields(PayloadFaults)
 
-    /// What the sender is told, a row for each fault.
+    /// The errors that the sender gets, a row for each fault.
     package var rows: [PayloadFaults.Row] {
         switch self {
         case .json(let fault):
@@ -29,7 +29,7 @@ package struct TicketReader {
 
     package init(unknownFields: UnknownFields = .reject) { self.unknownFields = unknownFields }
 
-    /// Reads a whole body. All that is wrong with its fields is told at once.
+    /// Reads a whole body. All faults in its fields are reported at once.
     package mutating func read(_ body: Span<UInt8>, into ticket: inout Ticket) throws(PayloadError) {
         ticket.reset()
         let faults: PayloadFaults
@@ -86,7 +86,7 @@ package struct TicketReader {
         return Field(key.text(from: body).span)
     }
 
-    /// The tenant that a body names, before anything else about it is known; empty where it names none.
+    /// The tenant that a body names, before anything else about it is known; empty if it names none.
     ///
     /// An unverified claim of the sender, used only to look up the secrets that the signature is checked with. Finding
     /// it takes one quick pass, whatever the body holds.

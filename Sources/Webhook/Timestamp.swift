@@ -2,7 +2,7 @@ import Bytes
 
 /// Dates and times of RFC 3339.
 package enum Timestamp {
-    /// Bytes of a date-time, at most: 40 digits behind the second are more than any clock has.
+    /// Bytes of a date-time, at most: 40 digits after the second are more than any clock has.
     package static let limit = 66
 
     /// Whether text is a `date-time` of RFC 3339, section 5.6, with a real calendar date.
