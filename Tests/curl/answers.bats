@@ -14,7 +14,7 @@ load stack.bash
     problem 404
 }
 
-@test "405 with Allow, whatever else is wrong" {
+@test "405 lists the allowed methods, whatever else is wrong" {
     for method in GET PUT DELETE PATCH OPTIONS TRACE; do
         request /webhook/servicedesk -X "$method"
         problem 405
@@ -47,7 +47,7 @@ load stack.bash
     problem 401 'Invalid webhook signature'
 }
 
-@test "a signature in either case, with or without its prefix" {
+@test "a signature in either case, with or without its prefix, is accepted" {
     right=$(ticket | tr -d '\n' | sign)
     for signature in "$right" "${right^^}" "sha256=$right" "sha256=${right^^}"; do
         post "$(ticket)"
@@ -55,7 +55,7 @@ load stack.bash
     done
 }
 
-@test "the signature comes before the content type and the JSON" {
+@test "401 comes before 415 and 400: the signature is checked first" {
     signature=$(printf '0%.0s' {1..64}) type=text/plain post '{'
     problem 401 'Invalid webhook signature'
 }
@@ -68,12 +68,12 @@ load stack.bash
     done
 }
 
-@test "the content type comes before the JSON" {
+@test "415 comes before 400: the content type is checked before the JSON" {
     type=text/plain post '{'
     problem 415
 }
 
-@test "application/json and application/...+json, with parameters" {
+@test "application/json and application/...+json are accepted, also with parameters" {
     for type in application/json Application/JSON 'application/json; charset=utf-8' 'application/json;charset=UTF-8' \
         'application/json; charset="utf-8"' 'application/json; version=2' application/vnd.example.ticket+json; do
         post "$(ticket)"
@@ -81,7 +81,7 @@ load stack.bash
     done
 }
 
-@test "400: what is not JSON" {
+@test "400: a body that is not JSON" {
     deep=$(printf '[%.0s' {1..40})$(printf ']%.0s' {1..40})
     good=$(ticket)
     for body in '' ' ' null '[]' '"x"' 1 '{' '{}}' '{"event"}' "${good%?},}" "$good x" "$good$good" "//x"$'\n'"$good" \
@@ -96,20 +96,20 @@ load stack.bash
     same 0 "$(redis LLEN "$queue")"
 }
 
-@test "400: all that is missing, at once" {
+@test "400: all missing fields are reported at once" {
     post '{}'
     wrong event ticket_id tenant_id description priority created_at
     post "$(ticket 'del(.event, .priority)')"
     wrong event priority
 }
 
-@test "400: all that is wrong, at once" {
+@test "400: all wrong fields are reported at once" {
     post "$(ticket '{event: "", ticket_id: "tkt_1", tenant_id: "Acme", description: 7, priority: "urgent",
         created_at: "yesterday", correlation_id: "1", colour: "red"}')"
     wrong event ticket_id tenant_id description priority created_at correlation_id colour
 }
 
-@test "400: the rule of every field" {
+@test "400: a value that breaks the rule of its field" {
     while read -r field change; do
         post "$(ticket "$change")"
         wrong "$field"
@@ -147,7 +147,7 @@ colour .colour = "red"
 END
 }
 
-@test "the last value that every rule lets through" {
+@test "a value at the edge of its field's rule is accepted" {
     while read -r change; do
         post "$(ticket "$change")"
         accepted
@@ -168,13 +168,13 @@ END
 END
 }
 
-@test "no answer carries a value of the payload" {
+@test "no response repeats a value of the payload" {
     post "$(ticket '.priority = "cuckoo" | .ticket_id = "cuckoo" | .created_at = "cuckoo"')"
     wrong priority ticket_id created_at
     [[ $answer != *cuckoo* ]]
 }
 
-@test "every answer has the request id that its log line has" {
+@test "every response has the request id of its log line" {
     for body in "$(ticket)" '{}'; do
         post "$body"
         id=$(header X-Request-ID)
@@ -188,7 +188,7 @@ END
         "$(grep "$id" "$SERVICEDESK_LOG_FILE" | jq -r '"\(.ticket_id) \(.tenant_id) \(.job_id)"')"
 }
 
-@test "the log holds one JSON object a line, and never a description, a secret or a signature" {
+@test "a log line is one JSON object without a description, a secret or a signature" {
     post "$(ticket '.description = "cuckoo"')"
     accepted
     wait_for 3 grep -q "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"

@@ -7,7 +7,7 @@ setup_file() {
     SERVICEDESK_MAX_BODY=65536 start_responder "$dir/small.log" "$dir/small.sock" --processes 1
     echo "$pid" >"$dir/small.pid"
     nginx_start small "$dir/small.sock"
-    # nginx lets more through than the responder takes, so that the responder has to refuse it.
+    # This nginx accepts larger bodies than the responder, so that the responder has to refuse them.
     nginx_start large "$dir/responder.sock" 's|client_max_body_size .*|client_max_body_size 4m;|
         s|client_body_buffer_size .*|client_body_buffer_size 4m;|'
     nginx_start streaming "$dir/responder.sock" 's|fastcgi_request_buffering on|fastcgi_request_buffering off|
@@ -21,12 +21,12 @@ teardown_file() {
     stack_down
 }
 
-# long SIZE: a body of so many bytes.
+# long SIZE: prints a body of that many bytes.
 long() { head -c "$1" /dev/zero | tr '\0' x; }
 
 # --- bodies over the limit -------------------------------------------------------------------------------------------
 
-@test "a long body that is refused harms no other request on its connection" {
+@test "a body over the limit is 413, and the next ticket on its connection is accepted" {
     for size in 131073 140000 1000000 1048576; do
         for _ in {1..4}; do
             nginx_use large
@@ -34,7 +34,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
             problem 413 'Webhook payload too large'
             post "$(ticket)" -m 4
             accepted
-            # By the shipped files, where the responder's limit is below nginx'.
+            # With the shipped files, and a responder whose limit is below that of nginx.
             nginx_use small
             post "$(long 100000)" -m 4
             problem 413 'Webhook payload too large'
@@ -44,7 +44,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
     done
 }
 
-@test "a long body at another path is answered for the path, and harms nobody" {
+@test "a body over the limit at another path is 405, and the next ticket is accepted" {
     nginx_use large
     for path in /health/live /metrics; do
         for _ in {1..5}; do
@@ -64,7 +64,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
     done
 }
 
-@test "a body of more than 1 MiB gets its 413, too, and its connection is not used again" {
+@test "a body of more than 1 MiB is 413 too, and the next ticket is accepted" {
     nginx_use large
     for _ in {1..5}; do
         post "$(long 2000000)" -m 4
@@ -85,7 +85,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
 
 # --- bodies in pieces ------------------------------------------------------------------------------------------------
 
-@test "a ticket of a thousand pieces is accepted, by its length or in chunks" {
+@test "a ticket in a thousand pieces is accepted, with its length or in chunks" {
     for name in main streaming; do
         nginx_use "$name"
         for framing in '' chunked; do
@@ -98,7 +98,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
     same 8 "$(redis LLEN "$queue")"
 }
 
-@test "tickets of 60 and 119 KB fit through a unix socket however they are sent" {
+@test "tickets of 60 and 119 KB are accepted over a unix socket, with their length or in chunks" {
     for name in main streaming "by itself"; do
         nginx_use "$name"
         for character in 票 😀; do
@@ -118,7 +118,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
     problem 401 'Invalid webhook signature'
 }
 
-@test "cgi-fcgi, which writes 8 KB at a time, sends 119 KB" {
+@test "a ticket of 119 KB from cgi-fcgi, which writes 8 KB at a time, is accepted" {
     long_ticket 😀 >"$BATS_TEST_TMPDIR/body"
     env -i REQUEST_METHOD=POST SCRIPT_NAME=/webhook/servicedesk CONTENT_TYPE=application/json \
         CONTENT_LENGTH="$(stat -c %s "$BATS_TEST_TMPDIR/body")" \
@@ -139,7 +139,7 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
     done
 }
 
-@test "tabs around the signature are not part of it" {
+@test "tabs and spaces around the signature are ignored" {
     for space in $'\t' $' \t '; do
         body=$(ticket)
         signature=$space$(printf %s "$body" | sign)$space post "$body"

@@ -1,11 +1,11 @@
-# A real Redis Cluster of two nodes, of which the first has every slot, and the responder is pointed at the second.
+# A real Redis Cluster of two nodes. The first has every slot; the responder is configured with the second.
 load stack.bash
 
-# at NODE WORD...: a command to one node.
+# at NODE WORD...: sends a command to one node.
 at() { redis-cli -p "$(<"$dir/port-$1")" --raw "${@:2}"; }
 has_slots() { at "$1" CLUSTER INFO | grep -q 'cluster_slots_ok:16384'; }
 
-# node_start NODE: on a free port, and the one 10,000 above it, which the nodes use among themselves.
+# node_start NODE: starts it on a free port and, for the traffic between nodes, on the one 10,000 above.
 node_start() {
     mkdir -p "$dir/node-$1"
     for _ in {1..20}; do
@@ -51,7 +51,7 @@ setup() {
     wait_for 5 grep -q 'is a node of a cluster, and sends the queue on to 127.0.0.1:' "$SERVICEDESK_LOG_FILE"
 }
 
-@test "a named delivery is queued once, by the script, on that node" {
+@test "a named delivery is queued once, by the script, on the node that has the queue" {
     post "$(ticket)" -H 'webhook-id: moved'
     accepted
     first=$(jq -r .job_id <<<"$answer")
@@ -61,7 +61,7 @@ setup() {
     same 1 "$(at 0 LLEN "$queue")"
 }
 
-@test "ASK is followed while the queue's slot is on its way" {
+@test "ASK is followed while the queue's slot is migrating" {
     slot=$(at 0 CLUSTER KEYSLOT "$queue")
     at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 0 CLUSTER MYID)"
     at 0 CLUSTER SETSLOT "$slot" MIGRATING "$(at 1 CLUSTER MYID)"

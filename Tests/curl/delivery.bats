@@ -4,7 +4,7 @@ load stack.bash
 job_id() { jq -r .job_id <<<"$answer"; }
 depth() { redis LLEN "$queue"; }
 
-@test "a named delivery that comes again gets the first job's id, and queues nothing" {
+@test "a repeated named delivery gets the first job's id, and queues nothing" {
     for name in webhook-id Idempotency-Key; do
         redis DEL "$queue" >/dev/null
         post "$(ticket)" -H "$name: msg-$name"
@@ -17,7 +17,7 @@ depth() { redis LLEN "$queue"; }
     done
 }
 
-@test "repeats at the same time queue one job" {
+@test "twenty repeats at the same time queue one job" {
     body=$(ticket)
     tag=$(printf %s "$body" | sign)
     for _ in {1..20}; do
@@ -37,7 +37,7 @@ depth() { redis LLEN "$queue"; }
     same 1 "$(depth)"
 }
 
-@test "the id counts within its tenant" {
+@test "two tenants may use the same delivery id" {
     for tenant in acme globex; do
         post "$(ticket ".tenant_id = \"$tenant\"")" -H 'webhook-id: shared'
         accepted
@@ -45,7 +45,7 @@ depth() { redis LLEN "$queue"; }
     same 2 "$(depth)"
 }
 
-@test "400: a delivery id that is too long or not visible ASCII; 255 characters will do" {
+@test "400: a delivery id that is not 1 to 255 visible ASCII characters" {
     post "$(ticket)" -H "webhook-id: $(printf 'x%.0s' {1..255})"
     accepted
     for id in "$(printf 'x%.0s' {1..256})" 'a b' 'é'; do
@@ -55,13 +55,13 @@ depth() { redis LLEN "$queue"; }
     same 1 "$(depth)"
 }
 
-@test "a delivery id is worth nothing without a signature" {
+@test "a delivery id without a valid signature leaves no mark" {
     signature=$(printf '0%.0s' {1..64}) post "$(ticket)" -H 'webhook-id: unsigned'
     same 401 "$code"
     same 0 "$(redis EXISTS "{$queue}:seen:acme:unsigned")"
 }
 
-@test "the mark goes after a day, and a forgotten script is sent again" {
+@test "a mark expires after a day, and a script that Redis has lost is sent again" {
     redis SCRIPT FLUSH >/dev/null
     post "$(ticket)" -H 'webhook-id: marked'
     accepted
@@ -69,7 +69,7 @@ depth() { redis LLEN "$queue"; }
     ((ttl > 86300 && ttl <= 86400))
 }
 
-# refused PATTERN: a 503 with Retry-After, and a line at error that says why.
+# refused PATTERN: checks that there was a 503 with Retry-After, and a log line at error with the pattern.
 refused() {
     same 503 "$code"
     [[ $(header Retry-After) ]]
@@ -78,7 +78,7 @@ refused() {
 
 recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
 
-@test "503 while the queue's key is no list, 202 again afterwards" {
+@test "503 while the queue's key is not a list, 202 again afterwards" {
     redis SET "$queue" text >/dev/null
     post "$(ticket)"
     refused WRONGTYPE
@@ -102,7 +102,7 @@ recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
     wait_for 5 recovers
 }
 
-@test "503 for a named delivery whose user lacks the right to its mark: nothing is queued" {
+@test "503 for a named delivery if the Redis user may not set its mark, and nothing is queued" {
     redis ACL SETUSER default resetkeys '~*' -set >/dev/null
     post "$(ticket)" -H 'webhook-id: no-right'
     redis ACL SETUSER default +set >/dev/null
@@ -111,7 +111,7 @@ recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
     wait_for 10 recovers
 }
 
-@test "503 with fewer replicas than Redis asks for" {
+@test "503 while Redis has fewer replicas than it requires" {
     redis CONFIG SET min-replicas-to-write 1 >/dev/null
     post "$(ticket)"
     redis CONFIG SET min-replicas-to-write 0 >/dev/null
@@ -119,7 +119,7 @@ recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
     wait_for 5 recovers
 }
 
-@test "a client that is killed is replaced, and the next ticket accepted" {
+@test "a connection that Redis kills is replaced, and a ticket is accepted" {
     redis CLIENT KILL TYPE normal SKIPME yes >/dev/null
     wait_for 5 recovers
 }

@@ -1,4 +1,4 @@
-# The environment, files and descriptors as they may really be: bytes, limits, a listener that somebody else controls.
+# Unusual environments, files and descriptors: bytes, limits, a listener that another process controls.
 load stack.bash
 
 setup_file() {
@@ -21,7 +21,7 @@ serve() {
     proxy
 }
 
-# listen WAY: the same with a socket that somebody else listens on.
+# listen WAY: the same with a socket on which another program listens.
 listen() {
     background log python3 "$BATS_TEST_DIRNAME/listen.py" "$PWD/s" "$1" "$program"
     started+=("$pid")
@@ -38,26 +38,26 @@ proxy() {
 
 # --- values are bytes ------------------------------------------------------------------------------------------------
 
-@test "a secret of bytes that are not UTF-8 signs as it is" {
+@test "a secret that is not UTF-8 is used byte for byte" {
     secret=$'\xff\xfe\x80\xc3\x28 bytes of a secret \xf0\x9f and more \xed\xa0\x80'
     SERVICEDESK_SECRET=$secret serve
     post "$(ticket)"
     accepted
     printf %s "$(ticket)" >body
     same "$(sign <body)" "$(SERVICEDESK_SECRET=$secret "${program%/*}/servicedeskctl" sign <body)"
-    # Neither what it would be replaced by, nor another byte, will do.
+    # Neither its replacement characters nor another byte are accepted.
     for guess in "$(printf %s "$secret" | iconv -f latin1 -t utf8)" "${secret/$'\xfe'/$'\xfd'}"; do
         secret=$guess post "$(ticket)"
         problem 401
     done
 }
 
-@test "11 bytes are not 32, whatever they would be replaced by" {
+@test "a secret of 11 bytes that are not UTF-8 has 11 bytes, and is refused" {
     SERVICEDESK_SECRET=$'\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff' run -78 "$program" --check
     [[ $output == *'SERVICEDESK_SECRET has 11 bytes'* ]]
 }
 
-@test "what an editor does not show at the end of a value is refused, with its name" {
+@test "a control character at the end of a value is refused, and the setting is named" {
     for end in $'\r' $'\n' $'\t'; do
         SERVICEDESK_SECRET=$secret$end run -78 "$program" --check
         [[ $output == *'SERVICEDESK_SECRET ends with the control character'* && $output != *"$secret"* ]]
@@ -68,7 +68,7 @@ proxy() {
     [[ $output == *'SERVICEDESK_QUEUE_KEY is not UTF-8'* ]]
 }
 
-@test "SERVICEDESK_MAX_AGE bounds how long a captured request can be sent again" {
+@test "SERVICEDESK_MAX_AGE limits how long a captured request can be sent again" {
     SERVICEDESK_MAX_AGE=300 serve
     post "$(ticket ".created_at = \"$(date -u -d '250 seconds ago' +%FT%TZ)\"")"
     accepted
@@ -93,7 +93,7 @@ proxy() {
     [[ $output == *SERVICEDESK_RUNTIME_DIR*/no/such* ]]
 }
 
-@test "a log file may be a symbolic link to a file that is still to come" {
+@test "a log file may be a symbolic link to a file that does not exist yet" {
     mkdir logs
     ln -s logs/log link
     export SERVICEDESK_LOG_FILE=$PWD/link
@@ -105,12 +105,12 @@ proxy() {
     wait_for 2 test -s logs/log
 }
 
-@test "--check leaves nothing behind" {
+@test "--check creates no files" {
     SERVICEDESK_LOG_FILE=$PWD/new.log SERVICEDESK_RUNTIME_DIR=$PWD run -0 "$program" --check
     same '' "$(ls)"
 }
 
-@test "a process that cannot start waits a second, so that nobody starts it a thousand times" {
+@test "a process that cannot start waits a second before it exits" {
     SECONDS=0
     SERVICEDESK_LOG_FILE=/no/such/directory/log run -78 spawn-fcgi -n -s "$PWD/s" -- "$program"
     ((SECONDS >= 1))
@@ -122,10 +122,10 @@ proxy() {
 
 # --- logs that cannot be written -------------------------------------------------------------------------------------
 
-# wakeups PID: how often it has gone to sleep.
+# wakeups PID: prints how often it has gone to sleep.
 wakeups() { awk '/^voluntary_ctxt_switches/ { print $2 }' "/proc/$1/status"; }
 
-# idles PID: less than 20 turns in a second in which nothing happens.
+# idles PID: checks that it takes less than 20 turns in a second in which nothing happens.
 idles() {
     local before
     sleep 0.5
@@ -135,7 +135,7 @@ idles() {
     (($(wakeups "$1") - before < 20))
 }
 
-@test "a log beyond the limit of file sizes costs lines, and no process" {
+@test "a log beyond the limit of file sizes costs lines, but no process" {
     export SERVICEDESK_LOG_FILE=$PWD/responder.json
     serve bash -c 'ulimit -f 8; exec "$@"' bash
     for _ in {1..60}; do
@@ -146,12 +146,12 @@ idles() {
     alive "$responder"
     idles "$responder"
     (($(stat -c %s responder.json) <= 8192))
-    # Whole lines, and no part of one.
+    # Whole lines only.
     jq -c . responder.json >/dev/null
     (($(wc -l <responder.json) > 10))
 }
 
-@test "with standard error closed it serves, and sleeps while there is nothing to do" {
+@test "with standard error closed the responder serves, and sleeps while idle" {
     serve bash -c 'exec "$@" 2>&-' bash
     for _ in 1 2 3; do
         post "$(ticket)"
@@ -160,7 +160,7 @@ idles() {
     idles "$responder"
 }
 
-@test "several processes that share standard error tear no line" {
+@test "several processes that share standard error write whole lines" {
     start_responder lines.json "$PWD/set" --processes 4
     started+=("$pid")
     nginx_start lines "$PWD/set"
@@ -176,7 +176,7 @@ idles() {
 
 # --- counters without room -------------------------------------------------------------------------------------------
 
-@test "without room for its counters a process counts for itself, and says so" {
+@test "without room for its counters a process counts for itself, and logs that" {
     mkdir counters
     export SERVICEDESK_RUNTIME_DIR=$PWD/counters
     serve bash -c 'ulimit -f 1; exec "$@"' bash
@@ -211,7 +211,7 @@ idles() {
     listen listen-fds
     post "$(ticket)"
     accepted
-    # It was meant for another process.
+    # LISTEN_PID names another process.
     LISTEN_FDS=1 LISTEN_PID=1 run -78 "$program" </dev/null
     [[ $output == *'descriptor 0 is not a listening socket'* ]]
 }
@@ -239,7 +239,7 @@ idles() {
     tail -n 1 log | grep -q stopped
 }
 
-@test "FCGI_WEB_SERVER_ADDRS names who may connect over TCP" {
+@test "only the addresses in FCGI_WEB_SERVER_ADDRS may connect over TCP" {
     for allowed in 127.0.0.1,192.0.2.1 192.0.2.1; do
         port=$((30000 + RANDOM % 20000))
         FCGI_WEB_SERVER_ADDRS=$allowed background log spawn-fcgi -n -a 127.0.0.1 -p $port -- "$program"

@@ -1,7 +1,7 @@
-# The errors that nginx makes itself, above all those before it has chosen a location.
+# The errors of nginx itself, above all those before it has chosen a location.
 load stack.bash
 
-# raw BYTES: sends what printf makes of them, as they are; sets what request sets. One write, since nginx may have
+# raw BYTES: expands them with printf, sends them, and sets what request sets. In one write, since nginx may have
 # refused the first part of two and closed the connection before the second arrives.
 raw() {
     headers=$BATS_TEST_TMPDIR/headers
@@ -13,7 +13,7 @@ raw() {
     code=$(sed -n '1s|^HTTP/1.1 \([0-9]*\) .*|\1|p' "$headers")
 }
 
-# refused STATUS BYTES: nginx answers with this problem, and its length is right.
+# refused STATUS BYTES: checks that nginx answers with this problem, and with the right length.
 refused() {
     printf 'for: %.60s\n' "$2"
     raw "$2"
@@ -21,7 +21,7 @@ refused() {
     same "$(stat -c %s "$BATS_TEST_TMPDIR/answer")" "$(header Content-Length)"
 }
 
-# logged: the line of the access log about the last answer.
+# logged: prints the line of the access log for the last request.
 logged() {
     wait_for 5 grep -qs "$(header X-Request-ID)" "$dir"/*/access.log
     grep -h "$(header X-Request-ID)" "$dir"/*/access.log
@@ -64,7 +64,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     refused 505 "GET / HTTP/2.0\r\n$end"
 }
 
-@test "an unknown method is like any other: 404 or 405 by the path" {
+@test "an unknown method is 404 or 405, depending on the path" {
     refused 404 "FOO / HTTP/1.1\r\n$end"
     refused 405 "FOO /webhook/servicedesk HTTP/1.1\r\n$end"
     same POST "$(header Allow)"
@@ -87,7 +87,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     same 200 "$code"
 }
 
-@test "HEAD has the headers of the problem and no body" {
+@test "HEAD gets the headers of the problem and no body" {
     for path in /%%zz /nothing; do
         raw "HEAD $path HTTP/1.1\r\n$end"
         like '400|404' "$code"
@@ -97,7 +97,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     done
 }
 
-@test "the body of every status names the status that is sent" {
+@test "the body of every error names the status that is sent" {
     local made=
     for status in 400 401 402 403 404 405 406 409 410 411 412 413 414 415 416 421 429 500 501 502 503 504 505 507; do
         made+="location = /made/$status { return $status; } "
@@ -114,7 +114,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     done
 }
 
-@test "a request that stops half-way gets no answer, only the end of the connection" {
+@test "a request that stops half-way gets no response, and its connection is closed" {
     nginx_start hasty "$dir/responder.sock" 's|\(client_[a-z]*_timeout\) .*|\1 1s;|'
     nginx_use hasty
     for bytes in "GET / HTTP/1.1\r\nHost: x\r\n" \
@@ -131,7 +131,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     same '' "$code$answer"
 }
 
-@test "nobody outside can ask for the location of the problems" {
+@test "a client cannot request the location of the problems" {
     request /servicedesk-problem
     problem 404
     request '/servicedesk-problem?GET,%20PUT' -X POST -d x
@@ -141,7 +141,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     same 404 "$code"
 }
 
-@test "405 allows what the path has" {
+@test "405 lists the methods of the path" {
     for path in /health/live /health/ready '/metrics?x' /%%6detrics; do
         refused 405 "TRACE $path HTTP/1.1\r\n$end"
         same 'GET, HEAD' "$(header Allow)"
@@ -154,7 +154,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     same '' "$(header Allow)"
 }
 
-@test "404, not a redirection, for a path that lacks its last slash" {
+@test "404, not a redirect, for a path without its last slash" {
     request /health
     problem 404
 }
@@ -178,7 +178,7 @@ end='Host: x\r\nConnection: close\r\n\r\n'
     problem 403
 }
 
-@test "a refusal is not turned into a 413 by the server's own limit" {
+@test "a 429 for a body over the server's own limit stays a 429" {
     SERVICEDESK_RATE=1r/m nginx_start strict "$dir/responder.sock" \
         's|burst=[0-9]* nodelay||; s|location / {|client_max_body_size 1k; &|'
     nginx_use strict

@@ -1,7 +1,7 @@
 # How much a client may ask of nginx: connections, time and rate.
 load stack.bash
 
-# hold NAME BYTES: 4,300 clients of another nginx send these and then nothing, while a ticket is posted.
+# hold NAME BYTES: 4,300 clients send BYTES to another nginx and then nothing, while tickets are posted.
 hold() {
     local stalled=$BATS_TEST_TMPDIR/stalled clients limit
     limit=$(ulimit -Hn)
@@ -20,15 +20,15 @@ hold() {
     same '4300 closed, 0 bytes' "$(tail -n 1 "$stalled")"
 }
 
-@test "4,300 unfinished headers shut nobody out, and are closed after the timeout" {
+@test "4,300 unfinished headers lock out no other client, and are closed after the timeout" {
     hold headers 'POST /webhook/servicedesk HTTP/1.1\r\nHost: x\r\n'
 }
 
-@test "4,300 unfinished bodies shut nobody out, and are closed after the timeout" {
+@test "4,300 unfinished bodies lock out no other client, and are closed after the timeout" {
     hold bodies 'POST /webhook/servicedesk HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{'
 }
 
-# post_many COUNT: posts that many tickets as fast as it can from one address; shows how often each status came.
+# post_many COUNT: posts that many tickets as fast as it can from one address; prints the count of each status.
 post_many() {
     local body=$BATS_TEST_TMPDIR/body
     ticket >"$body"

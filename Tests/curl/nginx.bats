@@ -1,13 +1,13 @@
-# What nginx decides by itself, and what it must leave alone.
+# What nginx decides by itself, and what it must pass on unchanged.
 load stack.bash
 
-# access ID: what the access log, which is buffered for a second, says about a request.
+# access ID: prints a request's line of the access log, which is buffered for a second.
 access() {
     wait_for 5 grep -qs "$1" "$dir"/*/access.log
     grep -h "$1" "$dir"/*/access.log
 }
 
-# padded SIZE: a good ticket, blown up with the white space that JSON allows.
+# padded SIZE: prints a good ticket, padded with white space, which JSON allows.
 padded() { printf "%-$1s" "$(ticket)"; }
 
 @test "the shipped files, as they are, pass nginx -t" {
@@ -23,19 +23,19 @@ padded() { printf "%-$1s" "$(ticket)"; }
     accepted
 }
 
-@test "413 in chunks, which declare no length" {
+@test "413 for a chunked body, which declares no length" {
     post "$(padded 131073)" -H 'Transfer-Encoding: chunked'
     problem 413
 }
 
-@test "202 in chunks" {
+@test "202 for a chunked body" {
     for size in 200 9000 131072; do
         post "$(padded $size)" -H 'Transfer-Encoding: chunked'
         accepted
     done
 }
 
-@test "413 from the responder where nginx lets more through" {
+@test "413 from the responder if nginx has a higher limit" {
     nginx_start large "$dir/responder.sock" 's|client_max_body_size .*|client_max_body_size 1m;|'
     nginx_use large
     post "$(padded 131073)"
@@ -45,7 +45,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
     accepted
 }
 
-@test "429 with Retry-After beyond the burst" {
+@test "429 with Retry-After for a request beyond the burst" {
     SERVICEDESK_RATE=1r/m nginx_start slow "$dir/responder.sock" 's|burst=[0-9]*|burst=2|'
     nginx_use slow
     for _ in 1 2 3; do
@@ -59,7 +59,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
     same 200 "$code"
 }
 
-@test "502 with Retry-After where nobody listens" {
+@test "502 with Retry-After if nothing listens on the socket" {
     nginx_start nobody "$dir/nobody.sock"
     nginx_use nobody
     post "$(ticket)"
@@ -67,7 +67,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
     like '[0-9]+' "$(header Retry-After)"
 }
 
-@test "504 where nobody answers, and the POST goes out once" {
+@test "504 if the responder does not answer, and the POST is sent once" {
     socat -u "UNIX-LISTEN:$dir/mute.sock,fork" "OPEN:$dir/mute.log,creat,append" 3>&- &
     mute=$!
     nginx_start mute "$dir/mute.sock" 's|fastcgi_read_timeout .*|fastcgi_read_timeout 1s;|'
@@ -78,7 +78,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
     same 1 "$(grep -ac 'printer is on fire' "$dir/mute.log")"
 }
 
-@test "404 and 400 of nginx itself have the same shape" {
+@test "404 and 400 of nginx itself are problems too" {
     request /nothing
     problem 404
     printf 'POST /webhook/servicedesk HTTP/1.1\r\n\r\n' | socat -t 5 - "TCP:${url#http://}" >"$BATS_TEST_TMPDIR/raw"
@@ -86,7 +86,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
     tail -n 1 "$BATS_TEST_TMPDIR/raw" | jq -e '.status == 400' >/dev/null
 }
 
-@test "metrics for loopback only" {
+@test "metrics are for loopback only, health is not" {
     request /metrics
     same 200 "$code"
     request /metrics --interface 127.0.0.2
@@ -148,8 +148,8 @@ padded() { printf "%-$1s" "$(ticket)"; }
     run ! grep -aE 'cuckoo|HTTP_(HOST|ACCEPT|USER_AGENT)' "$dir/params.raw"
 }
 
-@test "the stock fastcgi_params do as well" {
-    [[ -f /etc/nginx/fastcgi_params ]] || skip "there are none here"
+@test "the stock fastcgi_params work too" {
+    [[ -f /etc/nginx/fastcgi_params ]] || skip "/etc/nginx/fastcgi_params is not installed"
     nginx_start stock "$dir/responder.sock" \
         '/fastcgi_param /d; s|^fastcgi_pass_request_headers off;|include /etc/nginx/fastcgi_params;|'
     nginx_use stock
@@ -157,7 +157,7 @@ padded() { printf "%-$1s" "$(ticket)"; }
     accepted
 }
 
-@test "the access log: request id, status, upstream and its times" {
+@test "the access log has the request id, the status, and the upstream's status and times" {
     post "$(ticket)"
     access "$(header X-Request-ID)" | jq -e '.status == 202 and .upstream_status == "202" and .method == "POST"
         and .uri == "/webhook/servicedesk" and .client == "127.0.0.1"

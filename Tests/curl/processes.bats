@@ -1,13 +1,13 @@
-# Several processes on one socket: sharing, dying, reopening logs, being replaced.
+# Several processes on one socket: sharing it, dying, reopening logs, being replaced.
 load stack.bash
 
 children() { pgrep -P "$(<"$dir/responder.sock.pid")"; }
 two() { same 2 "$(children | wc -l)" >/dev/null; }
 
-# connections: the inodes of those that the responders have accepted.
+# connections: prints the inodes of the connections that the responders have accepted.
 connections() { awk -v path="$dir/responder.sock" '$6 == "03" && $NF == path { print $7 }' /proc/net/unix | sort; }
 
-# load_for SECONDS: 32 connections, in the background; what came of it is the last line of $dir/load.
+# load_for SECONDS: posts on 32 connections, in the background; the last line of $dir/load has the totals.
 load_for() {
     body=$(ticket)
     BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c 32 -d "$1" -s "$BATS_TEST_DIRNAME/load.lua" \
@@ -15,7 +15,7 @@ load_for() {
     loading=$!
 }
 
-# unharmed: only 202s, as many jobs; what was under way when wrk left is the difference.
+# unharmed: checks that there were only 202s, and as many jobs or up to 32 more, which were in flight when wrk left.
 unharmed() {
     local good jobs
     wait "$loading"
@@ -29,7 +29,7 @@ unharmed() {
 @test "each of the processes serves by itself" {
     wait_for 5 two
     for child in $(children); do
-        sleep 3.5 # nginx lets its connections go
+        sleep 3.5 # until nginx has closed its connections
         kill -STOP "$child"
         post "$(ticket)" -m 5 || code=none
         kill -CONT "$child"
@@ -67,19 +67,19 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     [[ $(comm -12 "$BATS_TEST_TMPDIR/first" "$BATS_TEST_TMPDIR/then") ]]
 }
 
-@test "metrics: what Prometheus reads" {
+@test "metrics are in Prometheus text format" {
     post "$(ticket)"
     request /metrics
     same 200 "$code"
     like 'text/plain.*' "$(header Content-Type)"
     run ! grep -vE '^(# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .*|[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^}]*\})? [-+0-9.eE]+|[a-zA-Z_:][a-zA-Z0-9_:]*_bucket\{[^}]*le="\+Inf"[^}]*\} [0-9]+)$' \
         "$BATS_TEST_TMPDIR/answer"
-    # Every sample belongs to a family that has been declared, and none stands there twice.
+    # Every sample belongs to a family that has been declared, and none occurs twice.
     same '' "$(awk '/^# TYPE/ { type[$3] = 1 } /^[^#]/ { f = $1; sub(/\{.*/, "", f); g = f; sub(/_(bucket|sum|count)$/, "", g)
         if (!(f in type) && !(g in type)) print f; s = $0; sub(/ [^ ]*$/, "", s); if (seen[s]++) print s }' <<<"$answer")"
 }
 
-@test "metrics: the sum of all processes, whichever answers" {
+@test "metrics are the sum of all processes, whichever answers" {
     before=$(count 202)
     body=$(ticket)
     tag=$(printf %s "$body" | sign)
@@ -89,7 +89,7 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     for _ in {1..8}; do same $((before + 40)) "$(count 202)"; done
 }
 
-@test "a process that is killed costs neither the service nor its counters" {
+@test "a killed process is replaced, and its counters are kept" {
     post "$(ticket)"
     accepted
     before=$(count 202)
@@ -118,7 +118,7 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     done
 }
 
-@test "a restart under load costs no answer, and the counters go on" {
+@test "a restart under load costs no request, and the counters go on" {
     before=$(count 202)
     redis DEL "$queue"
     old=$(<"$dir/responder.sock.pid")
@@ -133,12 +133,12 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     [[ $(<"$dir/responder.sock.pid") != "$old" ]]
     post "$(ticket)"
     accepted
-    # 32 is what may have been under way when wrk left.
+    # Up to 32 requests may have been in flight when wrk left.
     after=$(count 202) good=$(awk 'END { print $2 }' "$dir/load")
     ((after > before + good && after <= before + good + 33))
 }
 
-@test "a new set that does not get ready leaves the old one alone" {
+@test "a new set that does not become ready leaves the old one running" {
     old=$(<"$dir/responder.sock.pid")
     SERVICEDESK_REDIS_URL=unix://$dir/nowhere.sock run -1 "$root/spawn/restart" "$dir/responder.sock" 3>&-
     same "$old" "$(<"$dir/responder.sock.pid")"
@@ -147,7 +147,7 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     accepted
 }
 
-@test "TERM finishes what was accepted and leaves" {
+@test "TERM ends the set, and nginx then answers 502" {
     pid=$(<"$dir/responder.sock.pid")
     load_for 1s
     wait "$loading"

@@ -1,7 +1,7 @@
-# What comes out: the job in Redis, and the answers while there is no Redis.
+# The output: the job in Redis, and the responses while Redis is stopped.
 load stack.bash
 
-@test "the job: eight members in order, compact" {
+@test "a job is a compact object of eight members in order" {
     post "$(ticket '.description = "é😀 \"so\" \\ it is\nburning" | .correlation_id = "550E8400-e29b-41d4-a716-446655440000"')"
     accepted
     like '\{"job_id":"'$uuid4'","ticket_id":"TKT-1","tenant_id":"acme","description":"é😀 \\"so\\" \\\\ it is\\nburning","priority":"high","timestamp":"2026-01-31T09:30:00\+01:00","created_at":"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z","correlation_id":"550E8400-e29b-41d4-a716-446655440000"\}' "$(newest)"
@@ -14,7 +14,7 @@ load stack.bash
     [[ $queued > $before && $queued < $(date -u -d '1 second' +%FT%T) ]]
 }
 
-@test "a correlation id is made where there is none" {
+@test "a missing or null correlation id is replaced by a new one" {
     for change in . '.correlation_id = null'; do
         post "$(ticket "$change")"
         accepted
@@ -22,14 +22,14 @@ load stack.bash
     done
 }
 
-@test "an escaped emoji is the emoji" {
+@test "an escaped emoji is read as the emoji" {
     body=$(ticket '.description = "HERE"')
     post "${body/HERE/\\ud83d\\ude00}"
     accepted
     same 😀 "$(newest | jq -r .description)"
 }
 
-@test "first in, first out" {
+@test "jobs come out first in, first out" {
     for n in {1..20}; do
         post "$(ticket ".ticket_id = \"TKT-$n\"")"
         accepted
@@ -51,7 +51,7 @@ load stack.bash
     "$root/.build/test-python/bin/python" "$BATS_TEST_DIRNAME/mixed_tickets.py" "$url" "$dir/redis.sock" "$secret"
 }
 
-@test "ready while Redis is there" {
+@test "live and ready while Redis is up" {
     for path in live ready; do
         request /health/$path
         same 200 "$code"
@@ -74,7 +74,7 @@ load stack.bash
     same 200 "$code"
     request /health/ready
     same 503 "$code"
-    post '{}' # what is refused does not wait for Redis
+    post '{}' # a bad payload is refused without Redis
     problem 400
 
     redis_start

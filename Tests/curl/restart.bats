@@ -1,4 +1,4 @@
-# spawn/responder and spawn/restart where something is in the way: stale files, strangers, each other, signals.
+# spawn/responder and spawn/restart in adverse conditions: stale files, other processes, each other, signals.
 load stack.bash
 
 setup_file() { redis_start; }
@@ -14,7 +14,7 @@ teardown() {
     [[ ! ${theirs-} ]] || rm -rf "$theirs"
 }
 
-# members SOCKET [NAME]: the processes of all its sets, found by their environment, whatever SOCKET.pid says.
+# members SOCKET [NAME]: prints the processes of all its sets, found by their environment, whatever SOCKET.pid says.
 members() {
     local found
     for found in $(pgrep -x "${2-.*}"); do
@@ -35,7 +35,7 @@ serve() {
 
 restart() { "$root/spawn/restart" "$socket" --processes 1 3>&-; }
 
-# only SET: it alone serves, and nothing lies beside it.
+# only SET: checks that it alone serves, and that no files of another set are left.
 only() {
     responder_answers "$socket" live
     same "$1" "$(<"$socket.pid")"
@@ -55,7 +55,7 @@ instead() {
 nobody() {
     ((!EUID)) || skip "only root can start a set as another user"
     as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
-    "${as_nobody[@]}" test -x "$root/spawn/responder" -a -x "$program" || skip "nobody cannot read $root or $program"
+    "${as_nobody[@]}" test -x "$root/spawn/responder" -a -x "$program" || skip "the user nobody cannot read $root or $program"
     theirs=$(mktemp -d) # bats' own directories are root's alone
     chown nobody:nogroup "$theirs"
     socket=$theirs/responder.sock
@@ -91,8 +91,8 @@ nobody() {
     only "$set"
 }
 
-@test "a zombie does not serve" {
-    # sleep reaps nobody.
+@test "a zombie multiwatch in SOCKET.pid does not count as a running set" {
+    # sleep does not reap its children.
     bash -c '/usr/bin/multiwatch -- /bin/sleep 60 & echo $! >zombie; exec sleep 60' 3>&- &
     parent=$!
     wait_for 5 test -s zombie
@@ -108,7 +108,7 @@ nobody() {
     same '' "$(sets)"
 }
 
-@test "a set whose socket was taken by somebody else is not replaced" {
+@test "a set whose socket another process has taken over is not replaced" {
     serve
     rm "$socket"
     socat "UNIX-LISTEN:$socket" - </dev/null 3>&- &
@@ -136,14 +136,14 @@ nobody() {
     only "$(<"$socket.pid")"
 }
 
-@test "the set does not keep the lock" {
+@test "a running set does not hold the lock" {
     serve
     restart
     restart
     only "$(<"$socket.pid")"
 }
 
-@test "a restart stops what a killed one has left behind" {
+@test "a restart stops the set that a killed restart left behind" {
     serve
     instead mv ': >moving' 'sleep 60'
     background out "$root/spawn/restart" "$socket" --processes 1
@@ -193,7 +193,7 @@ nobody() {
 @test "a restart that is interrupted leaves the old set, and nothing else" {
     serve
     for signal in TERM INT HUP; do
-        # INT is ignored in what a script starts with &, unless somebody says otherwise.
+        # A script's background processes ignore INT unless told otherwise.
         SERVICEDESK_REDIS_URL=unix://$PWD/nowhere.sock background out env --default-signal=INT \
             "$root/spawn/restart" "$socket" --processes 1
         wait_for 5 test -S "$socket.new"
@@ -215,14 +215,14 @@ nobody() {
 
 @test "a restart whose new set does not answer fails, and leaves the old one running" {
     serve
-    # The path leads nowhere once the new set has been put there.
+    # The path no longer exists once the new set has been moved there.
     instead mv '/usr/bin/mv "$@"' "rm -f $socket"
     run ! restart
     alive "$set"
     [[ $output == *"process $set"* ]]
 }
 
-@test "status 1 says that the old set is still draining" {
+@test "a restart whose old set is still draining says so and exits with status 1" {
     serve
     kill -STOP "$(children)"
     sed 's/wait_for 60/wait_for 1/' "$root/spawn/restart" >"$BATS_TEST_TMPDIR/restart"
@@ -251,7 +251,7 @@ nobody() {
     gone "$one" || gone "$two"
 }
 
-@test "what a crash has left does not keep a set from starting" {
+@test "a set starts in spite of the stale files of a crash" {
     serve "$PWD/other.sock"
     other=$set
     serve
@@ -262,7 +262,7 @@ nobody() {
     serve
     kill -KILL "$set" "$(children)"
     wait_for 5 none "$socket"
-    echo "$other" >"$socket.pid" # its number was given to somebody else
+    echo "$other" >"$socket.pid" # another process got its number
     serve
     only "$set"
     alive "$other"
@@ -304,7 +304,7 @@ nobody() {
     only "$set"
 }
 
-@test "a program that is missing for a while is not tried in a loop" {
+@test "a program that is missing for a while is not started in a tight loop" {
     printf '#!/bin/sh\nexec %s "$@"\n' "$program" >program
     chmod +x program
     ln -s "${program%/*}/servicedeskctl" .

@@ -1,4 +1,4 @@
-# The operator's tool: nothing leaves the queue unseen, and nothing fails in silence.
+# The operator's tool: no job leaves the queue unseen, and no failure goes unreported.
 load stack.bash
 
 setup_file() { redis_start; }
@@ -9,7 +9,7 @@ setup() {
 
 ctl() { "${program%/*}/servicedeskctl" "$@"; }
 
-# fill COUNT BYTES: so many jobs, each so long.
+# fill COUNT BYTES: pushes that many jobs of that many bytes each.
 fill() {
     redis EVAL "for n = 1, ARGV[1] do redis.call('LPUSH', KEYS[1], string.format('%06d', n) .. string.rep('x', ARGV[2] - 6)) end" \
         1 "$queue" "$1" "$2" >/dev/null
@@ -31,7 +31,7 @@ fill() {
     same 1 "$(redis LLEN "$queue")"
 }
 
-@test "pop prints the oldest job and takes it out" {
+@test "pop prints the oldest job and removes it" {
     for job in first second; do redis LPUSH "$queue" $job >/dev/null; done
     same first "$(ctl pop)"
     same second "$(ctl pop)"
@@ -39,20 +39,20 @@ fill() {
     same '' "$output"
 }
 
-@test "pop is killed at any time, and no job is gone that was not written" {
+@test "pop loses no job, even if it is killed at any time" {
     fill 40 200000
     for n in {1..40}; do
-        # With --foreground, or the shell would tell of each that was killed.
+        # Without --foreground the shell would report every kill.
         timeout --foreground -s KILL "0.0$((RANDOM % 10))$n" "${program%/*}/servicedeskctl" pop >>popped 2>/dev/null || true
     done
     redis LRANGE "$queue" 0 -1 >left
-    # A part that was written stands before the whole job, which came after it.
+    # A part that was written before a kill precedes the whole job.
     same 40 "$(awk 'length >= 200000 { job = substr($0, length - 199999); n = substr(job, 1, 6)
         if (n ~ /^[0-9]+$/ && substr(job, 7) ~ /^x+$/) print n }' \
         popped left | sort -u | wc -l)"
 }
 
-@test "jobs are printed byte by byte, however long and however many" {
+@test "jobs are printed byte for byte, however long and however many" {
     printf '{"a":"\xff\xfe\xc3\x28"}' >job
     redis -x LPUSH "$queue" <job >/dev/null
     ctl pop >popped
@@ -68,7 +68,7 @@ fill() {
     run -1 bash -c "'${program%/*}/servicedeskctl' peek 5 >/dev/full"
 }
 
-@test "standard input is read from where it stands" {
+@test "standard input is read from its current position" {
     printf 'a line that was read before\n%s' "$(ticket)" >file
     same "$(ticket | head -c -1 | sign)" "$({ read -r _; ctl sign; } <file)"
     same valid "$({ read -r _; ctl check; } <file)"
@@ -77,7 +77,7 @@ fill() {
     same "$(printf x | sign)" "$(printf x | ctl sign)"
 }
 
-@test "what cannot be read, written or reached is an error with its reason" {
+@test "input, output or Redis that cannot be reached is an error with its reason" {
     for command in 'sign' 'check <"$PWD"' 'push <"$PWD"' 'sign </dev/null >/dev/full' 'depth >/dev/full'; do
         eval "run -1 bash -c \"'${program%/*}/servicedeskctl' ${command//\"/\\\"} $([[ $command == sign ]] && echo '<"$PWD"')\""
         [[ $output == *'standard '*put* ]]
@@ -96,7 +96,7 @@ fill() {
     for count in 0 1001; do run ! ctl peek $count; done
 }
 
-@test "listener names who listens on a socket" {
+@test "listener prints the process that listens on a socket" {
     socat -u UNIX-LISTEN:"$PWD/s",fork /dev/null 3>&- &
     wait_for 5 test -S s
     same $! "$(ctl listener "$PWD/s")"

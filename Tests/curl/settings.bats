@@ -1,16 +1,16 @@
-# The command line, and settings that are wrong.
+# The command line, and wrong settings.
 load stack.bash
 
 setup_file() { :; }
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
-@test "--check and --version" {
+@test "--check and --version succeed" {
     run -0 "$program" --check
     run -0 "$program" --version
     [[ $output == *[0-9]* ]]
 }
 
-@test "all faults at once, exit 78, and no secret shown" {
+@test "all faults are reported at once, without secrets, with exit status 78" {
     export SERVICEDESK_SECRET=cuckoo SERVICEDESK_REDIS_URL=http://x SERVICEDESK_LOG_LEVEL=loud SERVICEDESK_MAX_BODY=many
     run -78 "$program" --check
     for name in SERVICEDESK_SECRET SERVICEDESK_REDIS_URL SERVICEDESK_LOG_LEVEL SERVICEDESK_MAX_BODY; do
@@ -21,13 +21,13 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
     [[ ! -e responder.sock && ! -e responder.sock.pid ]]
 }
 
-@test "no secret at all, or tenants that are not there" {
+@test "a missing secret or tenants file is refused" {
     unset SERVICEDESK_SECRET
     run -78 "$program" --check
     SERVICEDESK_TENANTS_FILE=$PWD/nowhere run -78 "$program" --check
 }
 
-@test "a socket is served by one set" {
+@test "a second set on the same socket is refused" {
     start_responder log "$PWD/responder.sock" --processes 1
     run -1 "$root/spawn/responder" "$PWD/responder.sock"
     [[ $output == *spawn/restart* ]]
@@ -35,14 +35,14 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
     stop "$pid"
 }
 
-@test "the socket is for user and group only" {
+@test "the socket and its directory are for user and group only" {
     start_responder log "$PWD/private/responder.sock" --processes 1
     same 660 "$(stat -c %a private/responder.sock)"
     same 750 "$(stat -c %a private)"
     stop "$pid"
 }
 
-# record_policy: from now on the program records the policy that it is started with.
+# record_policy: makes the program record the scheduling policy under which it is started.
 record_policy() {
     printf '%s\n' '#!/bin/sh' '[ $# -gt 0 ] || ps -o cls= -p $$ >>"${0%/*}/policy"' "exec $program \"\$@\"" >program
     chmod +x program
@@ -50,7 +50,7 @@ record_policy() {
     export SERVICEDESK_PROGRAM=$PWD/program
 }
 
-@test "the scheduler's usual policy becomes batch, another one stays" {
+@test "the default scheduling policy becomes batch, another one is kept" {
     record_policy
     start_responder log "$PWD/responder.sock" --processes 1
     stop "$pid"
@@ -62,7 +62,7 @@ record_policy() {
     same IDL "$(tr -d ' ' <policy)"
 }
 
-@test "where the policy cannot be set, the responder starts with the usual one" {
+@test "if the scheduling policy cannot be set, the responder starts with the default one" {
     record_policy
     mkdir bin
     printf '#!/bin/sh\nkill -SYS $$\n' >bin/chrt # as a seccomp filter does
@@ -70,7 +70,7 @@ record_policy() {
     PATH=$PWD/bin:$PATH start_responder log "$PWD/responder.sock" --processes 1
     stop "$pid"
     same TS "$(tr -d ' ' <policy)"
-    same "responder: SCHED_BATCH is not permitted here; going on with the usual policy" "$(<log)"
+    same "responder: SCHED_BATCH is not permitted here; keeping the default policy" "$(<log)"
 }
 
 @test "servicedeskctl signs as openssl does" {

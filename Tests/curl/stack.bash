@@ -1,5 +1,5 @@
 # A whole stack for each test file: Redis, two responders under spawn-fcgi and multiwatch, nginx with the shipped files,
-# all on sockets in a temporary directory and a free port. Then what the tests say with it.
+# all on sockets in a temporary directory and a free port. Then the helpers of the tests.
 
 bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/../../spawn/lib.sh"
@@ -8,7 +8,7 @@ dir=${BATS_FILE_TMPDIR-}
 secret=correct-horse-battery-staple-0001
 queue=enhancement:queue
 
-# The responder's settings; nothing else of the caller's environment counts.
+# The responder's settings; no other setting of the caller applies.
 unset "${!SERVICEDESK_@}"
 export SERVICEDESK_PROGRAM=$program SERVICEDESK_SECRET=$secret SERVICEDESK_REDIS_URL=unix://$dir/redis.sock
 export SERVICEDESK_LOG_FILE=$dir/responder.json SERVICEDESK_RATE=500000r/s
@@ -42,28 +42,28 @@ redis_start() {
     echo "$pid" >"$dir/redis.pid"
 }
 
-# nginx_start NAME SOCKET [SED]: one more nginx.
+# nginx_start NAME SOCKET [SED]: starts one more nginx.
 nginx_start() {
     mkdir -p "$dir/$1"
     start_nginx "$dir/$1" "$2" $((20000 + RANDOM % 9000)) "${3-}"
     echo "$port" >"$dir/$1/port"
 }
 
-# nginx_use NAME: the requests that follow go through this one.
+# nginx_use NAME: sends the following requests through this one.
 nginx_use() { url=http://127.0.0.1:$(<"$dir/$1/port"); }
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
-# ticket [JQ]: a good ticket, edited.
+# ticket [JQ]: prints a good ticket, edited.
 ticket() {
     jq -nc '{event: "ticket_created", ticket_id: "TKT-1", tenant_id: "acme", description: "The printer is on fire",
         priority: "high", created_at: "2026-01-31T09:30:00+01:00"} | '"${1-.}"
 }
 
-# long_ticket CHARACTER [COUNT]: a good ticket whose description is that many of it, as JSON escapes where not ASCII.
+# long_ticket CHARACTER [COUNT]: prints a good ticket with that many of it as description, as JSON escapes if not ASCII.
 long_ticket() { ticket ".description = \"$1\" * ${2-10000}" | jq -ac .; }
 
-# sign [SECRET] <BODY: by openssl, not by the program under test.
+# sign [SECRET] <BODY: prints the signature, computed by openssl, not by the program under test.
 sign() { openssl dgst -sha256 -hmac "${1-$secret}" -r | cut -d' ' -f1; }
 
 # request PATH [CURL OPTION...]: sets $code, $answer and the file of headers.
@@ -73,7 +73,7 @@ request() {
     answer=$(<"$BATS_TEST_TMPDIR/answer")
 }
 
-# post BODY [CURL OPTION...]: $signature and $type where they are set, else right ones; empty means no such header.
+# post BODY [CURL OPTION...]: with $signature and $type if they are set, else correct ones; empty means no such header.
 post() {
     local body=$BATS_TEST_TMPDIR/body tag
     printf %s "$1" >"$body"
@@ -92,10 +92,10 @@ in_pieces() {
 
 header() { tr -d '\r' <"$headers" | sed -n "s/^$1: //Ip"; }
 
-# newest: the last job that was queued.
+# newest: prints the job that was queued last.
 newest() { redis LINDEX "$queue" 0; }
 
-# count STATUS: requests with that answer, as /metrics has it.
+# count STATUS: prints how many requests got that status, according to /metrics.
 count() {
     request /metrics
     grep -E "requests_total\{[^}]*status=\"$1\"" <<<"$answer" | awk '{ n += $NF } END { print n + 0 }'
@@ -116,7 +116,7 @@ accepted() {
     [ "$(header X-Request-ID)" ]
 }
 
-# problem STATUS [DETAIL]: RFC 9457, in exactly these members.
+# problem STATUS [DETAIL]: checks for a problem of RFC 9457 with exactly these members.
 problem() {
     same "$1" "$code"
     same application/problem+json "$(header Content-Type)"
@@ -128,7 +128,7 @@ problem() {
         { echo "not the problem expected: $answer"; return 1; }
 }
 
-# wrong FIELD...: the errors of a 400 name these fields, each once.
+# wrong FIELD...: checks for a 400 whose errors name these fields, each once.
 wrong() {
     problem 400 'Invalid webhook payload'
     same "$(printf '%s\n' "$@" | sort)" "$(jq -r '.errors[].field' <<<"$answer" | sort)"

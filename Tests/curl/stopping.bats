@@ -1,4 +1,4 @@
-# A stop can arrive in several ways, and cuts off nothing that is in flight.
+# A stop can arrive in several ways, and cuts off no request in flight.
 load stack.bash
 
 setup_file() { redis_start; }
@@ -8,7 +8,7 @@ setup() {
     start_responder "$BATS_TEST_TMPDIR/log" "$set" --processes 2
     watch=$pid
     wait_up "$pid" responder_answers "$set" ready
-    # This web server lets its connections go when they have been idle for a minute: the responders must end by themselves.
+    # This web server closes its connections after a minute idle: the responders must end by themselves.
     nginx_start "$BATS_TEST_NUMBER" "$set" 's|keepalive_timeout .*|keepalive_timeout 60s;|; s|keepalive_time .*|keepalive_time 1h;|'
     nginx_use "$BATS_TEST_NUMBER"
 }
@@ -19,7 +19,7 @@ teardown() {
     stop "$(<"$dir/$BATS_TEST_NUMBER/nginx.pid")"
 }
 
-# under_way COUNT: so many tickets, each waiting for Redis, which is stopped.
+# under_way COUNT: stops Redis, and posts that many tickets, which then wait for it.
 under_way() {
     local body tag
     body=$(ticket) tag=$(printf %s "$(ticket)" | sign)
@@ -33,13 +33,13 @@ under_way() {
     sleep 0.5
 }
 
-# all STATUS: of those under way.
+# all STATUS: checks that each of those tickets got this status.
 all() {
     wait "${posts[@]}"
     same "${#posts[@]} $1" "$(sort "$BATS_TEST_TMPDIR/codes" | uniq -c | awk '{ $1 = $1 } 1')"
 }
 
-@test "a stop that reaches the responders directly and through multiwatch is one stop" {
+@test "a stop that arrives directly and through multiwatch counts as one" {
     under_way 20
     # As systemd does with its default KillMode, and a terminal with Ctrl-C.
     kill -TERM $(pgrep -P "$watch") "$watch"
@@ -52,7 +52,7 @@ all() {
     wait_for 12 gone "$watch"
 }
 
-@test "a second stop two seconds after the first ends the process at once" {
+@test "a second stop two seconds after the first ends the processes at once" {
     under_way 4
     kill -TERM $(pgrep -P "$watch")
     sleep 2.2

@@ -23,7 +23,7 @@ END
     same globex "$(newest | jq -r .tenant_id)"
 }
 
-@test "the secret before still works while secrets change" {
+@test "the previous secret still works while secrets change" {
     secret=globex-secret-of-last-year-00000001 post "$(ticket '.tenant_id = "globex"')"
     accepted
 }
@@ -33,7 +33,7 @@ END
     problem 401 'Invalid webhook signature'
 }
 
-# everything: the whole answer, without what is new every time.
+# everything: prints the whole response, without the parts that are new every time.
 everything() { cat "$headers" "$BATS_TEST_TMPDIR/answer" | sed -E 's/[0-9a-f]{32}/ID/g; /^Date: /d'; }
 
 @test "401: an unknown tenant and a wrong signature look the same" {
@@ -45,19 +45,19 @@ everything() { cat "$headers" "$BATS_TEST_TMPDIR/answer" | sed -E 's/[0-9a-f]{32
     same "$(<"$BATS_TEST_TMPDIR/wrong")" "$(everything)"
 }
 
-@test "no signature at all says so, for any tenant" {
+@test "401: a missing signature is reported as missing, for any tenant" {
     signature='' post "$(ticket '.tenant_id = "nobody"')"
     problem 401 'Missing signature header'
 }
 
-# hostile NAME: a body of 128 KB that makes finding its tenant as slow as possible.
+# hostile NAME: prints a body of 128 KB that makes finding its tenant as slow as possible.
 hostile() {
     awk -v what="$1" 'BEGIN { printf "{\"x\":{"; for (n = 0; length_ < 130000; n++) {
         part = what == "keys" ? sprintf("%s\"%x\":0", n ? "," : "", n) : sprintf("%s\"%x\":{}", n ? "," : "", n)
         length_ += length(part); printf "%s", part }; printf "},\"tenant_id\":\"acme\"}" }'
 }
 
-@test "nobody's long body takes long before its signature is refused" {
+@test "a long hostile body with a wrong signature is refused in about a millisecond" {
     for what in keys objects; do
         : >"$SERVICEDESK_LOG_FILE"
         body=$(hostile $what)
@@ -66,7 +66,7 @@ hostile() {
             problem 401
         done
         sleep 0.2
-        # The least of twenty: what else the machine does meanwhile is not counted.
+        # The least of twenty, to leave out the other load of the machine.
         least=$(jq -r 'select(.status == 401).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | head -n 1)
         echo "$what: $least ms, with the three tags of its check"
         awk -v least="$least" 'BEGIN { exit !(least < 1.2) }'
@@ -75,7 +75,7 @@ hostile() {
 
 # --- reading the file again ------------------------------------------------------------------------------------------
 
-# reload [SECONDS]: sends HUP, and waits until each process has said what came of it.
+# reload [SECONDS]: sends HUP, and waits until each process has logged the result.
 reload() {
     local before
     before=$(said)
@@ -91,7 +91,7 @@ replace() {
     mv -T "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
 }
 
-@test "HUP reads the tenants again" {
+@test "HUP reloads the tenants file" {
     cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
     replace <<<'initech initech-secret-of-this-year-000001'
     reload
@@ -129,7 +129,7 @@ replace() {
     replace <"$dir/before"
 }
 
-@test "a file of 60 MB is read without holding anybody up, and its memory is given back" {
+@test "a file of 60 MB is reloaded without delaying requests, and its memory is given back" {
     cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
     { cat "$dir/before"; awk 'BEGIN { for (n = 0; n < 900000; n++)
         printf "tenant-%d secret-of-some-length-for-tenant-%d-and-some-more\n", n, n }'; } | replace
@@ -142,7 +142,7 @@ replace() {
     reload 10
     wait "$loading"
     like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
-    # Both processes read at the same time, on the cores that serve. On the loop it took seconds.
+    # Both processes reload at the same time, on the cores that serve. On the loop it would take seconds.
     sleep 0.5
     longest=$(jq -r 'select(.status == 202).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | tail -n 1)
     echo "the longest request took $longest ms"
