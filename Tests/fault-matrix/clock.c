@@ -1,5 +1,5 @@
-// Preloaded into the responders: the time of day is off by as many seconds as the file named in CLOCK_FILE says. The
-// monotonic clock is left alone, as it is where somebody sets a machine's time.
+// Preloaded into the responders: shifts the time of day by the seconds in the file that CLOCK_FILE names. The monotonic
+// clock is unchanged, as it is when an operator sets the machine's time.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

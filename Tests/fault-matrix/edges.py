@@ -1,4 +1,4 @@
-"""Bodies that are refused among tickets that are not, counters without room, and many processes at once."""
+"""Refused bodies among good tickets, counters without room, and many processes at once."""
 import contextlib
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ def small_bodies(stack):
 
 
 def send_long_bodies(stack, number):
-    """Signed and unsigned, one after the other on one connection, a good ticket behind each by way of the load."""
+    """Signed or unsigned, one after another on one connection, while the load sends good tickets."""
     oversize = "servicedesk_oversize_requests_total"
     before = stack.metrics()[oversize]
     body = b"x" * LONG
@@ -48,12 +48,12 @@ def share_counters(stack):
 
 
 def fill_runtime_directory(stack, number):
-    """A limit on the size of files, as a full file system: the next set finds no room for its counters. Then there is room
-    again."""
+    """Limits the size of files, like a full file system, so that the next set finds no room for its counters. Then lifts the
+    limit."""
     for name in os.listdir(f"{stack.socket}.counters"):
         os.remove(f"{stack.socket}.counters/{name}")
     stack.restart_responders(file_limit=PAGE - 1)
-    expect(share_counters(stack) == [False, False], "the responders share counters though there is no room for them")
+    expect(share_counters(stack) == [False, False], "the responders share counters although there is no room for them")
     stack.restart_responders()
     expect(share_counters(stack) == [True, True], "with room again the responders do not share their counters")
 

@@ -21,6 +21,6 @@ def pair(name, value):
 
 
 def whole(variables, body):
-    """A request whose variables, pairs already, and body are a record each, where there are any."""
+    """A request with its variables, already encoded as pairs, and its body in one record each; none for an empty one."""
     return (begin() + (record(PARAMS, variables) if variables else b"") + record(PARAMS)
             + (record(STDIN, body) if body else b"") + record(STDIN))

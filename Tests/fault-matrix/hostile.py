@@ -12,7 +12,7 @@ from limits import expect
 
 @contextlib.contextmanager
 def hurried(stack):
-    """What is never whole is given up after two seconds."""
+    """Unfinished requests are given up after two seconds."""
     stack.with_settings(SERVICEDESK_REQUEST_TIMEOUT="2")
     yield
     stack.with_settings()
@@ -34,8 +34,8 @@ def with_parameters(content, end=True):
 HUGE, LARGEST = struct.pack(">II", 0xC0000000, 0xC0000000), struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF)
 NAMES = b"".join(pair(name, b"") for name in (b"FCGI_MAX_CONNS", b"FCGI_MAX_REQS", b"FCGI_MPXS_CONNS"))
 
-# What is sent, and whether the connection is dropped at once ("dropped"), within the time for a request ("late"), or the
-# request is answered.
+# The bytes that are sent, and the result: the connection is dropped at once ("dropped") or after the request timeout
+# ("late"), or the request is answered ("answered").
 ATTACKS = {
     "parameter lengths of 0x40000000": (with_parameters(HUGE), "dropped"),
     "parameter lengths of 0x7FFFFFFF": (with_parameters(LARGEST), "dropped"),
@@ -44,10 +44,10 @@ ATTACKS = {
     "GET_VALUES with eight copies of a name": (record(GET_VALUES, pair(b"FCGI_MPXS_CONNS", b"") * 8, 0), "answered"),
     "GET_VALUES with 1,000 copies of each name": (record(GET_VALUES, NAMES * 1000, 0), "dropped"),
     "a lone GET_VALUES": (record(GET_VALUES, NAMES, 0), "answered"),
-    "GET_VALUES behind BEGIN": (begin() + record(GET_VALUES, NAMES, 0), "answered"),
+    "GET_VALUES after BEGIN": (begin() + record(GET_VALUES, NAMES, 0), "answered"),
     "GET_VALUES whose lengths do not add up": (record(GET_VALUES, HUGE, 0), "dropped"),
     "an unknown management record": (record(99, b"x", 0), "answered"),
-    "STDIN of no request": (record(STDIN, b"x", 0), "dropped"),
+    "STDIN without a request": (record(STDIN, b"x", 0), "dropped"),
     "padding on the empty PARAMS": (
         begin() + record(PARAMS, variables(0)) + record(PARAMS, padding=8) + record(STDIN), "answered"),
     "padding on the empty STDIN": (
@@ -74,10 +74,10 @@ ATTACKS = {
     "20,000 records": (
         begin() + record(PARAMS, variables(20_000)) + record(PARAMS) + record(STDIN, b"x") * 20_000 + record(STDIN), "answered"),
     "parameters of a byte a record, without end": (begin() + record(PARAMS, b"\0") * 65_537, "dropped"),
-    "a second request behind the first": (request() + request(), "dropped"),
-    "one byte behind the request": (request() + b"\1", "late"),
-    "no FastCGI behind the request": (request() + b"\0", "dropped"),
-    "a management record behind the request": (request() + record(GET_VALUES, NAMES, 0), "answered"),
+    "a second request after the first": (request() + request(), "dropped"),
+    "one byte after the request": (request() + b"\1", "late"),
+    "a byte that is not FastCGI after the request": (request() + b"\0", "dropped"),
+    "a management record after the request": (request() + record(GET_VALUES, NAMES, 0), "answered"),
     "GET_VALUES in the padding of BEGIN": (
         record(BEGIN, b"\0\1\1" + bytes(5), padding_bytes=record(GET_VALUES, pair(b"FCGI_MPXS_CONNS", b"") * 8, 0))
         + record(PARAMS, variables(0)) + record(PARAMS) + record(STDIN), "answered"),
@@ -86,8 +86,8 @@ ATTACKS = {
         + record(PARAMS) + record(STDIN), "answered"),
     "a body shorter than its length": (request(b"{}", variables(5)), "dropped"),
     "a body longer than its length": (request(b"{}     ", variables(2)), "dropped"),
-    "a length that is no number": (request(b"{}", variables().replace(b"\x01" b"CONTENT_LENGTH2", b"\x01CONTENT_LENGTHx")),
-                                   "dropped"),
+    "a length that is not a number": (request(b"{}", variables().replace(b"\x01" b"CONTENT_LENGTH2", b"\x01CONTENT_LENGTHx")),
+                                      "dropped"),
     "half a header": (b"\1\1\0", "late"),
     "BEGIN and nothing more": (begin(), "late"),
     "a body that never ends": (begin() + record(PARAMS, variables(99)) + record(PARAMS) + record(STDIN, b"{"), "late"),
@@ -103,7 +103,7 @@ ATTACKS = {
 
 
 def send(path, data, reads=True, seconds=10.0):
-    """What a peer gets that sends these bytes: "answered", "dropped" (at once), "late", or "nothing"."""
+    """The result for a peer that sends these bytes: "answered", "dropped" (at once), "late", or "nothing"."""
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(seconds)
         peer.connect(path)
@@ -123,21 +123,21 @@ def send(path, data, reads=True, seconds=10.0):
 
 
 def attack(stack, number):
-    """All of them in an order of its own, peers that leave in the middle, and noise."""
+    """All attacks in a random order, peers that close in the middle of a request, and noise."""
     rng = random.Random(number)
     before = stack.responders()
     attacks = list(ATTACKS.items())
     rng.shuffle(attacks)
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # what is late is waited for at the same time
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # all late ones are awaited at the same time
         late = {what: pool.submit(send, stack.socket, data) for what, (data, due) in attacks if due == "late"}
         found = {what: send(stack.socket, data) for what, (data, due) in attacks if due != "late"}
         send_noise(stack.socket, rng)
         found |= {what: answer.result() for what, answer in late.items()}
     surprises = [f"{what}: {found[what]}, not {due}" for what, (_, due) in attacks if found[what] != due]
-    # nginx's connections and ours are shared out by chance; every process that was hit has had the time to fall.
+    # Connections are spread over the processes by chance; a process that was hit has had time to crash.
     time.sleep(0.1)
     expect(not surprises, "; ".join(surprises))
-    expect(stack.responders() == before, f"the responders were {before}, and are {stack.responders()}")
+    expect(stack.responders() == before, f"the responders were {before}, now they are {stack.responders()}")
 
 
 def send_noise(path, rng):

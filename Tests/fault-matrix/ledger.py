@@ -5,10 +5,10 @@ found again. The rules:
 
 - an answer 202 has its job in the queue, under the job_id that was answered;
 - a delivery is one job at most: a named one however often it was repeated, another one because it was sent once;
-- what was refused for good (400, 401) is no job, and a named delivery is accepted in the end;
+- a delivery that was refused for good (400, 401) makes no job, and a named delivery is accepted in the end;
 - a request that was sent is answered 202, refused, or broken, and what senders saw refused, responders have counted;
 - a job whose sender never got a 202 is one that was counted as ambiguous, or whose answer was lost on the way: counted as
-  undelivered, taken by an nginx that then died, or unsaid by a responder that was killed.
+undelivered, taken by an nginx that then died, or never sent by a responder that was killed.
 """
 import collections
 import json
@@ -25,8 +25,8 @@ def change(before, after, *names):
 
 
 class Ledger:
-    """`answers` is what senders may see beside what is due to them: "all" for any, "503" for what the contract promises
-    while Redis is away, "202" for nothing else. `loses_counters`: responders end, and what they counted with them."""
+    """`answers` is what senders may see besides the answer that is due: "all" for any, "503" for what the contract promises
+    while Redis is away, "202" for nothing else. `loses_counters`: responders end, and their counters with them."""
 
     def __init__(self, name, seconds, entries, jobs, before, after, recoveries, answers, loses_counters):
         self.seconds = seconds
@@ -42,7 +42,7 @@ class Ledger:
         self.statuses = collections.Counter(entry["status"] for entry in entries)
         self.broken = sum(self.statuses[status] for status in BROKEN)
         self.refused = sum(self.statuses[status] for status in REFUSED)
-        # Where counters were lost, they may be fewer than before.
+        # Counters that were lost may be lower than before.
         self.ambiguous = max(0, change(before, after, "servicedesk_ambiguous_pushes_total"))
         self.undelivered = max(0, change(before, after, "servicedesk_queued_unanswered_total"))
         self.said = change(before, after, *ACCEPTED)
@@ -86,14 +86,14 @@ class Ledger:
         stray += [ticket for ticket in self.queued if ticket not in self.deliveries]
         self.lost, self.named_twice, self.twice = len(lost), len(named_twice), len(twice)
         self.without_202, self.without_answer = len(without_202), len(without_answer)
-        # What responders have answered 202 and no sender has seen: they cannot know all of it themselves.
+        # 202s that no sender has seen: responders cannot know about all of them.
         self.unseen = self.said - self.accepted
 
         self.expect(not lost, "202 without a job", lost)
         self.expect(not named_twice, "a named delivery queued twice", named_twice)
         self.expect(not twice, "a delivery that was sent once queued twice", twice)
         self.expect(not other, "the answer has another job_id than the queue", other)
-        self.expect(not stray, "refused or accepted against the contract", stray)
+        self.expect(not stray, "refused or accepted contrary to the contract", stray)
         self.expect(not never, "a named delivery that was never accepted", never)
         self.expect(self.accepted > 0, "nothing was accepted at all")
         self.expect(self.without_202 <= self.ambiguous,
@@ -107,10 +107,10 @@ class Ledger:
         self.expect(known == self.requests, f"{self.requests - known} answers of another kind: {dict(self.statuses)}")
         for status in () if loses_counters else (202, *REFUSED):
             self.expect(self.counted[status] >= self.statuses[status],
-                        f"senders saw {self.statuses[status]} answers {status}, and {self.counted[status]} were counted")
+                        f"senders saw {self.statuses[status]} answers {status}, but {self.counted[status]} were counted")
         if answers != "all":
             self.expect(self.broken == 0, f"{self.broken} answers broke: {dict(self.reasons)}")
-            self.expect(self.unseen == 0 or loses_counters, f"senders saw {self.accepted} answers 202, and {self.said} were counted")
+            self.expect(self.unseen == 0 or loses_counters, f"senders saw {self.accepted} answers 202, but {self.said} were counted")
         if answers == "202":
             refused = self.statuses[503]
             self.expect(refused == 0, f"{refused} answers 503 where there should be none")
@@ -123,11 +123,11 @@ class Ledger:
 
     COLUMNS = (("fault", 19), ("s", 4), ("times", 6), ("sent", 7), ("202", 7), ("refused", 8), ("broken", 7), ("queued", 7),
                ("lost", 5), ("dup. id", 8), ("dup.", 5), ("no 202", 7), ("ambig.", 7), ("unheard", 8), ("recovery, s", 14))
-    LEGEND = """    sent = 202 + refused + broken; the reasons stand below each row: refusals as responders counted them
+    LEGEND = """    sent = 202 + refused + broken; the reasons are below each row: refusals as responders counted them
     lost       202 without a job
     dup. id    deliveries with a webhook-id that are queued twice; dup.: without one, sent once, and queued twice
     no 202     jobs whose sender got no 202, explained by ambig. (counted as ambiguous), unheard (202 that no sender saw), or
-               broken where the responder was killed that had not answered yet
+               broken if the responder was killed before it had answered
     recovery   from the end of the fault to the next 202, the median and the longest"""
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""More than there is room for: of requests while Redis does not answer, and of jobs in the queue."""
+"""Overload: more requests than there is room for while Redis does not answer, more jobs than the queue may hold."""
 import contextlib
 import hashlib
 import hmac
@@ -29,14 +29,14 @@ def expect(is_so, what):
 
 @contextlib.contextmanager
 def small_capacity(stack):
-    # Nobody is to be answered for want of Redis before ten times the capacity has come.
+    # No request may time out for lack of Redis before ten times the capacity has arrived.
     stack.with_settings(SERVICEDESK_MAX_PENDING=str(PENDING), SERVICEDESK_REDIS_TIMEOUT="12", SERVICEDESK_PUSH_DEADLINE="12")
     yield
     stack.with_settings()
 
 
 class Prober(threading.Thread):
-    """Asks without a pause for what needs no Redis, and keeps the times."""
+    """Keeps sending requests that need no Redis, and records their times."""
 
     def __init__(self, port):
         super().__init__()
@@ -81,20 +81,20 @@ def overload(stack, number):
     try:
         overloaded = 'servicedesk_requests_total{status="503",reason="overloaded"}'
         refused = stack.metrics()[overloaded]
-        # nginx gives a request to the connection that was free last, so one process may be full before the other is.
-        wait_for(lambda: stack.metrics()[overloaded] > refused, 5, "all places to be taken")
+        # nginx uses the connection that became free last, so one process may be full before the other is.
+        wait_for(lambda: stack.metrics()[overloaded] > refused, 5, "both processes to be full")
         at_capacity = sum(map(memory, stack.responders()))
         prober = Prober(stack.port)
         try:
             wait_for(lambda: stack.metrics()[overloaded] >= refused + 20 * PENDING, 6, "ten times the capacity")
-            wait_for(lambda: len(prober.times["/health/live"]) >= 25, what="the probes")
+            wait_for(lambda: len(prober.times["/health/live"]) >= 25, what="the prober's requests")
             beyond = sum(map(memory, stack.responders()))
         finally:
             prober.finish(stack.slack)
         pending = stack.metrics()["servicedesk_pending_pushes"]
     finally:
         os.kill(stack.redis_pid, signal.SIGCONT)
-    print(f"    resident {at_capacity / 1e6:.1f} MB at capacity, {beyond / 1e6:.1f} MB at ten times of it", flush=True)
+    print(f"    resident {at_capacity / 1e6:.1f} MB at capacity, {beyond / 1e6:.1f} MB at ten times that", flush=True)
     expect(beyond - at_capacity <= FLAT, f"memory grew by {beyond - at_capacity} bytes")
     expect(pending <= 2 * PENDING, f"{pending} requests wait")
 
@@ -111,6 +111,6 @@ def fill_queue(stack, number):
     before = stack.metrics()[full]
     wait_for(lambda: stack.metrics()[full] > before + 20, what="a full queue")
     depth = stack.redis("LLEN", QUEUE)
-    # A process knows the depth that its last push was told; all that was under way then may have been pushed since.
+    # A process knows the depth from its last push; everything in flight then may have been pushed since.
     expect(DEPTH <= depth <= DEPTH + 6 * IN_FLIGHT, f"the queue is {depth} long")
     stack.take_jobs()

@@ -1,4 +1,4 @@
-"""The faults of the matrix: how each is brought about, undone, and what senders may see of it."""
+"""The faults of the matrix: how each is caused and undone, and what senders may see of it."""
 import contextlib
 import dataclasses
 import os
@@ -21,7 +21,7 @@ LOST = "servicedesk_redis_connections_lost_total"
 
 @dataclasses.dataclass
 class Fault:
-    """`strike` brings it about and undoes it; what it raises as Unexpected counts against the fault."""
+    """`strike` causes and undoes it; if it raises Unexpected, the fault has failed."""
     name: str
     what: str
     strike: Callable
@@ -31,8 +31,8 @@ class Fault:
     answers: str = "503"       # what senders may see, and
     loses_counters: bool = False  # whether responders are killed: see Ledger
     recovers: float = 3.0      # seconds to the first 202 after it, at most
-    evidence: str = ""         # a counter that grows where the fault has really struck
-    executes: bool = False     # pushes must have been executed whose answers it has kept from us
+    evidence: str = ""         # a counter that grows if the fault has really struck
+    executes: bool = False     # it must have kept back replies to pushes that were executed
     around: Callable = contextlib.nullcontext
     load: dict = dataclasses.field(default_factory=dict)
     drains: bool = False       # the queue has a limit: jobs are taken while the senders finish
@@ -93,25 +93,25 @@ def change_password(stack, number):
 
 
 def demote(stack, number):
-    """To the replica of nobody: nothing is replicated, so nothing can get lost but by us."""
+    """Makes Redis the replica of a primary that does not exist: without replication only we can lose anything."""
     stack.redis("REPLICAOF", "127.0.0.1", "1")
     pause(0.2, 0.8)
     stack.redis("REPLICAOF", "NO", "ONE")
 
 
 def kill_clients(stack, number):
-    """Every second time in the same turn of Redis in which it has pushed and not answered yet."""
+    """Every second time in the very event loop cycle in which Redis has executed pushes and not replied yet."""
     if number % 2:
         stack.hang_up()
         return
     with Redis(stack.real_redis, stack.password) as redis:
-        time.sleep(0.1)  # or Redis still looks at this connection first, and kills before it has read the pushes
+        time.sleep(0.1)  # otherwise Redis serves this connection first, and kills before it has read the pushes
         with stack.under_way(pushes=8):
             redis.send("CLIENT", "KILL", "TYPE", "normal")
         redis.reply()
 
 
-# Each refuses pushes for a while: what brings it about, and what undoes it.
+# Ways to make Redis refuse pushes for a while: the command that causes it, and the one that undoes it.
 HIDE = f"redis.call('RENAME', '{QUEUE}', 'aside') redis.call('SET', '{QUEUE}', 'no list')"
 SHOW = f"redis.call('DEL', '{QUEUE}') redis.call('RENAME', 'aside', '{QUEUE}')"
 REFUSALS = {
@@ -135,7 +135,7 @@ def refuse(stack, number):
                 pause(0.5)
                 redis("SCRIPT", "KILL")
         elif kind == "MISCONF":
-            # A directory where the snapshot should go: it cannot be saved.
+            # A directory in place of the snapshot, which then cannot be saved.
             os.makedirs(f"{stack.dir}/redis/dump.rdb", exist_ok=True)
             redis("CONFIG", "SET", "save", "3600 1")
             redis("BGSAVE")
@@ -146,7 +146,7 @@ def refuse(stack, number):
             do, undo = (words if isinstance(words, list) else words.split() for words in REFUSALS[kind])
             redis(*do)
             with stack.under_way():
-                pass  # so that many are refused, and not the first alone, at which the breaker opens
+                pass  # so that many pushes are refused, not only the first, which opens the breaker
             if kind == "max clients":
                 redis("CLIENT", "KILL", "TYPE", "normal")
             pause(0.4, 0.8)
@@ -160,7 +160,7 @@ def proxied(stack):
     stack.start_proxy()
     stack.wait_ready()
     yield
-    wait_for(lambda: stack.proxy_mode("pass")[1] == 0, what="what the proxy still holds to reach Redis")
+    wait_for(lambda: stack.proxy_mode("pass")[1] == 0, what="the pieces that the proxy holds to reach Redis")
     time.sleep(0.1)
     stack.stop_proxy()
     stack.wait_ready()
@@ -208,7 +208,7 @@ def kill_nginx(stack, number):
 # --- the machine -----------------------------------------------------------------------------------------------------
 
 def reopen_log(stack, target):
-    """Makes the log file lead elsewhere, and waits until the responders write there."""
+    """Links the log file to another target, and waits until the responders write there."""
     if os.path.lexists(stack.log):
         os.remove(stack.log)
     if target:
@@ -218,11 +218,11 @@ def reopen_log(stack, target):
     def is_open(pid):
         return any(os.path.realpath(f"/proc/{pid}/fd/{number}") == (target or stack.log)
                    for number in os.listdir(f"/proc/{pid}/fd"))
-    wait_for(lambda: all(is_open(pid) for pid in stack.responders()), what="the log to be opened anew")
+    wait_for(lambda: all(is_open(pid) for pid in stack.responders()), what="the log to be reopened")
 
 
 def fill_disk(stack, number):
-    """A device that is always full, or a pipe that nobody empties."""
+    """A device that is always full, or a pipe that nothing reads."""
     if number % 2 == 0:
         reopen_log(stack, "/dev/full")
         pause(0.5)
@@ -276,7 +276,7 @@ def set_clock(stack, seconds):
 
 
 def set_clock_back(stack, number):
-    """By a day, and, in turn, forward to where it was."""
+    """By a day, and forward again, in turn."""
     set_clock(stack, 0 if number % 2 else -86400)
     pause(0.3)
 
@@ -299,7 +299,7 @@ FAULTS = [
           short=0, evidence=LOST),
     Fault("redis-password", "Redis restarted with another password, then with the right one", change_password,
           short=1, evidence=LOST),
-    Fault("redis-demoted", "the primary turned replica, and back", demote, evidence=LOST),
+    Fault("redis-demoted", "the primary turned into a replica, and back", demote, evidence=LOST),
     Fault("redis-refuses", "/".join((*REFUSALS, "BUSY", "MISCONF")), refuse, times=27, short=9, rest=0.1, recovers=5),
     Fault("client-killed", "CLIENT KILL of all responders' connections", kill_clients, evidence=LOST,
           executes=True),
@@ -309,12 +309,12 @@ FAULTS = [
           evidence=LOST),
     Fault("proxy-cut-reply", "a proxy cuts in the middle of a reply", in_the_way("cut-reply"), around=proxied,
           evidence=LOST, executes=True),
-    Fault("proxy-drip", "a proxy hands on replies byte by byte", in_the_way("drip"), around=proxied, answers="202"),
-    Fault("proxy-garbage", "a proxy answers what is no reply", in_the_way("garbage"), around=proxied, evidence=LOST),
+    Fault("proxy-drip", "a proxy forwards replies byte by byte", in_the_way("drip"), around=proxied, answers="202"),
+    Fault("proxy-garbage", "a proxy sends bytes that are not a reply", in_the_way("garbage"), around=proxied, evidence=LOST),
     Fault("nginx-reloaded", "nginx reloaded", reload_nginx, answers="all"),
     Fault("nginx-killed", "a worker or all of nginx killed by TERM and KILL, and started again", kill_nginx, times=24,
           short=4, answers="all"),
-    Fault("log-full", "a full device, or a pipe that nobody empties, under the log file", fill_disk, answers="202"),
+    Fault("log-full", "a full device, or a pipe that nothing reads, as the log file", fill_disk, answers="202"),
     Fault("descriptors", "descriptors exhausted while Redis hangs up", exhaust_descriptors,
           evidence="servicedesk_accept_failures_total"),
     Fault("clock-back", "the time of day set back by a day, and forward", set_clock_back, answers="202",
@@ -323,7 +323,7 @@ FAULTS = [
           around=limits.small_capacity, load={"rate": 500, "in_flight": 160, "words": 400}),
     Fault("queue-full", "SERVICEDESK_MAX_QUEUE_DEPTH reached, then a worker empties the queue", limits.fill_queue,
           around=limits.short_queue, drains=True, recovers=2, load={"in_flight": limits.IN_FLIGHT}),
-    Fault("hostile-bytes", "what no web server sends, at the FastCGI socket", hostile.attack, short=1, answers="202",
+    Fault("hostile-bytes", "bytes that no web server sends, at the FastCGI socket", hostile.attack, short=1, answers="202",
           around=hostile.hurried),
     Fault("long-bodies", "bodies over the limit among good ones on kept connections", edges.send_long_bodies,
           answers="202", around=edges.small_bodies),

@@ -2,21 +2,22 @@
 
     proxy.py LISTEN UPSTREAM
 
-A line on standard input changes the mode, and is answered by how often the last one has struck, and how many pieces are
+A line on standard input changes the mode. The answer is how often the last mode has struck, and how many pieces are
 still held:
 
-    pass                hands everything on
+pass                forwards everything
     delay SECONDS       holds every piece, in either direction, for so long
-    cut-command         hands on a part of the commands that come, and closes
-    cut-reply           hands on the commands, and a part of the replies, and closes
-    drip                hands on replies byte by byte
-    garbage             hands on the commands, and puts something that is no reply in place of the replies
+cut-command         forwards a part of the commands that arrive, and closes
+cut-reply           forwards the commands, and a part of the replies, and closes
+drip                forwards replies byte by byte
+garbage             forwards the commands, and replaces the replies by bytes that are not a reply
 """
 import asyncio
 import random
 import sys
 
-# None is a whole error, which would say that nothing was executed, or a number from 1 up, which would say that it was.
+# None of these is a whole error reply, which would mean that nothing was executed, or a number from 1 up, which would mean
+# that it was.
 GARBAGE = (b"\0" * 64, b"HTTP/1.1 400 Bad Request\r\n\r\n", b":+1\r\n", b":01\r\n", b":0\r\n", b":-1\r\n", b":1\n", b":\r\n",
            b":99999999999999999999\r\n", b"*1000000000\r\n", b"$9999999999\r\n", b"$-2\r\n", b"*-5\r\n", b"+OK\r\n",
            b"*1\r\n" * 40 + b":1\r\n", b"$3\r\nabcde\r\n", b"\xff\xfe\xfd", b"+" + b"x" * 40_000, b"%1\r\n+a\r\n:1\r\n", b"_\r\n")
@@ -58,7 +59,7 @@ class Proxy:
         return True
 
     async def gather(self, piece, reader):
-        """What comes in a tenth of a second, so that many pushes are struck and not one alone."""
+        """The bytes that arrive within a tenth of a second, so that many pushes are struck, not only one."""
         try:
             async with asyncio.timeout(0.1):
                 while more := await reader.read(65536):
@@ -68,7 +69,7 @@ class Proxy:
         return piece
 
     async def part(self, piece, reader, writer):
-        """Hands on less than all, and asks for the end."""
+        """Forwards a part of a piece, and asks to close."""
         self.struck += 1
         piece = await self.gather(piece, reader)
         await self.hand_on(piece[:self.random.randrange(len(piece))], writer)
@@ -88,7 +89,7 @@ class Proxy:
             self.struck += 1
             await self.gather(piece, reader)
             await self.hand_on(self.random.choice(GARBAGE), writer)
-            # A part of a reply that never comes to its end would be waited for, as it should be.
+            # Responders rightly wait for the rest of an unfinished reply, so the connection must end.
             await asyncio.sleep(0.05)
             return False
         if mode == "drip":

@@ -1,9 +1,9 @@
-"""As much of a Redis client as the checker needs, so that nothing of the program under test reads its own results."""
+"""As much of a Redis client as the checker needs, so that the program under test does not read its own results."""
 import socket
 
 
 class RedisError(Exception):
-    """Redis answered an error."""
+    """Redis replied with an error."""
 
 
 class Redis:

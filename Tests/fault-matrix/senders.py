@@ -3,7 +3,7 @@
     senders.py '{"url": [HOST, PORT], "journal": PATH, ...}'     see Load
 
 Half of the deliveries are named (webhook-id or Idempotency-Key). Those are repeated until they are accepted, after a 503,
-a 5xx of nginx, or a connection that broke; some senders are hasty and repeat before they have heard. The others are sent
+a 5xx of nginx, or a connection that broke; some senders are hasty and repeat before they have an answer. The others are sent
 once. A few are signed wrongly, or have a fault. TERM: begins no more deliveries, finishes those that are under way.
 """
 import asyncio
@@ -70,7 +70,7 @@ class Senders:
         self.is_stopping = asyncio.Event()
 
     def ticket(self):
-        """A delivery: the ticket's id, its headers, its body, and the answer that it should come to."""
+        """A delivery: the ticket's id, its headers, its body, and the status that it should get."""
         self.made += 1
         ticket_id = f"{self.prefix}-{self.made}"
         ticket = {"event": "ticket_created", "ticket_id": ticket_id, "tenant_id": "acme", "priority": "high",
@@ -102,7 +102,7 @@ class Senders:
         deliveries = set()
         while not self.is_stopping.is_set():
             await asyncio.sleep(max(0, due - loop.time()))
-            due = max(due + interval, loop.time() - 1)  # what was missed is made up for, up to a second of it
+            due = max(due + interval, loop.time() - 1)  # catches up on missed deliveries, at most on a second of them
             if len(deliveries) >= self.in_flight:
                 continue
             delivery = asyncio.create_task(self.deliver(client))

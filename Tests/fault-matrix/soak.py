@@ -1,4 +1,4 @@
-"""Minutes of mixed traffic with faults that leave the responders alive; what they hold must not grow."""
+"""Minutes of mixed traffic with faults that leave the responders alive; their memory and descriptors must not grow."""
 import random
 import time
 
@@ -25,13 +25,13 @@ class Samples:
             self.rows.append([(memory(pid), descriptors(pid)) for pid in self.pids])
 
     def verdict(self):
-        """What was found, and what is wrong with it."""
+        """The measurements, and the faults in them."""
         if len(self.rows) < 4:
             return [], ["it was too short to tell whether anything grows"]
         quarter = len(self.rows) // 4
         said, wrong = [], []
         if self.stack.responders() != self.pids:
-            wrong.append(f"the responders were {self.pids}, and are {self.stack.responders()}")
+            wrong.append(f"the responders were {self.pids}, now they are {self.stack.responders()}")
         for index, pid in enumerate(self.pids):
             first, last = ((max(row[index][0] for row in rows), min(row[index][1] for row in rows))
                            for rows in (self.rows[:quarter], self.rows[-quarter:]))
@@ -52,7 +52,7 @@ def soak(stack, minutes, run):
 
     def strike(stack, _):
         nonlocal number
-        # Each twice before anything is measured: what a process needs for the first time is no growth.
+        # Each strikes twice before anything is measured: memory needed for the first time does not count as growth.
         fault = chosen[number % len(chosen)] if number < 2 * len(chosen) else rng.choice(chosen)
         number += 1
         fault.strike(stack, number)

@@ -33,7 +33,7 @@ def wait_for(condition, seconds=10, what="something"):
 
 
 def alive(pid):
-    """A zombie is not; ours are reaped by the way."""
+    """False for a zombie. Reaps the process if it is our child."""
     try:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
@@ -72,10 +72,9 @@ def descriptors(pid):
 
 class Stack:
     def __init__(self, slack=1):
-        """`slack`: how many times longer than it should what has a limit on time may take. Where a busy machine must not
-        fail a test, it is large."""
+        """`slack`: the factor by which time limits are extended; large where a busy machine must not fail a test."""
         self.slack = slack
-        # What daemons leave behind becomes our child instead of init's: so it can be waited for, and none stays.
+        # Orphans of daemons become our children instead of init's: they can be awaited, and none is left over.
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
         self.dir = tempfile.mkdtemp(prefix="faults.")
         self.real_redis, self.redis_link = f"{self.dir}/redis-itself.sock", f"{self.dir}/redis.sock"
@@ -98,7 +97,7 @@ class Stack:
         self.wait_ready()
 
     def down(self):
-        """Ends whatever is still there, all of it ours: our children and what they have left to us."""
+        """Ends all processes that are left: our children, and their orphans."""
         while left := children(os.getpid()):
             for pid in left:
                 kill(pid, signal.SIGCONT)
@@ -117,7 +116,7 @@ class Stack:
     # --- Redis -------------------------------------------------------------------------------------------------------
 
     def start_redis(self, password=PASSWORD):
-        """Starts it again from its append-only file, and waits until it takes commands."""
+        """Starts Redis, from its append-only file if there is one, and waits until it takes commands."""
         self.password = password
         os.makedirs(f"{self.dir}/redis", exist_ok=True)
         self.redis_pid = self.spawn(
@@ -145,8 +144,8 @@ class Stack:
 
     @contextlib.contextmanager
     def under_way(self, pushes=0):
-        """Meanwhile Redis stands still, so that what happens meets pushes that were sent and not answered: at least so
-        many, if they come in time."""
+        """Stops Redis meanwhile, so that a fault meets pushes that were sent and not answered: at least so many, if they
+        arrive in time."""
         os.kill(self.redis_pid, signal.SIGSTOP)
         try:
             time.sleep(0.1)
@@ -156,7 +155,7 @@ class Stack:
             kill(self.redis_pid, signal.SIGCONT)
 
     def route(self, path):
-        """Where responders find Redis when they connect next: itself, or the proxy."""
+        """Sets where responders find Redis when they connect next: Redis itself, or the proxy."""
         os.symlink(path, f"{self.redis_link}.new")
         os.replace(f"{self.redis_link}.new", self.redis_link)
 
@@ -195,7 +194,7 @@ class Stack:
             return 0
 
     def responders(self):
-        """The process ids of those that have become responders."""
+        """The process ids of the children that have become responders."""
         def name(pid):
             try:
                 with open(f"/proc/{pid}/comm") as file:
@@ -211,8 +210,8 @@ class Stack:
             self.start_responders()
 
     def with_settings(self, **settings):
-        """Other responders, with these settings on top. Nobody sends now, so those that have not gone after 2 s may end
-        at once: from then on a second TERM says so."""
+        """Replaces the responders by others with these settings in addition. No sender is running, so those that have not
+        ended after 2 s may end at once, on a second TERM."""
         pid = self.set_pid()
         kill(pid, signal.SIGTERM)
         try:
@@ -224,7 +223,7 @@ class Stack:
         self.wait_ready()
 
     def restart_responders(self, file_limit=resource.RLIM_INFINITY):
-        """Without a failed request. The new ones may write files of at most so many bytes."""
+        """Replaces them without a failed request. The new ones may write files of at most so many bytes."""
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
         subprocess.run([f"{ROOT}/spawn/restart", self.socket, "--processes", str(self.processes)], env=self.environment,
@@ -237,7 +236,7 @@ class Stack:
     # --- nginx -------------------------------------------------------------------------------------------------------
 
     def start_nginx(self):
-        """The first time on a free port, then on the same again."""
+        """On a free port the first time, then on the same one."""
         if os.path.exists(f"{self.dir}/nginx.pid"):
             os.remove(f"{self.dir}/nginx.pid")
         started = subprocess.run(
@@ -246,14 +245,14 @@ class Stack:
             env=self.environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.nginx_pid, port = map(int, started.stdout.split())
         if self.port not in (None, port):
-            raise RuntimeError(f"somebody has taken port {self.port}")
+            raise RuntimeError(f"another process has taken port {self.port}")
         self.port = port
 
     def nginx_workers(self):
         return children(self.nginx_pid)
 
     def get(self, path, timeout=10):
-        """Status and text of an answer to us alone, on a connection of its own."""
+        """Status and text of a GET on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", path)
@@ -265,7 +264,7 @@ class Stack:
     def wait_ready(self):
         def ready():
             try:
-                # Each of the two: connections are shared out by chance.
+                # Both of them: connections are spread over the processes by chance.
                 return all(self.get("/health/ready")[0] == 200 for _ in range(8))
             except OSError:
                 return False
@@ -282,7 +281,7 @@ class Stack:
     # --- the queue ---------------------------------------------------------------------------------------------------
 
     def take_jobs(self):
-        """All of the list, as workers take it, the oldest first; kept for the books."""
+        """Takes all jobs as workers do, the oldest first, and keeps them for the ledger."""
         with Redis(self.real_redis, self.password) as redis:
             while some := redis("RPOP", QUEUE, 5000):
                 self.taken += some

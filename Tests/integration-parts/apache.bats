@@ -71,7 +71,7 @@ in_flight_are_answered() {
     wait_for $(($1 + 3)) gone "$set"
 }
 
-# connections: how many the set has open; 03 is the state "connected".
+# connections: prints how many the set has open; 03 is the state "connected".
 connections() { grep -c " 00000000 0001 03 .* $socket$" /proc/net/unix; }
 
 @test "Apache with kept connections: requests in flight when the set is stopped are queued, and the set ends" {

@@ -1,4 +1,4 @@
-# cgi-fcgi, with which administrators try a FastCGI program by hand: a request for each connection, and no HTTP.
+# cgi-fcgi, with which administrators try a FastCGI program by hand: one request per connection, and no HTTP.
 load stack.bash
 ways=(unix tcp)
 

@@ -1,4 +1,4 @@
-# HAProxy with fcgi-app. It keeps connections, numbers the requests on them 1, 3, 5 …, and checks the health.
+# HAProxy with fcgi-app. It keeps connections, numbers the requests on them 1, 3, 5 …, and has health checks.
 load stack.bash
 ways=(unix tcp reuse large checked asking)
 
@@ -18,7 +18,7 @@ start_peer() {
     serve "$1" haproxy.cfg "$edit" haproxy -db -f haproxy.cfg
 }
 
-# state FIELD: of the server, by the name that `show stat` has for it.
+# state FIELD: prints a field of the server, by its name in `show stat`.
 state() {
     echo show stat | socat -t 5 - "UNIX:$dir/$way/control.sock" | awk -F , -v field="$1" '
         /^# / { sub(/^# /, ""); for (i = 1; i <= NF; i++) column[$i] = i }
@@ -26,7 +26,7 @@ state() {
 }
 
 checks_keep_it_up() {
-    sleep 1 # ten checks, beside those that there have been while the other tests ran
+    sleep 1 # ten checks, in addition to those during the other tests
     same UP "$(state status)"
     same L7OK "$(state check_status)"
     same 0 "$(state chkdown)"
@@ -47,7 +47,7 @@ haproxy_wants_a_length() {
     only='unix tcp reuse checked asking' each_way chunked_ticket_is_queued
     only=large each_way chunked_ticket_is_queued 漢
 }
-@test "HAProxy: it refuses chunked bodies that do not fit its buffer itself, with 400" {
+@test "HAProxy: chunked bodies that do not fit its buffer are HAProxy's 400" {
     each_way haproxy_wants_a_length
 }
 @test "HAProxy: a body over the limit is 413, and the next ticket is queued" {
@@ -62,11 +62,11 @@ haproxy_wants_a_length() {
 @test "HAProxy: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
 @test "HAProxy: eight tickets that wait for Redis together are queued" { each_way eight_at_once_are_queued; }
 @test "HAProxy: GET and HEAD of the health check" { each_way health_answers_get_and_head; }
-@test "HAProxy: its health checks with HEAD keep the responder up" {
+@test "HAProxy: health checks with HEAD find the responder up" {
     only=checked each_way checks_keep_it_up
 }
 
-# HAProxy alone announces this, with ABORT_REQUEST, before it closes the connection.
+# Only HAProxy announces this, with ABORT_REQUEST, before it closes the connection.
 gives_up() {
     local redis posting
     redis=$(<"$dir/redis.pid")
@@ -81,7 +81,7 @@ gives_up() {
 }
 queued() { [[ $(redis LLEN "$queue") == "$1" ]]; }
 
-@test "HAProxy: a ticket that it gives up waiting for is queued all the same, and so is the next" {
+@test "HAProxy: a ticket is queued even if HAProxy gives up waiting, and so is the next" {
     mkdir "$dir/hasty"
     serve hasty haproxy.cfg 's|timeout server .*|timeout server 1s|; s|check inter 1s||' haproxy -db -f haproxy.cfg
     only=hasty each_way gives_up

@@ -37,7 +37,7 @@ lighttpd_wants_a_length() {
 }
 @test "lighttpd: a ticket in 300 pieces is queued" { each_way pieces_are_queued; }
 @test "lighttpd: a ticket in 300 chunks is queued" { only='unix tcp' each_way pieces_are_queued chunked; }
-@test "lighttpd: one that streams refuses a slow chunked body itself, with 411" {
+@test "lighttpd: when it streams, a slow chunked body is lighttpd's 411" {
     only='stream stream-tcp' each_way lighttpd_wants_a_length
 }
 @test "lighttpd: eight tickets that wait for Redis together are queued" { each_way eight_at_once_are_queued; }

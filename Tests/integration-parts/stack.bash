@@ -1,11 +1,11 @@
 # For each test file: Redis, a responder set on a unix socket, a responder on TCP, and web servers in front of them, one
-# for each way of connecting. Then the cases that every web server has to pass, beside what Tests/curl has.
+# for each way of connecting. Then the cases that every web server has to pass, in addition to Tests/curl.
 #
 # A test file sets `ways`, and `start_peer WAY`, which calls serve.
 
 load ../curl/stack.bash
 
-PATH=$PATH:/usr/sbin # where Debian has the servers; not in the path of an ordinary user
+PATH=$PATH:/usr/sbin # where Debian puts the servers; not in the path of an ordinary user
 socket=$dir/responder.sock
 
 setup_file() {
@@ -30,7 +30,7 @@ setup() { redis DEL "$queue" >/dev/null; }
 
 # --- starting --------------------------------------------------------------------------------------------------------
 
-# free PORT: nobody listens on it.
+# free PORT: succeeds if nothing listens on it.
 free() { ! (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # start_tcp_responder: one process on a free port of 127.0.0.1, which it writes to tcp.port.
@@ -69,12 +69,12 @@ serve() {
     die "$config for $way does not start: $(tail -n 3 "$dir/$way/output")"
 }
 
-# tcp: the address of the responder on TCP.
+# tcp: prints the address of the responder on TCP.
 tcp() { echo "127.0.0.1:$(<"$dir/tcp.port")"; }
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
-# each_way COMMAND...: runs it once for every way, or for those in $only; tells which of them failed.
+# each_way COMMAND...: runs it once for every way, or for those in $only; prints which of them failed.
 each_way() {
     local way failed=0 child
     for way in ${only-"${ways[@]}"}; do
@@ -89,13 +89,13 @@ each_way() {
     ((!failed))
 }
 
-# use WAY: for the requests that follow.
+# use WAY: sends the following requests this way.
 use() { url=http://127.0.0.1:$(<"$dir/$1/port"); }
 
-# too_long: a good ticket of 200,000 bytes.
+# too_long: prints a good ticket of 200,000 bytes.
 too_long() { printf '%-200000s' "$(ticket)"; }
 
-# post_eight NAME: posts eight tickets at once; `codes NAME` then tells their statuses.
+# post_eight NAME: posts eight tickets at once; `codes NAME` then prints their statuses.
 post_eight() {
     local body=$BATS_TEST_TMPDIR/body tag transfers=() number
     ticket >"$body"
@@ -191,8 +191,8 @@ too_long_is_413_and_the_next_on_the_same_connection_is_queued() {
     same '413 202 413 202 202' "$(paste -sd ' ' <<<"$said")"
 }
 
-# A web server that gets the 413 while the body is still arriving may leave out the rest of it; Apache then sends the
-# next request on the same connection all the same.
+# A web server that gets the 413 while the body is still arriving may not send the rest; Apache then sends the
+# next request on the same connection nevertheless.
 too_long_in_pieces_is_413_and_the_next_is_queued() {
     for _ in 1 2; do
         in_pieces "$(too_long)" 100
@@ -210,7 +210,7 @@ pieces_are_queued() {
     same 10000 "$(newest | jq '.description | length')"
 }
 
-# Redis hangs for a moment, so that all are in flight together.
+# Redis is stopped for a moment, so that all are in flight together.
 eight_at_once_are_queued() {
     local posting
     redis DEL "$queue" >/dev/null
