@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034 # whoever sources it uses its variables
-# What the scripts share. Source it; it only defines.
+# shellcheck shell=bash disable=SC2034 # the scripts that source it use its variables
+# Functions and variables that the scripts share. Sourcing it runs nothing.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 program=${SERVICEDESK_PROGRAM:-$root/.build/release/servicedesk-responder}
@@ -20,7 +20,7 @@ wait_for() {
 
 # --- processes -------------------------------------------------------------------------------------------------------
 
-# alive PID: a zombie is not, whoever fails to reap it.
+# alive PID: false for a zombie.
 alive() { grep -qs '^State:.[^Z]' "/proc/$1/status"; }
 gone() { ! alive "$1"; }
 
@@ -30,7 +30,7 @@ background() {
     pid=$!
 }
 
-# stop PID [SIGNAL]: sees it gone, if need be with all of its group.
+# stop PID [SIGNAL]: stops it and waits until it has gone; if it takes too long, kills its whole group.
 stop() {
     kill -s "${2:-TERM}" "$1" 2>/dev/null || return 0
     wait_for 15 gone "$1" || kill -s KILL -- "-$1" 2>/dev/null || true
@@ -43,24 +43,24 @@ settled() { gone "$1" || "${@:2}"; }
 # --- the set behind a socket -----------------------------------------------------------------------------------------
 
 # take_lock SOCKET: holds the lock on descriptor 9 until this process and all that inherit it have closed it. The file
-# stays: whoever removed it could remove one that another process has just locked.
+# stays: removing it could remove one that another process has just locked.
 take_lock() {
     exec 9>>"$1.lock"
     flock -n 9 || die "another start or restart of $1 is under way: wait until it has ended"
 }
 
-# listener SOCKET: connects, and prints the process id of whoever called listen(2) on what it reached: spawn-fcgi, which
-# has become multiwatch. That one may have gone, and left the socket to its children.
+# listener SOCKET: connects, and prints the id of the process that called listen(2) on the socket that it reached:
+# spawn-fcgi, which has become multiwatch. That process may have gone and left the socket to its children.
 listener() { "${program%/*}/servicedeskctl" listener "$1"; }
 
-# named_in FILE: prints the process id in the file, if that process is alive.
+# named_in FILE: prints the process id in the file if that process is alive.
 named_in() {
     local found
     found=$(cat "$1" 2>/dev/null) && [[ $found =~ ^[1-9][0-9]*$ ]] && alive "$found" && echo "$found"
 }
 
-# is_set PID SOCKET: it is a living multiwatch that listens, on descriptor 0, on what was bound to SOCKET or, by a
-# restart, to SOCKET.new. Whether SOCKET still leads there is another question: `listener` answers it.
+# is_set PID SOCKET: true for a living multiwatch that listens, on descriptor 0, on a socket that was bound to SOCKET
+# or, by a restart, to SOCKET.new. Whether SOCKET still leads there is for `listener` to find out.
 is_set() {
     local path
     alive "$1" && [[ $(cat "/proc/$1/comm") == multiwatch ]] && path=$(bound_path "$1") &&
@@ -80,7 +80,7 @@ bound_path() {
 
 # --- what has to be there --------------------------------------------------------------------------------------------
 
-# need_packages NAME...: installs what is missing of these Debian packages, or says what to install.
+# need_packages NAME...: installs those of these Debian packages that are missing, or says what to install.
 need_packages() {
     local name missing=() sudo=()
     for name; do
@@ -97,7 +97,7 @@ need_packages() {
         -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null
 }
 
-# need_swift: the toolchain.
+# need_swift: checks the version of the toolchain.
 need_swift() {
     local found
     found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p') || true
@@ -105,7 +105,7 @@ need_swift() {
         die "needs Swift 6.2 or newer, found ${found:-none}: https://www.swift.org/install/linux"
 }
 
-# build_release: on a terminal with the progress line of swift, else only with its errors.
+# build_release: shows the progress line of swift on a terminal, otherwise only its errors.
 build_release() {
     local quiet=--quiet
     [[ ! -t 1 ]] || quiet=
@@ -115,7 +115,7 @@ build_release() {
 
 # --- the three servers -----------------------------------------------------------------------------------------------
 
-# start_redis DIR: on the socket DIR/redis.sock, append-only; sets $pid.
+# start_redis DIR: starts Redis on the socket DIR/redis.sock, append-only; sets $pid.
 start_redis() {
     background "$1/redis.log" redis-server --dir "$1" --port 0 --unixsocket "$1/redis.sock" --unixsocketperm 600 \
         --save '' --appendonly yes
@@ -123,23 +123,24 @@ start_redis() {
 }
 redis_up() { [[ $(redis-cli -s "$1" ping 2>/dev/null) == PONG ]]; }
 
-# start_responder LOG SOCKET [OPTION...]: as spawn/responder does; sets $pid.
+# start_responder LOG SOCKET [OPTION...]: starts spawn/responder and waits until it answers; sets $pid.
 start_responder() {
     background "$1" "$root/spawn/responder" "${@:2}"
     wait_up "$pid" responder_answers "$2" live || die "the responder did not start: $(tail -n 3 "$1")"
 }
 
-# responder_answers SOCKET live|ready: without nginx. Nothing of our environment goes over the wire.
+# responder_answers SOCKET live|ready: asks without nginx. Nothing of our environment goes over the wire.
 responder_answers() {
     [[ -S $1 ]] && timeout 5 env -i REQUEST_METHOD=GET SCRIPT_NAME="/health/$2" \
         /usr/bin/cgi-fcgi -bind -connect "$1" </dev/null 2>/dev/null | grep -q '^Status: 200'
 }
 
-# start_nginx DIR SOCKET PORT [SED]: the shipped files, on PORT of 127.0.0.1 or the next that is free; sets $pid and
-# $port. SERVICEDESK_RATE, such as 50000r/s, replaces the limit of one client; SED edits the files further.
+# start_nginx DIR SOCKET PORT [SED]: starts nginx with the shipped files, on PORT of 127.0.0.1 or the next free one;
+# sets $pid and $port. SERVICEDESK_RATE, such as 50000r/s, replaces the limit of one client; SED edits the files
+# further.
 start_nginx() {
     local user=
-    ((EUID)) || user='user root;' # as root its workers become somebody who cannot open a private socket
+    ((EUID)) || user='user root;' # otherwise root's workers would change to a user who cannot open a private socket
     for ((port = $3; port < $3 + 100; port++)); do
         (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
         rm -rf "$1/nginx"
