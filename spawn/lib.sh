@@ -40,7 +40,7 @@ stop() {
 wait_up() { wait_for 10 settled "$@" && "${@:2}"; }
 settled() { gone "$1" || "${@:2}"; }
 
-# --- the set behind a socket -----------------------------------------------------------------------------------------
+# --- the set of a socket ---------------------------------------------------------------------------------------------
 
 # take_lock SOCKET: holds the lock on descriptor 9 until this process and all that inherit it have closed it. The file
 # stays: removing it could remove one that another process has just locked.

@@ -42,7 +42,7 @@ struct AddressTests {
     }
 
     @Test func `a background connection that is refused reports ECONNREFUSED`() throws {
-        // Bound and closed again: nobody listens there.
+        // Bound and closed again, so that nothing listens there.
         let listening = ListeningSocket.loopback()
         close(listening.number)
         let port = listening.port

@@ -226,7 +226,7 @@ struct CounterPagesTests {
         }
     }
 
-    /// Left by somebody else, or by a disk that was full.
+    /// Left by another program, or by a disk that was full.
     @Test(arguments: [[], [1, 2, 3], [UInt8](repeating: 0xFF, count: 4096 * 3 + 5)])
     func `a file that is truncated or garbage kills no process`(content: [UInt8]) throws {
         let path = "\(directory.path)/counters-\(Metrics.layout)"

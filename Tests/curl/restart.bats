@@ -51,7 +51,7 @@ instead() {
     [[ $PATH == "$PWD/bin":* ]] || PATH=$PWD/bin:$PATH
 }
 
-# nobody DIRECTORY: $as_nobody runs a command as that user, who may write to the directory.
+# nobody: starts a set as the user nobody in a directory of that user; $as_nobody runs a command as that user.
 nobody() {
     ((!EUID)) || skip "only root can start a set as another user"
     as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)

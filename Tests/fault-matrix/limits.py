@@ -13,7 +13,7 @@ from stack import QUEUE, memory, wait_for
 
 PENDING = 64                # requests that may wait, of each of two processes
 DEPTH = 200                 # jobs that the queue may hold
-IN_FLIGHT = 20              # deliveries that a sender has under way at once while the queue is short
+IN_FLIGHT = 20              # deliveries that a sender has in flight at once while the queue is short
 FLAT = 3 * 1_048_576        # bytes that ten times the capacity may cost all processes beyond what the capacity costs
 QUICK = (0.010, 0.100)      # seconds for an answer that does not need Redis: median, and 95 of 100
 
