@@ -8,7 +8,7 @@ found again. The rules:
 - a delivery that was refused for good (400, 401) makes no job, and a named delivery is accepted in the end;
 - a request that was sent is answered 202, refused, or broken, and what senders saw refused, responders have counted;
 - a job whose sender never got a 202 is one that was counted as ambiguous, or whose answer was lost on the way: counted as
-undelivered, taken by an nginx that then died, or never sent by a responder that was killed.
+  undelivered, taken by an nginx that then died, or never sent by a responder that was killed.
 """
 import collections
 import json

@@ -5,12 +5,12 @@
 A line on standard input changes the mode. The answer is how often the last mode has struck, and how many pieces are
 still held:
 
-pass                forwards everything
+    pass                forwards everything
     delay SECONDS       holds every piece, in either direction, for so long
-cut-command         forwards a part of the commands that arrive, and closes
-cut-reply           forwards the commands, and a part of the replies, and closes
-drip                forwards replies byte by byte
-garbage             forwards the commands, and replaces the replies by bytes that are not a reply
+    cut-command         forwards a part of the commands that arrive, and closes
+    cut-reply           forwards the commands, and a part of the replies, and closes
+    drip                forwards replies byte by byte
+    garbage             forwards the commands, and replaces the replies by bytes that are not a reply
 """
 import asyncio
 import random
