@@ -3,8 +3,8 @@
     senders.py '{"url": [HOST, PORT], "journal": PATH, ...}'     see Load
 
 Half of the deliveries are named (webhook-id or Idempotency-Key). Those are repeated until they are accepted, after a 503,
-a 5xx of nginx, or a connection that broke; some senders are hasty and repeat before they have an answer. The others are sent
-once. A few are signed wrongly, or have a fault. TERM: begins no more deliveries, finishes those that are under way.
+a 5xx of nginx, or a connection that broke; some senders are hasty and repeat before they have an answer. The others are
+sent once. A few are signed wrongly, or have a fault. TERM: begins no more deliveries, finishes those in flight.
 """
 import asyncio
 import hashlib
