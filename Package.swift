@@ -30,7 +30,8 @@ let package = Package(
         .executable(name: "servicedeskctl", targets: ["servicedeskctl"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
@@ -43,10 +44,13 @@ let package = Package(
         module("RESP", ["Bytes"]),
         module("JSON", ["Bytes"]),
         module("FastCGI", ["Bytes", "System", "EventLoop", "CFastCGI", "CLinux"]),
-        module("Redis", ["Bytes", "RESP", "System", "EventLoop"]),
+        module(
+            "Delivery",
+            ["Bytes", "RESP", "System", .product(name: "DequeModule", package: "swift-collections")]),
+        module("Redis", ["Bytes", "RESP", "System", "EventLoop", "Delivery"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
         module(
-            "Responder", ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook", "JSON"]),
+            "Responder", ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook", "JSON"]),
         .executableTarget(
             name: "servicedesk-responder", dependencies: ["Product", "Responder", "System"],
             swiftSettings: productSettings),
@@ -68,9 +72,10 @@ let package = Package(
         tests("RESP", ["RESP"]),
         tests("JSON", ["JSON"]),
         tests("FastCGI", ["FastCGI", "System", "EventLoop"]),
-        tests("Redis", ["Bytes", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
+        tests("Delivery", ["Bytes", "Delivery", "RESP", "System", "COpenSSL"]),
+        tests("Redis", ["Bytes", "Delivery", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Responder", ["Responder", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Redis", "Webhook"]),
+        tests("Responder", ["Responder", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook"]),
     ]
 )
 

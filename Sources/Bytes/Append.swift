@@ -102,29 +102,3 @@ extension Span<UInt8> {
         return number
     }
 }
-
-extension UInt8 {
-    @inlinable package var isDigit: Bool { self &- 0x30 < 10 }
-
-    @inlinable var isOptionalSpace: Bool { self == 0x20 || self == 0x09 }
-
-    @inlinable package var isVisibleASCII: Bool { self > 0x20 && self < 0x7F }
-
-    /// The ASCII letter in lower case; any other byte as it is.
-    @inlinable package var lowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
-
-    /// The value of a hexadecimal digit of either case, or nil.
-    @inlinable package var hexValue: UInt8? {
-        let value = hexValueOrMore
-        return value < 16 ? value : nil
-    }
-
-    /// The value of a hexadecimal digit of either case; of any other byte 16 or more.
-    ///
-    /// Without a branch: the digits of a tag are random, so half of the branches on them would be mispredicted.
-    @inlinable package var hexValueOrMore: UInt8 {
-        let letter = (self | 0x20) &- 0x61
-        let value = letter < 6 ? letter + 10 : 0xFF
-        return isDigit ? self &- 0x30 : value
-    }
-}

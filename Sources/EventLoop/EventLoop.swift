@@ -1,9 +1,17 @@
 package import System
 
+/// Something that knows the time and wakes the owner of a token when a deadline has come.
+package protocol Scheduler: AnyObject {
+    /// The monotonic time at which this turn began.
+    var now: Instant { get }
+    /// Asks for `token` to be `due` at `deadline`.
+    func schedule(_ deadline: Instant, _ token: Token)
+}
+
 /// The event loop of a process: the descriptors that are ready, the timers that are due, and the time.
 ///
 /// The program takes one turn after another: `wait()`, then every `event`, then every `due` token.
-package final class EventLoop {
+package final class EventLoop: Scheduler {
     private var poller: Poller
     private(set) var timers = Timers()
 
@@ -47,7 +55,7 @@ package struct Deadline {
 
     package init() {}
 
-    package mutating func set(_ time: Instant, in loop: EventLoop, for token: Token) {
+    package mutating func set(_ time: Instant, in loop: any Scheduler, for token: Token) {
         self.time = time
         if time < armed { arm(in: loop, for: token) }
     }
@@ -55,7 +63,7 @@ package struct Deadline {
     package mutating func clear() { time = .never }
 
     /// On a timer: returns whether the deadline has passed. If it has moved, sets a new timer.
-    package mutating func hasPassed(in loop: EventLoop, for token: Token) -> Bool {
+    package mutating func hasPassed(in loop: any Scheduler, for token: Token) -> Bool {
         if time <= loop.now {
             clear()
             armed = .never
@@ -68,7 +76,7 @@ package struct Deadline {
         return false
     }
 
-    private mutating func arm(in loop: EventLoop, for token: Token) {
+    private mutating func arm(in loop: any Scheduler, for token: Token) {
         armed = time
         loop.schedule(time, token)
     }

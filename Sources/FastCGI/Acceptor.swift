@@ -15,8 +15,6 @@ package enum AcceptProblem: Equatable {
 
 /// Accepts connections, and pauses when descriptors or memory have run out.
 struct Acceptor: ~Copyable {
-    /// How long accepting pauses after descriptors have run out.
-    private static let exhaustionDelay = Nanoseconds.milliseconds(100)
     private static let token = Token(.listener)
 
     private let loop: EventLoop

@@ -18,6 +18,8 @@ extension Server {
         }
     }
 
+    /// How long nothing is accepted after descriptors or memory have run out.
+    package static let exhaustionDelay = Nanoseconds.milliseconds(100)
     /// Connections accepted in one turn: a woken process leaves some for its siblings.
     static let acceptLimit = 4
     /// Connections accepted when accepting stops, at most.

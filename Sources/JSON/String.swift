@@ -117,8 +117,8 @@ extension UInt64 {
     static let highs: UInt64 = 0x8080_8080_8080_8080
 
     /// A word with the high bit set in the lowest byte that equals `byte`, and perhaps in higher bytes that do not.
-    @inline(__always) func marks(of byte: UInt64) -> UInt64 {
-        let difference = self ^ (UInt64.ones &* byte)
+    @inline(__always) func marks(of byte: UInt8) -> UInt64 {
+        let difference = self ^ (UInt64.ones &* UInt64(byte))
         return (difference &- UInt64.ones) & ~difference & UInt64.highs
     }
 }

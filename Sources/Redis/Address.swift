@@ -1,13 +1,9 @@
 import Bytes
+package import Delivery
 import System
 
 /// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db` or `unix:///path?db=0`.
 package struct Address: Equatable, Sendable {
-    package enum Endpoint: Equatable, Sendable {
-        case tcp(host: String, port: UInt16)
-        case unix(path: String)
-    }
-
     package let endpoint: Endpoint
     package let database: Int
     package let user: String?
@@ -16,6 +12,12 @@ package struct Address: Equatable, Sendable {
     /// What is wrong with a URL. It never repeats the URL, which may hold a password.
     package struct Fault: Error, CustomStringConvertible {
         package let description: String
+    }
+
+    /// Another server, that is spoken to in the same way.
+    init(_ endpoint: Endpoint, like other: Address) {
+        self.endpoint = endpoint
+        (database, user, password) = (other.database, other.user, other.password)
     }
 
     /// Parses a URL.
@@ -125,13 +127,4 @@ package struct Address: Equatable, Sendable {
 extension Address: CustomStringConvertible {
     /// The place alone: no user, no password.
     package var description: String { "\(endpoint)" }
-}
-
-extension Address.Endpoint: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): path
-        }
-    }
 }

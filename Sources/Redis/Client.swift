@@ -1,4 +1,5 @@
 import Bytes
+import Delivery
 import Glibc
 package import RESP
 package import System
@@ -22,7 +23,7 @@ package final class Client {
         }
     }
 
-    private let descriptor: Descriptor
+    private let transport: PlainTransport
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
     /// A tool looks at what is there, up to what Redis itself accepts (proto-max-bulk-len).
@@ -33,37 +34,32 @@ package final class Client {
     /// Connects and greets, within the timeout.
     package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(Fault) {
         self.timeout = timeout
-        descriptor = try Client.connect(to: address, timeout: timeout)
+        transport = try Client.connect(to: address, timeout: timeout)
         var greeting: [UInt8] = []
         let steps = Greeting.append(for: address, to: &greeting)
         try send(greeting)
         for step in steps {
-            if let objection = step.objection(to: try reply(), from: address) { throw .notConnected(objection) }
+            if let objection = step.objection(to: try reply(), from: address) { throw .notConnected("\(objection)") }
         }
     }
 
-    private static func connect(to address: Address, timeout: Nanoseconds) throws(Fault) -> Descriptor {
+    private static func connect(to address: Address, timeout: Nanoseconds) throws(Fault) -> PlainTransport {
         let candidates: [SocketAddress]
         switch address.endpoint {
         case .unix(let path): candidates = [SocketAddress(unixPath: path)].compactMap { $0 }
-        case .tcp(let host, let port): candidates = SocketAddress.resolve(host: host, port: port, isNumeric: false)
+        case .tcp(let host, let port):
+            candidates = SocketAddress.resolve(host: host, port: port, isNumeric: false)
         }
-        var reason = "\(address) has no address"
+        var failure = ConnectionFailure.unresolved(address.endpoint)
         for candidate in candidates {
             do throws(SystemError) {
-                let descriptor = try candidate.connect()
-                guard descriptor.wait(for: .writable, until: .now + timeout) else {
-                    throw SystemError("connect", ETIMEDOUT)
-                }
-                // Asked once: asking takes the error away.
-                let error = descriptor.pendingError
-                guard error == 0 else { throw SystemError("connect", error) }
-                return descriptor
+                let transport = PlainTransport(try candidate.connect())
+                if let problem = transport.connect(within: timeout) { failure = problem } else { return transport }
             } catch {
-                reason = "\(error)"
+                failure = .system("\(error)")
             }
         }
-        throw .notConnected(reason)
+        throw .notConnected("\(failure)")
     }
 
     /// Sends a command and waits for its reply.
@@ -89,9 +85,9 @@ package final class Client {
         let deadline = Instant.now + timeout
         var sent = 0
         while sent < bytes.count {
-            switch descriptor.send(bytes.span.extracting(droppingFirst: sent)) {
+            switch transport.send(bytes.span.extracting(droppingFirst: sent)) {
             case .bytes(let count): sent += count
-            case .wouldBlock: guard descriptor.wait(for: .writable, until: deadline) else { throw .timedOut }
+            case .wouldBlock: guard transport.descriptor.wait(for: .writable, until: deadline) else { throw .timedOut }
             case .closed, .failed: throw .notConnected("the connection broke")
             }
         }
@@ -111,10 +107,25 @@ package final class Client {
             } catch {
                 throw .unexpected(error.rawValue)
             }
-            switch descriptor.receive(into: &chunk) {
+            switch transport.receive(into: &chunk, after: 0) {
             case .bytes(let count): input += chunk[..<count]
-            case .wouldBlock: guard descriptor.wait(for: .readable, until: deadline) else { throw .timedOut }
+            case .wouldBlock: guard transport.descriptor.wait(for: .readable, until: deadline) else { throw .timedOut }
             case .closed, .failed: throw .notConnected("the connection broke")
+            }
+        }
+    }
+}
+
+extension PlainTransport {
+    /// Waits until the connection is made. Returns why it is not, if it is not.
+    fileprivate func connect(within timeout: Nanoseconds) -> ConnectionFailure? {
+        let deadline = Instant.now + timeout
+        while true {
+            guard descriptor.wait(for: .writable, until: deadline) else { return .connectTimedOut }
+            switch establish() {
+            case .established: return nil
+            case .underWay: continue
+            case .failed(let code): return .connect(code)
             }
         }
     }

@@ -1,263 +1,297 @@
-import Bytes
+package import Delivery
 package import EventLoop
 import RESP
 package import System
 
-/// A few pipelined connections to one Redis, and the pushes that are under way.
+/// The connections to Redis, and the push machine that decides what they carry.
 ///
-/// Whoever drives it pushes, `flush()`es once at the end of a turn, passes events and timers on, and takes the
-/// `completions`. Nothing here blocks. Every push that is taken completes exactly once.
+/// Its user pushes, ends the turn with `flush()`, passes events and timers on, and takes the completions. Nothing here
+/// blocks. Every push that is taken completes exactly once.
 package final class Pool {
-    package struct Settings {
-        package var address: Address
-        package var queue = "enhancement:queue"
-        /// Connections, at most; another is opened only while those that there are cannot take more.
-        package var maxConnections = 10
-        /// From connect(2) to the end of the greeting; of a look-up before it too.
-        package var connectTimeout = Nanoseconds.seconds(5)
-        /// From a command to its reply.
-        package var replyTimeout = Nanoseconds.seconds(5)
-        /// Connection failures that a push survives, less one.
-        package var attempts = 3
-        package var retryDelay = Nanoseconds.seconds(1)
-        /// How long a connection that is not the first may lie idle.
-        package var idleTimeout = Nanoseconds.seconds(60)
-        /// From `push` to a result, whatever happens.
-        package var pushDeadline = Nanoseconds.seconds(8)
-        /// Pushes under way, at most.
-        package var maxPending = 4096
-        /// Seconds for which a named delivery is remembered; 0: none is.
-        package var window = 86_400
-        /// Jobs in the queue, at most; 0: no limit.
-        package var maxDepth = 0
-        /// Replicas that must have a job before it counts as queued, and milliseconds that they have; 0: none.
-        package var waitReplicas = 0
-        package var waitMilliseconds = 0
+    private(set) var machine: PushMachine
+    private let network: any Network
+    private let address: Address
+    private let timerToken = Token(.redisPool)
+    private var timer = Deadline()
+    private var nodes: [Node]
+    private var connections: [(connection: Connection, node: Node)?]
+    private var generations: [UInt16]
+    /// The dial that waits for a look-up.
+    private var awaitingLookUp: (slot: Int, node: Node)?
+    private var nextNode = 0
+    /// A buffer for the next batch of results.
+    private var spareBatch: [Completion] = []
 
-        package init(address: Address) { self.address = address }
-    }
-
-    /// Bytes of commands under way, at most: memory must not depend on how long tickets are.
-    package static let pendingBytesLimit = 33_554_432
-
-    let loop: EventLoop
-    let settings: Settings
-    let command: PushCommand
-    let timerToken = Token(.redisPool)
-    var connections: [Connection?]
-    var generations: [UInt16]
-    /// Pushes that no connection has: none is ready, or their time has not come again.
-    var waiting: [Waiting] = []
-    var dialler: Dialler
-    var breaker = Breaker()
-    var wasClosed = true
-    var hasConnected = false
-    var queueDepth = QueueDepth()
-    var nextDepthCheck = Instant.never
-    var poolTimer = Deadline()
-    var backoff = Backoff()
-    var pendingBytes = 0
-
-    /// Results since the last `takeCompletions`.
-    var completed: [Completion] = []
-    package var events: [PoolEvent] = []
-    /// Pushes that were taken and have no result yet.
-    package internal(set) var pendingCount = 0
-
-    package struct Completion {
-        package let waiter: UInt64
-        package let result: PushResult
-    }
-
-    struct Waiting {
-        var pending: Pending
-        var bytes: [UInt8]
-        var notBefore: Instant
-    }
-
+    /// - Parameter seed: of the random delays.
     package init(
-        settings: Settings, in loop: EventLoop, lookUp: @escaping Resolver.LookUp = Resolver.system
-    ) throws(SystemError) {
-        self.loop = loop
-        self.settings = settings
-        command = PushCommand(queue: settings.queue, window: settings.window, waits: settings.waitReplicas > 0)
-        connections = Array(repeating: nil, count: settings.maxConnections)
-        generations = Array(repeating: 0, count: settings.maxConnections)
-        dialler = try Dialler(address: settings.address, lookUp: lookUp)
-        try loop.watch(dialler.resolver.number, for: .readable, as: Token(.resolver))
-        dial()
-        reschedule()
+        to address: Address, policy: DeliveryPolicy, over network: any Network,
+        seed: UInt64 = UInt64.random(in: 0...UInt64.max)
+    ) {
+        self.address = address
+        self.network = network
+        machine = PushMachine(policy: policy, home: address.endpoint, seed: seed, at: network.now)
+        nodes = []
+        connections = Array(repeating: nil, count: policy.maxConnections)
+        generations = Array(repeating: 0, count: policy.maxConnections)
+        act()
     }
 
-    // MARK: What it is like
+    // MARK: Health
 
-    /// Whether a push would be sent at once. The breaker's probe counts as one: a caller that pushes only while this is
-    /// true would otherwise wait for ever.
-    package var isUsable: Bool { readyConnection() != nil && breaker.wouldAdmit(at: loop.now) }
-    package var breakerState: Breaker.State { breaker.state }
-    /// The queue's length, as the last reply told it.
-    package var depth: Int { queueDepth.last }
-
-    package var connectionCounts: (ready: Int, busy: Int, connecting: Int) {
-        var counts = (ready: 0, busy: 0, connecting: 0)
-        for case let connection? in connections {
-            if !connection.isGreeted {
-                counts.connecting += 1
-            } else if connection.pending.isEmpty {
-                counts.ready += 1
-            } else {
-                counts.busy += 1
-            }
-        }
-        return counts
-    }
-
-    var isQueueFull: Bool { settings.maxDepth > 0 && queueDepth.last >= settings.maxDepth }
-
+    /// Whether a push would be sent at once.
+    package var isUsable: Bool { machine.isUsable(at: network.now) }
+    package var breakerState: Breaker.State { machine.breakerState }
+    /// The queue's length, as the last reply gave it.
+    package var depth: Int { machine.depth }
     /// Seconds after which a sender should try again, at least 1.
-    package var retryAfter: Int {
-        if isQueueFull {
-            return queueDepth.secondsUntil(settings.maxDepth)
-        }
-        return breaker.isClosed ? 1 : 5
-    }
+    package var retryAfter: Int { machine.retryAfter }
+    /// Pushes without a result.
+    package var pendingCount: Int { machine.pendingCount }
+    /// Bytes of the commands without a reply, and of the pushes that wait.
+    package var pendingBytes: Int { machine.pendingBytes }
+    package var connectionCounts: (ready: Int, busy: Int, connecting: Int) { machine.connectionCounts }
 
     // MARK: Pushing
 
     /// Takes a job to be pushed; its result comes to `waiter`. A refusal is the result.
-    package func push(_ job: Span<UInt8>, mark: Mark?, waiter: UInt64) -> PushRefusal? {
-        guard pendingCount < settings.maxPending, pendingBytes < Pool.pendingBytesLimit else { return .overloaded }
-        if isQueueFull { return .queueFull }
-        guard breaker.admits(at: loop.now) else { return .breakerOpen }
-        let mark = settings.window > 0 ? mark : nil
-        var pending = Pending(
-            kind: mark == nil ? .push : .marked, waiter: waiter, length: job.count,
-            deadline: loop.now + settings.pushDeadline)
-        pending.isProbe = !breaker.isClosed
-        pendingCount += 1
-        if let connection = connectionForPush() {
-            append(pending, to: connection) { output in write(job, mark, to: &output) }
-        } else {
-            var bytes: [UInt8] = []
-            write(job, mark, to: &bytes)
-            pendingBytes += bytes.count
-            waiting.append(Waiting(pending: pending, bytes: bytes, notBefore: loop.now))
-        }
-        return nil
+    package func push(_ job: Span<UInt8>, key: IdempotencyKey?, waiter: UInt64) -> PushRefusal? {
+        machine.push(job, key: key, waiter: waiter, at: network.now)
     }
 
-    private func write(_ job: Span<UInt8>, _ mark: Mark?, to output: inout [UInt8]) {
-        if let mark {
-            command.append(job, marked: mark, to: &output)
-        } else {
-            command.append(job, to: &output)
-        }
+    /// The idempotency key of a named delivery, and the value that the job would leave in it.
+    package func key(
+        tenantID: [UInt8], deliveryID: [UInt8], jobID: [UInt8], digest: Span<UInt8>
+    ) -> IdempotencyKey {
+        machine.idempotency.key(tenantID: tenantID, deliveryID: deliveryID, jobID: jobID, digest: digest)
     }
 
-    func append(_ pending: Pending, to connection: Connection, _ write: (inout [UInt8]) -> Void) {
-        if connection.asks && (pending.isPush || pending.kind == .length) {
-            let asking = Pending(kind: .asking, waiter: nil, length: 0, deadline: .never)
-            append(asking, to: connection) { output in output.append(command: "ASKING") }
-        }
-        connection.append(pending, now: loop.now, write)
-        let appended = connection.pending[connection.pending.count - 1]
-        pendingBytes += appended.length
-        if appended.isPush { connection.needsWait = true }
-    }
-
-    /// The first connection that is ready and can take more; else one that is ready, and another is dialled.
-    private func connectionForPush() -> Connection? {
-        var best: Connection?
-        for case let connection? in connections where connection.state == .ready {
-            if !connection.isLoaded { return connection }
-            if best == nil || connection.unsent < best!.unsent { best = connection }
-        }
-        if best != nil { dialler.wantsAnother = true }
-        return best
-    }
-
-    func readyConnection() -> Connection? {
-        for case let connection? in connections where connection.state == .ready { return connection }
-        return nil
-    }
-
-    /// Gives the pushes that wait, and whose time has come, to a connection.
-    func release() {
-        guard !waiting.isEmpty, readyConnection() != nil else { return }
-        var kept: [Waiting] = []
-        for item in waiting {
-            guard item.notBefore <= loop.now, let connection = connectionForPush() else {
-                kept.append(item)
-                continue
-            }
-            pendingBytes -= item.bytes.count
-            append(item.pending, to: connection) { output in output.append(item.bytes.span) }
-        }
-        waiting = kept
-    }
-
-    // MARK: The end of a turn
-
-    /// One write for each connection that has something to send.
+    /// Ends a turn: one write for each connection that has something to send.
     package func flush() {
-        for case let connection? in connections where connection.state == .ready {
-            if connection.needsWait && settings.waitReplicas > 0 { appendWait(to: connection) }
-            send(connection)
-        }
-        if dialler.wantsAnother { dial() }
+        machine.endTurn(at: network.now)
+        act()
+        for slot in connections.indices { send(on: slot) }
+        act()
         reschedule()
-        noteBreaker()
     }
 
-    private func appendWait(to connection: Connection) {
-        let wait = Pending(kind: .wait, waiter: nil, length: 0, deadline: .never)
-        append(wait, to: connection) { output in
-            output.append(command: "WAIT", String(settings.waitReplicas), String(settings.waitMilliseconds))
-        }
-        connection.needsWait = false
-        connection.waits += 1
-    }
-
-    func send(_ connection: Connection) {
-        let wasBlocked = connection.isBlocked
-        guard connection.flush() else { return abandon(connection, "the connection broke while sending") }
-        if connection.isBlocked != wasBlocked { watch(connection) }
-        if connection.state == .ready { setDeadline(of: connection) }
-    }
-
-    /// Watches a connection for replies, and for room where it is blocked.
-    func watch(_ connection: Connection) {
-        let readiness: Readiness = connection.isBlocked ? [.readable, .writable] : .readable
-        try? loop.rewatch(connection.descriptor.number, for: readiness, as: connection.token)
-    }
-
-    /// Results since the last call, each once.
+    /// Hands out the results since the last call, each once.
     package func takeCompletions(_ body: (Completion) -> Void) {
-        var index = 0
-        while index < completed.count {
-            body(completed[index])
-            index += 1
-        }
-        completed.removeAll(keepingCapacity: true)
+        var batch: [Completion] = []
+        swap(&batch, &spareBatch)
+        machine.takeCompletions(into: &batch)
+        // Its receiver may push, or ask how the pool is.
+        for completion in batch { body(completion) }
+        spareBatch = batch
     }
 
-    func complete(_ pending: inout Pending, _ result: PushResult) {
-        guard let waiter = pending.waiter else { return }
-        pending.waiter = nil
-        pendingCount -= 1
-        if pending.isProbe, breaker.state == .probing, case .failed = result { wasRefused(within: Pool.refusalProbe) }
-        completed.append(Completion(waiter: waiter, result: pending.outcome(result)))
-    }
+    package func takeEvents() -> [DeliveryEvent] { machine.takeEvents() }
 
-    /// One event for each change of the breaker between open and closed.
-    private func noteBreaker() {
-        guard breaker.isClosed != wasClosed else { return }
-        wasClosed = breaker.isClosed
-        events.append(wasClosed ? .breakerClosed : .breakerOpened(reason: dialler.lastFailure))
-    }
-
-    /// Closes everything. What was not answered is lost to whoever waits for it.
+    /// Closes everything. What was not answered is lost to its sender.
     package func close() {
-        for index in connections.indices { connections[index] = nil }
+        machine.close()
+        act()
+    }
+
+    // MARK: Events
+
+    /// On a connection's descriptor.
+    package func event(_ token: Token, _ readiness: Readiness) {
+        let slot = Int(token.slot)
+        guard slot < connections.count, generations[slot] == token.generation,
+            let connection = connections[slot]?.connection
+        else { return }
+        if connection.isReady && readiness.contains(.writable) { send(on: slot) }
+        proceed(connection.advance(readiness), connection, slot)
+        act()
+    }
+
+    /// On a look-up's descriptor.
+    package func lookUpEvent(_ token: Token) {
+        guard let node = nodes.first(where: { $0.lookUpToken == token }), node.finishLookUp() else { return }
+        guard let (slot, waiting) = awaitingLookUp, waiting === node else { return }
+        awaitingLookUp = nil
+        if node.hasMoreAddresses {
+            machine.lookUpEnded(at: network.now)
+            dial(slot, node)
+        } else {
+            machine.dialFailed(.unresolved(node.address.endpoint), hasMoreAddresses: false, at: network.now)
+        }
+        act()
+    }
+
+    /// On the pool's timer.
+    package func timerFired() {
+        guard timer.hasPassed(in: network, for: timerToken) else { return }
+        machine.tick(at: network.now)
+        act()
+        flush()
+    }
+
+    private func reschedule() {
+        let next = machine.wakeAt
+        if next == .never { timer.clear() } else { timer.set(next, in: network, for: timerToken) }
+    }
+
+    // MARK: Connections
+
+    /// Sends what the machine has for a connection.
+    private func send(on slot: Int) {
+        guard let connection = connections[slot]?.connection, connection.isReady else { return }
+        if let result = machine.withUnsent(on: slot, { connection.send($0) }) {
+            guard let count = result else { return lose(connection, slot, .send) }
+            machine.sent(count, delivered: connection.delivered, on: slot)
+        }
+        if let failure = connection.watch(wantsRoom: machine.isBlocked(slot)) { lose(connection, slot, failure) }
+    }
+
+    /// Goes on after an event of a connection.
+    private func proceed(_ progress: Connection.Progress, _ connection: Connection, _ slot: Int) {
+        switch progress {
+        case .nothing: break
+        case .received:
+            takeReplies(connection, slot)
+            // A transport may hold more than the loop knows of.
+            while !connection.isClosed && connection.hasBufferedInput { receive(connection, slot) }
+        case .failed(let failure): fail(connection, slot, failure)
+        }
+    }
+
+    /// Receives once. Returns whether there was anything.
+    @discardableResult
+    private func receive(_ connection: Connection, _ slot: Int) -> Bool {
+        switch connection.receive() {
+        case .received:
+            takeReplies(connection, slot)
+            return !connection.isClosed
+        case .nothing: return false
+        case .failed(let failure):
+            fail(connection, slot, failure)
+            return false
+        }
+    }
+
+    private func takeReplies(_ connection: Connection, _ slot: Int) {
+        do throws(ReplyFault) {
+            while !connection.isClosed, let reply = try connection.nextReply() { take(reply, connection, slot) }
+        } catch {
+            return fail(connection, slot, .invalidRESP(error))
+        }
+        guard !connection.isClosed else { return }
+        guard connection.discardReplies() else { return fail(connection, slot, .replyTooLong) }
+        if connection.isReady { machine.repliesEnded(on: slot, at: network.now) }
+        act()
+    }
+
+    private func take(_ reply: Reply, _ connection: Connection, _ slot: Int) {
+        guard !connection.isReady else {
+            machine.reply(reply, on: slot, at: network.now)
+            return act()
+        }
+        if let objection = connection.takeGreeting(reply) { return fail(connection, slot, objection) }
+        guard connection.isReady else { return }
+        connections[slot]?.node.succeeded()
+        machine.connected(at: network.now)
+        act()
+    }
+
+    /// A connection that cannot be written to: what Redis had answered before is read first.
+    private func lose(_ connection: Connection, _ slot: Int, _ failure: ConnectionFailure) {
+        while receive(connection, slot) {}
+        guard !connection.isClosed else { return }
+        fail(connection, slot, failure)
+    }
+
+    /// Ends a connection that has failed.
+    private func fail(_ connection: Connection, _ slot: Int, _ failure: ConnectionFailure) {
+        guard !connection.isClosed else { return }
+        guard !connection.isReady else {
+            machine.lost(slot, failure, at: network.now)
+            return act()
+        }
+        dialFailed(connection, slot, failure)
+    }
+
+    private func dialFailed(_ connection: Connection, _ slot: Int, _ failure: ConnectionFailure) {
+        guard let node = connections[slot]?.node else { return }
+        if connection.awaitsName, failure.isHangUp { node.hungUpOnGreeting() }
+        // Nobody is at this address: the name's next one may do.
+        let hasMore = if case .connecting = connection.state { node.hasMoreAddresses } else { false }
+        close(slot)
+        machine.dialFailed(failure, hasMoreAddresses: hasMore, at: network.now)
+        act()
+    }
+
+    // MARK: Actions
+
+    /// Carries out what the machine wants done.
+    private func act() {
+        for action in machine.takeActions() {
+            switch action {
+            case .dial(let slot, let endpoint): dial(slot, node(for: endpoint))
+            case .giveUpDial(let slot): giveUpDial(slot)
+            case .close(let slot): close(slot)
+            case .forgetAddresses(let endpoint): nodes.first { $0.address.endpoint == endpoint }?.forgetAddresses()
+            }
+        }
+    }
+
+    private func dial(_ slot: Int, _ node: Node) {
+        switch node.target() {
+        case .pending: awaitingLookUp = (slot, node)
+        case .failed(let failure): machine.dialFailed(failure, hasMoreAddresses: false, at: network.now)
+        case .address(let target):
+            let token = Token(.redisConnection, slot: slot, generation: generations[slot])
+            do throws(SystemError) {
+                let transport = try network.connect(to: target, as: token)
+                connections[slot] = (
+                    Connection(transport, token: token, address: node.address, namesItself: node.takesName), node
+                )
+            } catch {
+                machine.dialFailed(.system("\(error)"), hasMoreAddresses: node.hasMoreAddresses, at: network.now)
+            }
+        }
+    }
+
+    private func giveUpDial(_ slot: Int) {
+        if let (_, node) = awaitingLookUp {
+            awaitingLookUp = nil
+            // The look-up cannot be called off; the next dial waits for it again.
+            machine.dialFailed(.lookUpTimedOut(node.address.endpoint), hasMoreAddresses: false, at: network.now)
+        } else if let connection = connections[slot]?.connection {
+            dialFailed(connection, slot, connection.timeout)
+        }
+    }
+
+    private func close(_ slot: Int) {
+        if let (waiting, _) = awaitingLookUp, waiting == slot { awaitingLookUp = nil }
+        guard let (connection, _) = connections[slot] else { return }
+        connection.close()
+        connections[slot] = nil
+        generations[slot] &+= 1
+    }
+
+    // MARK: Nodes
+
+    /// The node at an endpoint. Those that nobody uses any more are forgotten.
+    private func node(for endpoint: Endpoint) -> Node {
+        if let node = nodes.first(where: { $0.address.endpoint == endpoint }) { return node }
+        nodes.removeAll { node in
+            node.address.endpoint != address.endpoint && !connections.contains { $0?.node === node }
+        }
+        nextNode += 1
+        let node = Node(
+            Address(endpoint, like: address), network: network, lookUpToken: Token(.resolver, slot: nextNode))
+        nodes.append(node)
+        return node
+    }
+}
+
+extension ConnectionFailure {
+    /// The server has closed the connection, or broken it.
+    fileprivate var isHangUp: Bool {
+        switch self {
+        case .closedByRedis, .receive, .send: true
+        default: false
+        }
     }
 }

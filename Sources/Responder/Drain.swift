@@ -1,6 +1,6 @@
+import Delivery
 import EventLoop
 import FastCGI
-import Redis
 import System
 
 /// How far a process has got with its end.
@@ -36,7 +36,7 @@ extension Responder {
             note(server.stopAccepting())
         case .serving(let began, _), .finishing(let began, _):
             guard loop.now.since(began) >= Responder.oneStop.count else { return }
-            log.line(.warning, "stopping at once: \(pool.pendingCount) jobs waiting for Redis get no answer")
+            log.line(.warning, "stopping at once: \(queue.health.pendingCount) jobs waiting for Redis get no answer")
             drain = .ended
         case .ended: break
         }
@@ -53,7 +53,7 @@ extension Responder {
         case .serving(let began, let end) where loop.now >= end:
             server.finish()
             // Within these times each request is whole, has its push's result, and its connection has lingered.
-            let most = Nanoseconds(2 * settings.server.request.count + settings.pool.pushDeadline.count)
+            let most = Nanoseconds(2 * settings.server.request.count + settings.delivery.pushDeadline.count)
             drain = .finishing(since: began, until: loop.now + most)
         case .finishing(_, let end) where loop.now >= end:
             log.line(.error, "drain timed out: closing \(server.connectionCount) connections that are still open")

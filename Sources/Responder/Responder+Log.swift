@@ -1,5 +1,5 @@
+import Delivery
 import FastCGI
-import Redis
 import System
 import Webhook
 
@@ -16,12 +16,12 @@ extension Responder {
         log.add("job_id", exchanges[slot].jobID)
         log.add("status", number: reason.status)
         log.add("reason", reason.label)
-        if let error { log.add("error", text: error.description) }
+        if let error { log.add("error", text: error.advice) }
         if !isDelivered { log.add("delivered", "no") }
         if reason.status >= 400 { log.add("remote_addr", unchecked: exchanges[slot].remoteAddress) }
         log.add("body_bytes", number: exchanges[slot].bodyLength)
         log.add("milliseconds", milliseconds: nanoseconds)
-        log.add("queue_depth", number: pool.depth)
+        log.add("queue_depth", number: queue.depth)
         log.end()
     }
 
@@ -80,20 +80,25 @@ extension Responder {
     }
 
     /// One line for each change.
-    mutating func logPool(_ event: PoolEvent) {
+    mutating func logQueue(_ event: DeliveryEvent) {
         switch event {
-        case .connected: log.line(.info, "connected to Redis at \(settings.pool.address)")
-        case .dialFailed(let reason):
-            log.line(.warning, "Redis at \(settings.pool.address) cannot be reached: \(reason); trying again")
-        case .breakerOpened(let reason):
+        case .connected: log.line(.info, "connected to Redis at \(settings.redis)")
+        case .dialFailed(let failure):
+            log.line(.warning, "Redis at \(settings.redis) cannot be reached: \(failure.advice); trying again")
+        case .breakerOpened(let cause):
             log.line(
-                .error, "answering 503 at once until Redis at \(settings.pool.address) takes jobs again: \(reason)")
+                .error, "answering 503 at once until Redis at \(settings.redis) takes jobs again: \(cause.advice)")
         case .redirected(let node, let other):
             log.line(.info, "Redis at \(node) is a node of a cluster, and sends the queue on to \(other)")
         case .breakerClosed: log.line(.info, "Redis takes jobs again")
-        case .lost(let reason, let ambiguous, let retried):
-            guard log.begin(.warning, "lost a connection to Redis at \(settings.pool.address)") else { return }
-            log.add("reason", text: reason)
+        case .lengthRefused(let word):
+            log.line(
+                .error,
+                "Redis answered \(word) to LLEN: the queue can grow beyond SERVICEDESK_MAX_QUEUE_DEPTH while the user lacks the right +llen"
+            )
+        case .lost(let failure, let ambiguous, let retried):
+            guard log.begin(.warning, "lost a connection to Redis at \(settings.redis)") else { return }
+            log.add("reason", text: failure.advice)
             log.add("ambiguous", number: ambiguous)
             log.add("retried", number: retried)
             log.end()

@@ -1,4 +1,5 @@
 import Bytes
+import Delivery
 import EventLoop
 import FastCGI
 import Glibc
@@ -15,11 +16,10 @@ import Webhook
 struct Responder: ~Copyable {
     let loop: EventLoop
     let server: Server
-    let pool: Pool
     let signals: Signals
     let metrics: Metrics
     private var usage = ProcessUsage()
-    var queue: PoolQueue
+    var queue: any QueuePort
     var handler: Handler
     var log: Log
     var clock = TurnClock()
@@ -33,8 +33,8 @@ struct Responder: ~Copyable {
 
     /// One for each slot of the server's connections.
     var exchanges: [Exchange] = []
-    /// When each exchange's request was whole.
-    var started: [Instant] = []
+    /// To whom each exchange's answer goes, and since when its request is whole.
+    var requests: [OpenRequest] = []
     private var response: [UInt8] = []
 
     var drain = Drain.none
@@ -46,7 +46,7 @@ struct Responder: ~Copyable {
     {
         let loop = try EventLoop()
         let server = try Server(listener, in: loop, limits: settings.server)
-        let pool = try Pool(settings: settings.pool, in: loop)
+        let pool = Pool(to: settings.redis, policy: settings.delivery, over: LoopNetwork(loop))
         let tenantReload = try BackgroundWork<TenantWork>()
         try loop.watch(tenantReload.number, for: .readable, as: Token(.tenants))
         try loop.watch(signals.descriptor.number, for: .readable, as: Token(.signals))
@@ -55,14 +55,13 @@ struct Responder: ~Copyable {
         handler = Handler(
             secrets: secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields,
             maxAge: settings.maxAge)
-        queue = PoolQueue(pool, queue: settings.pool.queue)
+        queue = RedisQueue(pool)
         self.settings = settings
         self.tenantReload = tenantReload
         self.signals = signals
         self.log = log
         self.loop = loop
         self.server = server
-        self.pool = pool
     }
 
     /// Logs the start-up line, and what an operator should know beside it.
@@ -78,19 +77,19 @@ struct Responder: ~Copyable {
         }
         if log.begin(.info, "started") {
             log.add("version", text: version)
-            log.add("redis", text: settings.pool.address.description)
-            log.add("queue", text: settings.pool.queue)
+            log.add("redis", text: settings.redis.description)
+            log.add("queue", text: settings.delivery.queue)
             log.add("pid", number: Int(getpid()))
             log.end()
         }
-        notePoolEvents()
+        noteQueueEvents()
         log.flush()
     }
 
     /// Takes turns until the process has drained.
     mutating func run() {
         repeat { turn() } while !advanceDrain()
-        pool.close()
+        queue.close()
         usage.noteNow(in: metrics, at: loop.now)
         log.line(.info, "stopped")
         log.flushAtEnd()
@@ -104,9 +103,9 @@ struct Responder: ~Copyable {
             handle(token, readiness)
         }
         while let token = loop.due() { timer(token) }
-        pool.flush()
-        pool.takeCompletions { complete($0) }
-        notePoolEvents()
+        queue.endTurn()
+        queue.takeCompletions { complete($0) }
+        noteQueueEvents()
         logLostCounters()
         setGauges()
         usage.note(in: metrics, at: loop.now)
@@ -116,10 +115,9 @@ struct Responder: ~Copyable {
     private mutating func handle(_ token: Token, _ readiness: Readiness) {
         switch token.owner {
         case .webConnection: receive(token, readiness)
-        case .redisConnection: pool.event(token, readiness)
+        case .redisConnection, .resolver: queue.event(token, readiness)
         case .listener: note(server.accept())
         case .signals: takeSignals()
-        case .resolver: pool.resolverEvent()
         case .tenants: finishReload()
         case .redisPool: break  // It has timers only.
         }
@@ -131,10 +129,9 @@ struct Responder: ~Copyable {
             let slot = Int(token.slot)
             let overdue = server.timer(token) { name, value in exchanges[slot].take(name, value) }
             if let (token, arrival) = overdue { take(arrival, of: token) }
-        case .redisConnection: pool.timer(token)
-        case .redisPool: pool.timer()
+        case .redisPool: queue.timerFired(token)
         case .listener: note(server.resumeAccepting())
-        case .resolver, .signals, .tenants: break  // They set no timers.
+        case .redisConnection, .resolver, .signals, .tenants: break  // They set no timers.
         }
     }
 
@@ -158,17 +155,15 @@ struct Responder: ~Copyable {
         logDrop(drop)
     }
 
-    private mutating func notePoolEvents() {
-        guard !pool.events.isEmpty else { return }
-        for event in pool.events {
+    private mutating func noteQueueEvents() {
+        for event in queue.takeEvents() {
             switch event {
             case .connected(let isFirst): if !isFirst { metrics.add(.reconnects) }
             case .lost: metrics.add(.connectionsLost)
-            case .dialFailed, .breakerOpened, .breakerClosed, .redirected: break
+            case .dialFailed, .breakerOpened, .breakerClosed, .redirected, .lengthRefused: break
             }
-            logPool(event)
+            logQueue(event)
         }
-        pool.events.removeAll(keepingCapacity: true)
     }
 
     // MARK: Requests
@@ -177,7 +172,7 @@ struct Responder: ~Copyable {
         let slot = Int(token.slot)
         while slot >= exchanges.count {
             exchanges.append(Exchange())
-            started.append(.never)
+            requests.append(OpenRequest(token: token))
         }
         let arrival = server.receive(token, readiness) { name, value in exchanges[slot].take(name, value) }
         take(arrival, of: token)
@@ -188,7 +183,7 @@ struct Responder: ~Copyable {
         switch arrival {
         case .nothing: return
         case .dropped(let reason):
-            exchanges[slot].reset()
+            reset(slot)
             note(reason)
         case .request(let length): handle(token, bodyLength: length, keptLength: length)
         case .tooLong(let length):
@@ -199,38 +194,40 @@ struct Responder: ~Copyable {
 
     private mutating func handle(_ token: Token, bodyLength: Int, keptLength: Int) {
         let slot = Int(token.slot)
-        started[slot] = loop.now
+        let request = requests[slot].begin(token, slot: slot, at: loop.now)
         exchanges[slot].complete(bodyLength: bodyLength, random: &handler.random)
         let body = server.body
         let disposition = handler.handle(
-            &exchanges[slot], body: body.span.extracting(first: keptLength), time: log.time, waiter: token.bits,
+            &exchanges[slot], body: body.span.extracting(first: keptLength), time: log.time, request: request,
             queue: &queue)
         switch disposition {
         case .queued: break
         case .answer(let reason): answer(token, reason)
         case .drop:
             server.abandon(token)
-            exchanges[slot].reset()
+            reset(slot)
             note(.lengthMismatch)
         case .metrics, .live, .ready: answerAboutSelf(disposition, token)
         }
     }
 
-    private mutating func complete(_ completion: Pool.Completion) {
-        let token = Token(bits: completion.waiter)
-        let slot = Int(token.slot)
-        metrics.observe(.push, nanoseconds: Instant.now.since(started[slot]))
+    private mutating func complete(_ completion: QueueCompletion) {
+        let slot = Int(completion.request.slot)
+        // A result that comes after its request has ended finds nobody.
+        guard let token = requests[slot].token(for: completion.request) else { return }
+        metrics.observe(.push, nanoseconds: Instant.now.since(requests[slot].began))
         switch completion.result {
         case .queued(let depth):
             metrics.set(.queueDepth, depth)
             metrics.set(.queueDepthTime, Int(loop.now.nanoseconds))
             answer(token, .accepted)
         case .failed(let failure): answer(token, Reason(failure), error: failure)
-        case .marked(let found):
-            let mine = PoolQueue.markValue(id: exchanges[slot].jobID, digest: exchanges[slot].digest)
-            switch PoolQueue.compare(found: found, mine: mine) {
-            case .same: answer(token, .accepted)
+        case .existing(let value):
+            let digest = exchanges[slot].digest
+            switch Idempotency.verdict(on: value, jobID: exchanges[slot].jobID, digest: digest.span) {
+            case .own: answer(token, .accepted)
             case .conflict: answer(token, .deliveryConflict)
+            case .foreign: answer(token, Reason(.foreignValue), error: .foreignValue)
             case .repeated(let jobID):
                 exchanges[slot].repeats(jobID)
                 answer(token, .repeated)
@@ -243,7 +240,7 @@ struct Responder: ~Copyable {
     private mutating func answer(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         response.removeAll(keepingCapacity: true)
-        let retryAfter = reason.status == 503 ? pool.retryAfter : 0
+        let retryAfter = reason.status == 503 ? queue.health.retryAfter : 0
         // Borrowed from the span: the array would give a copy of all that the exchange holds.
         exchanges.span[slot].appendAnswer(reason, retryAfter: retryAfter, to: &response)
         finish(token, reason, error: error)
@@ -260,7 +257,7 @@ struct Responder: ~Copyable {
             exchanges[slot].appendAnswer(
                 .ok, type: "text/plain; version=0.0.4; charset=utf-8", body: text, to: &response)
             finish(token, .ok)
-        case .ready where !pool.isUsable || drain.hasBegun:
+        case .ready where !queue.health.isUsable || drain.hasBegun:
             answer(token, .notReady)
         default:
             let body = Array(#"{"status":"ok"}"#.utf8)
@@ -269,12 +266,12 @@ struct Responder: ~Copyable {
         }
     }
 
-    /// Sends what `response` holds, counts and logs it, and readies the slot for the next request.
+    /// Sends what `response` holds, and counts and logs it.
     private mutating func finish(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
         let response = response
         let isDelivered = server.answer(token, with: response.span)
-        let nanoseconds = Instant.now.since(started[slot])
+        let nanoseconds = Instant.now.since(requests[slot].began)
         metrics.count(reason)
         metrics.observe(.request, nanoseconds: nanoseconds)
         if !isDelivered {
@@ -282,19 +279,25 @@ struct Responder: ~Copyable {
             if reason.status == 202 { metrics.add(.queuedUnanswered) }
         }
         logRequest(slot, reason, nanoseconds: nanoseconds, isDelivered: isDelivered, error: error)
+        reset(slot)
+    }
+
+    /// Readies a slot for the next request.
+    private mutating func reset(_ slot: Int) {
         exchanges[slot].reset()
+        requests[slot].end()
     }
 
     // MARK: Gauges
 
     private mutating func setGauges() {
-        metrics.set(.pendingPushes, pool.pendingCount)
+        let health = queue.health
+        metrics.set(.pendingPushes, health.pendingCount)
         metrics.set(.webConnections, server.connectionCount)
-        metrics.set(.breakerOpen, pool.breakerState == .closed ? 0 : 1)
-        let counts = pool.connectionCounts
-        metrics.set(.readyConnections, counts.ready)
-        metrics.set(.busyConnections, counts.busy)
-        metrics.set(.connectingConnections, counts.connecting)
+        metrics.set(.breakerOpen, health.isBreakerOpen ? 1 : 0)
+        metrics.set(.readyConnections, health.connections.ready)
+        metrics.set(.busyConnections, health.connections.busy)
+        metrics.set(.connectingConnections, health.connections.connecting)
         metrics.add(.droppedLogLines, log.takeDropped())
     }
 }

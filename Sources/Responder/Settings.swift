@@ -1,3 +1,4 @@
+import Delivery
 import FastCGI
 import Product
 import Redis
@@ -9,7 +10,8 @@ package struct Settings {
     /// Taken out by the responder, which replaces them when the tenants file is read again.
     private var secrets: Secrets?
     var tenantsFile: String?
-    var pool: Pool.Settings
+    var redis: Address
+    var delivery: DeliveryPolicy
     var server: Server.Limits
     /// Who may connect over TCP; nil: everybody.
     var webServers: WebServerAddresses?
@@ -34,21 +36,21 @@ package struct Settings {
 
     init(_ environment: [String: [UInt8]]) throws(Faults) {
         var reader = SettingsReader(environment)
-        var pool = Pool.Settings(address: reader.address("SERVICEDESK_REDIS_URL", default: Defaults.redisURL))
-        pool.queue = reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? Defaults.queueKey
-        pool.maxConnections = reader.number("SERVICEDESK_REDIS_MAX_CONNECTIONS", 1...100, default: 10)
-        pool.connectTimeout = reader.seconds("SERVICEDESK_REDIS_CONNECT_TIMEOUT", 0.01...60, default: 5)
-        pool.replyTimeout = reader.seconds("SERVICEDESK_REDIS_TIMEOUT", 0.01...60, default: 5)
-        pool.attempts = reader.number("SERVICEDESK_REDIS_ATTEMPTS", 1...100, default: 3)
-        pool.retryDelay = reader.seconds("SERVICEDESK_REDIS_RETRY_DELAY", 0.001...60, default: 1)
-        pool.pushDeadline = reader.seconds("SERVICEDESK_PUSH_DEADLINE", 0.01...600, default: 8)
-        pool.maxPending = reader.number("SERVICEDESK_MAX_PENDING", 1...1_000_000, default: 4096)
-        pool.maxDepth = reader.number("SERVICEDESK_MAX_QUEUE_DEPTH", 0...4_000_000_000, default: 0)
-        pool.window = reader.number("SERVICEDESK_DELIVERY_WINDOW", 0...31_536_000, default: 86_400)
-        if let wait = reader.wait("SERVICEDESK_REDIS_WAIT", timeout: pool.replyTimeout) {
-            (pool.waitReplicas, pool.waitMilliseconds) = wait
+        redis = reader.address("SERVICEDESK_REDIS_URL", default: Defaults.redisURL)
+        var delivery = DeliveryPolicy(queue: reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? Defaults.queueKey)
+        reader.set(&delivery.maxConnections, "SERVICEDESK_REDIS_MAX_CONNECTIONS", 1...100)
+        reader.set(&delivery.connectTimeout, "SERVICEDESK_REDIS_CONNECT_TIMEOUT", 0.01...60)
+        reader.set(&delivery.replyTimeout, "SERVICEDESK_REDIS_TIMEOUT", 0.01...60)
+        reader.set(&delivery.attempts, "SERVICEDESK_REDIS_ATTEMPTS", 1...100)
+        reader.set(&delivery.retryDelay, "SERVICEDESK_REDIS_RETRY_DELAY", 0.001...60)
+        reader.set(&delivery.pushDeadline, "SERVICEDESK_PUSH_DEADLINE", 0.01...600)
+        reader.set(&delivery.maxPending, "SERVICEDESK_MAX_PENDING", 1...1_000_000)
+        reader.set(&delivery.maxDepth, "SERVICEDESK_MAX_QUEUE_DEPTH", 0...4_000_000_000)
+        reader.set(&delivery.window, "SERVICEDESK_DELIVERY_WINDOW", 0...31_536_000)
+        if let wait = reader.wait("SERVICEDESK_REDIS_WAIT", timeout: delivery.replyTimeout) {
+            (delivery.waitReplicas, delivery.waitMilliseconds) = wait
         }
-        self.pool = pool
+        self.delivery = delivery
         server = Server.Limits(
             request: reader.seconds("SERVICEDESK_REQUEST_TIMEOUT", 0.01...600, default: 5),
             body: reader.number("SERVICEDESK_MAX_BODY", 1...Handler.largestBody, default: Handler.largestBody))

@@ -48,6 +48,15 @@ struct SettingsReader {
         return number
     }
 
+    /// Replaces a default where the environment has the setting.
+    mutating func set(_ value: inout Int, _ name: String, _ range: ClosedRange<Int>) {
+        value = number(name, range, default: value)
+    }
+
+    mutating func set(_ value: inout Nanoseconds, _ name: String, _ range: ClosedRange<Double>) {
+        value = seconds(name, range, default: value.seconds)
+    }
+
     mutating func seconds(_ name: String, _ range: ClosedRange<Double>, default standard: Double) -> Nanoseconds {
         guard let value = value(name) else { return .seconds(standard) }
         guard let number = Double(value), range.contains(number) else {

@@ -8,7 +8,10 @@ import Glibc
 
     private init() {}
 
-    /// A unix socket. Nil if the path is empty, or longer than the 107 bytes that an address can hold.
+    /// Bytes of a unix socket's path, at most: a zero byte follows it.
+    package static let pathLimit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+
+    /// A unix socket. Nil if the path is empty, or longer than `pathLimit`.
     package init?(unixPath path: String) {
         var address = sockaddr_un()
         let bytes = Array(path.utf8)

@@ -40,7 +40,8 @@ package struct Handler {
     ///   - body: the whole body; of one that is over the limit, nothing.
     ///   - time: when the job is queued, RFC 3339.
     package mutating func handle(
-        _ exchange: inout Exchange, body: Span<UInt8>, time: [UInt8], waiter: UInt64, queue: inout some JobQueue
+        _ exchange: inout Exchange, body: Span<UInt8>, time: [UInt8], request: RequestHandle,
+        queue: inout some JobQueue
     ) -> Disposition {
         switch exchange.route {
         case .unknown: return .answer(.unknownPath)
@@ -61,7 +62,7 @@ package struct Handler {
         if let refusal = authenticate(exchange, body) { return .answer(refusal) }
         guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
         if let refusal = readTicket(&exchange, body, time: time) { return .answer(refusal) }
-        return push(&exchange, body, time: time, waiter: waiter, queue: &queue)
+        return push(&exchange, body, time: time, request: request, queue: &queue)
     }
 
     private mutating func authenticate(_ exchange: borrowing Exchange, _ body: Span<UInt8>) -> Reason? {
@@ -102,19 +103,20 @@ package struct Handler {
     }
 
     private mutating func push(
-        _ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8], waiter: UInt64, queue: inout some JobQueue
+        _ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8], request: RequestHandle,
+        queue: inout some JobQueue
     ) -> Disposition {
         UUID(from: &random).append(to: &exchange.jobID)
         if exchange.ticket.correlationID.isEmpty { exchange.ticket.correlate(with: UUID(from: &random)) }
         job.removeAll(keepingCapacity: true)
         Job.append(of: exchange, description: body.extracting(exchange.ticket.description), createdAt: time, to: &job)
-        var delivery: Delivery?
+        var delivery: NamedDelivery?
         if !exchange.deliveryID.isEmpty {
             exchange.digest = digest(of: body)
-            delivery = Delivery(
+            delivery = NamedDelivery(
                 tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, digest: exchange.digest)
         }
-        let refusal = queue.push(job.span, id: exchange.jobID, delivery: delivery, waiter: waiter)
+        let refusal = queue.push(job.span, id: exchange.jobID, delivery: delivery, for: request)
         return refusal.map { .answer($0) } ?? .queued
     }
 }

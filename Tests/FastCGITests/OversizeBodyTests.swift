@@ -67,7 +67,7 @@ struct OversizeBodyTests {
     }
 
     @Test func `a body of exactly the limit is kept, and one of a byte more is too long`() throws {
-        let site = try Site(Server.Limits(body: 1000))
+        let site = try Site(limits(body: 1000))
         let client = try site.connectAndAccept()
         let event = try site.send(request(body: pattern(1000)), from: client)
         #expect(event.body == pattern(1000))

@@ -31,7 +31,7 @@ struct ServerFaultTests {
             ("an authorizer", begin(role: 2), .role),
         ] as [(String, [UInt8], ProtocolFault?)])
     func `a malformed request ends only its connection`(what: String, bytes: [UInt8], fault: ProtocolFault?) throws {
-        let site = try Site(Server.Limits(request: .milliseconds(60)))
+        let site = try Site(limits(request: .milliseconds(60)))
         let client = try site.connectAndAccept()
         let event = try site.send(bytes, from: client)
         #expect(event.arrival == .dropped(fault.map { .fault($0) } ?? .timedOut), "\(what)")
@@ -42,7 +42,7 @@ struct ServerFaultTests {
     }
 
     @Test func `after 300 spoilt requests the next good one is served`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(5), body: 64))
+        let site = try Site(limits(request: .milliseconds(5), body: 64))
         let original = request(pair("A", "b") + pair("C", "d"), body: utf8("body"), size: 6)
         let tokens = [
             begin(), record(Kind.parameters), record(Kind.stdin), record(Kind.getValues, id: 0), [0xFF, 0xFF], [1], [0],
@@ -66,7 +66,7 @@ struct ServerFaultTests {
     // MARK: Time
 
     @Test func `a peer that stalls in a request is dropped after the request timeout`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(50), idle: .seconds(60)))
+        let site = try Site(limits(request: .milliseconds(50), idle: .seconds(60)))
         let client = try site.connectAndAccept()
         let start = Instant.now
         #expect(try site.send(Array(request().dropLast()), from: client).arrival == .dropped(.timedOut))
@@ -75,7 +75,7 @@ struct ServerFaultTests {
     }
 
     @Test func `a request that trickles in is dropped at its deadline`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(60)))
+        let site = try Site(limits(request: .milliseconds(60)))
         let client = try site.connectAndAccept()
         for byte in request(body: pattern(100)).prefix(150) where site.events.isEmpty {
             client.send([byte])
@@ -85,7 +85,7 @@ struct ServerFaultTests {
     }
 
     @Test func `the deadline of a request ends once the request is whole`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(250), idle: .seconds(60)))
+        let site = try Site(limits(request: .milliseconds(250), idle: .seconds(60)))
         let client = try site.connectAndAccept()
         let bytes = request()
         client.send(Array(bytes.dropLast()))
@@ -99,7 +99,7 @@ struct ServerFaultTests {
     }
 
     @Test func `an idle connection is closed without an event`() throws {
-        let site = try Site(Server.Limits(request: .seconds(60), idle: .milliseconds(400)))
+        let site = try Site(limits(request: .seconds(60), idle: .milliseconds(400)))
         let never = try site.connectAndAccept()
         let once = try site.connectAndAccept()
         let event = try site.send(request(), from: once)
@@ -112,7 +112,7 @@ struct ServerFaultTests {
     }
 
     @Test func `a connection that waits for its response is not idle`() throws {
-        let site = try Site(Server.Limits(request: .milliseconds(200), idle: .milliseconds(200)))
+        let site = try Site(limits(request: .milliseconds(200), idle: .milliseconds(200)))
         let client = try site.connectAndAccept()
         let event = try site.send(request(), from: client)
         #expect(site.quiet(130).isEmpty && site.server.connectionCount == 1)

@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// What the queue's user asked for, word by word.

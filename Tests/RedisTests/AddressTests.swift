@@ -1,12 +1,13 @@
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 struct AddressTests {
     struct Row: CustomTestStringConvertible {
         let url: String
-        let endpoint: Address.Endpoint
+        let endpoint: Endpoint
         var database = 0
         var user: String?
         var password: String?

@@ -5,6 +5,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 struct TookTooLong: Error {}
@@ -19,25 +20,31 @@ final class Bench {
     /// Results in the order in which they came.
     private(set) var results: [(waiter: UInt64, result: PushResult)] = []
     private var resultOf: [UInt64: PushResult] = [:]
-    private(set) var events: [PoolEvent] = []
+    private(set) var events: [DeliveryEvent] = []
+    /// What is done when a result comes.
+    var onCompletion: ((Bench) -> Void)?
     private var nextWaiter: UInt64 = 1
     private let maxConnections: Int
+    /// Whether the right to WAIT is checked on each new connection.
+    private let checksWait: Bool
 
     /// - Parameters:
     ///   - url: where to connect to, where that is not simply where the scripted Redis listens.
     ///   - change: changes to settings that give a test time, and do not wait long before they try again.
     ///   - lookUp: finds a host's addresses.
     init(
-        _ redis: ScriptedRedis? = nil, url: String? = nil, _ change: (inout Pool.Settings) -> Void = { _ in },
+        _ redis: ScriptedRedis? = nil, url: String? = nil, _ change: (inout DeliveryPolicy) -> Void = { _ in },
         lookUp: @escaping Resolver.LookUp = Resolver.system
     ) throws {
         self.redis = try redis ?? ScriptedRedis()
-        var settings = Pool.Settings(address: try Address(url ?? self.redis.url))
-        settings.retryDelay = .milliseconds(10)
-        change(&settings)
-        maxConnections = settings.maxConnections
+        var policy = DeliveryPolicy(queue: "enhancement:queue")
+        policy.retryDelay = .milliseconds(10)
+        change(&policy)
+        maxConnections = policy.maxConnections
+        checksWait = policy.waitReplicas > 0
         loop = try EventLoop()
-        pool = try Pool(settings: settings, in: loop, lookUp: lookUp)
+        pool = Pool(
+            to: try Address(url ?? self.redis.url), policy: policy, over: LoopNetwork(loop, lookUp: lookUp))
     }
 
     // MARK: Driving
@@ -47,11 +54,9 @@ final class Bench {
         let count = loop.wait(until: .now + delay)
         for index in 0..<count {
             let (token, readiness) = loop.event(index)
-            if token.owner == .resolver { pool.resolverEvent() } else { pool.event(token, readiness) }
+            if token.owner == .resolver { pool.lookUpEvent(token) } else { pool.event(token, readiness) }
         }
-        while let token = loop.due() {
-            if token.owner == .redisPool { pool.timer() } else { pool.timer(token) }
-        }
+        while loop.due() != nil { pool.timerFired() }
         endTurn()
     }
 
@@ -61,9 +66,9 @@ final class Bench {
             let before = resultOf.updateValue(completion.result, forKey: completion.waiter)
             if before != nil { Issue.record("push \(completion.waiter) completed twice") }
             results.append((completion.waiter, completion.result))
+            onCompletion?(self)
         }
-        events += pool.events
-        pool.events.removeAll()
+        events += pool.takeEvents()
         let counts = pool.connectionCounts
         if counts.ready + counts.busy + counts.connecting > maxConnections {
             Issue.record("too many connections: \(counts)")
@@ -114,6 +119,12 @@ final class Bench {
         while try commands(1, of: session, sourceLocation: sourceLocation)[0] != ["PING"] { session.send("+OK\r\n") }
         session.send("+PONG\r\n")
         try run(until: { connectedCount > known }, sourceLocation: sourceLocation)
+        if checksWait {
+            #expect(try commands(1, of: session, sourceLocation: sourceLocation) == [["WAIT", "0", "0"]])
+            session.send(":0\r\n")
+            try run(
+                until: { !pool.machine.lanes.contains { $0?.state == .checking } }, sourceLocation: sourceLocation)
+        }
         return session
     }
 
@@ -131,22 +142,25 @@ final class Bench {
 
     /// Pushes a job that must be taken, and returns whom its result is for.
     @discardableResult
-    func push(_ job: String = "job", mark: Mark? = nil, sourceLocation: SourceLocation = #_sourceLocation) -> UInt64 {
-        let refusal = tryPush(job, mark: mark)
+    func push(_ job: String = "job", key: IdempotencyKey? = nil, sourceLocation: SourceLocation = #_sourceLocation)
+        -> UInt64
+    {
+        let refusal = tryPush(job, key: key)
         if let refusal { Issue.record("the push was refused: \(refusal)", sourceLocation: sourceLocation) }
         return lastWaiter
     }
 
-    func tryPush(_ job: String = "job", mark: Mark? = nil) -> PushRefusal? {
+    func tryPush(_ job: String = "job", key: IdempotencyKey? = nil) -> PushRefusal? {
         defer { nextWaiter += 1 }
-        return pool.push(utf8(job).span, mark: mark, waiter: nextWaiter)
+        return pool.push(utf8(job).span, key: key, waiter: nextWaiter)
     }
 
     /// A push, and the command that Redis gets for it.
     func pushed(
-        _ job: String = "job", mark: Mark? = nil, on session: Session, sourceLocation: SourceLocation = #_sourceLocation
+        _ job: String = "job", key: IdempotencyKey? = nil, on session: Session,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> UInt64 {
-        let waiter = push(job, mark: mark, sourceLocation: sourceLocation)
+        let waiter = push(job, key: key, sourceLocation: sourceLocation)
         let command = try commands(1, of: session, sourceLocation: sourceLocation)[0]
         #expect(command.contains(job), sourceLocation: sourceLocation)
         return waiter
@@ -164,10 +178,14 @@ final class Bench {
 
     // MARK: Events
 
-    var lossReasons: [String] { events.compactMap { if case .lost(let reason, _, _) = $0 { reason } else { nil } } }
-    var dialFailures: [String] { events.compactMap { if case .dialFailed(let reason) = $0 { reason } else { nil } } }
+    var lossReasons: [String] { events.compactMap { if case .lost(let cause, _, _) = $0 { "\(cause)" } else { nil } } }
+    var dialFailures: [String] {
+        events.compactMap { if case .dialFailed(let failure) = $0 { "\(failure.cause)" } else { nil } }
+    }
     /// The nodes that others have named.
-    var redirections: [String] { events.compactMap { if case .redirected(_, let node) = $0 { node } else { nil } } }
+    var redirections: [String] {
+        events.compactMap { if case .redirected(_, let node) = $0 { "\(node)" } else { nil } }
+    }
     /// Changes of the breaker: true where it opened.
     var breakerChanges: [Bool] {
         events.compactMap { event in
@@ -180,9 +198,9 @@ final class Bench {
     }
 }
 
-/// The mark of a delivery.
-func mark(_ name: String) -> Mark {
-    Mark(key: utf8("{enhancement:queue}:seen:acme:\(name)"), value: utf8("value of \(name)"))
+/// The idempotency key of a delivery.
+func named(_ name: String) -> IdempotencyKey {
+    IdempotencyKey(key: utf8("{enhancement:queue}:seen:acme:\(name)"), value: utf8("value of \(name)"))
 }
 
 /// A RESP command in bytes.

@@ -4,6 +4,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// The client that waits for each reply. It blocks, and so runs on a thread of its own, while Redis is played here.

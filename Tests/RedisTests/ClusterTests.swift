@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// What nodes of a cluster answer about a key that another one has.
@@ -34,7 +35,7 @@ struct ClusterTests {
     func whatIsNoRedirection(text: String) { #expect(Redirection(utf8(text).span) == nil) }
 
     /// A node that is asked first, and the one that has the queue.
-    private func nodes(_ change: (inout Pool.Settings) -> Void = { _ in }) throws -> (
+    private func nodes(_ change: (inout DeliveryPolicy) -> Void = { _ in }) throws -> (
         bench: Bench, owner: ScriptedRedis
     ) {
         let bench = try Bench(try ScriptedRedis(.loopback), change)
@@ -48,7 +49,7 @@ struct ClusterTests {
         let (bench, owner) = try nodes()
         let session = try bench.connect()
         let jobs = (1...6).map { "job \($0)" }
-        let waiters = jobs.map { bench.push($0, mark: $0 == "job 2" ? mark("d") : nil) }
+        let waiters = jobs.map { bench.push($0, key: $0 == "job 2" ? named("d") : nil) }
         _ = try bench.commands(6, of: session)
         session.send(String(repeating: moved(to: owner), count: 6))
         let other = try bench.connect(to: owner)
@@ -85,70 +86,75 @@ struct ClusterTests {
         let session = try bench.connect()
         let waiter = try bench.pushed("a", on: session)
         session.send(moved(to: owner))
-        // And what was sent to it can be sent on again.
-        var again = try bench.connect()
+        // And what was sent to it can be sent on again, even to the node that says so.
+        let again = try bench.connect()
         #expect(try bench.commands(1, of: again)[0].contains("a"))
         again.send(moved(to: bench.redis))
-        again = try bench.connect()
         #expect(try bench.commands(1, of: again)[0].contains("a"))
         again.send(":1\r\n")
         #expect(try bench.await(waiter) == .queued(depth: 1))
     }
 
-    @Test func everyAddressOfTheOwnersNameIsTried() throws {
-        let (bench, owner) = try nodes { $0.retryDelay = .milliseconds(100) }
-        let session = try bench.connect()
-        let waiter = try bench.pushed("a", on: session)
-        session.send("-MOVED 3999 owner.invalid:\(owner.port)\r\n")
-        try bench.run { !bench.redirections.isEmpty }
+    @Test func `every address of the owner's name is tried`() throws {
+        let owner = try ScriptedRedis(.loopback)
         let deserted = try ScriptedRedis(.loopback)
         deserted.stop()
-        let addresses = [deserted, owner].flatMap {
-            SocketAddress.resolve(host: "127.0.0.1", port: $0.port, isNumeric: true)
+        let ports = [deserted.port, owner.port]
+        let bench = try Bench(try ScriptedRedis(.loopback)) {
+            $0.retryDelay = .milliseconds(100)
+        } lookUp: { _, _ in
+            ports.flatMap { SocketAddress.resolve(host: "127.0.0.1", port: $0, isNumeric: true) }
         }
-        let isFound = bench.pool.dialler.resolved(addresses)
-        #expect(isFound)
+        bench.nodes = [owner]
+        let session = try bench.connect()
+        let waiter = try bench.pushed("a", on: session)
+        session.send("-MOVED 3999 owner.example:\(owner.port)\r\n")
         let other = try bench.connect(to: owner)
         #expect(try bench.commands(1, of: other)[0].contains("a"))
         other.send(":1\r\n")
         #expect(try bench.await(waiter) == .queued(depth: 1))
     }
 
-    @Test func theOwnerIsRememberedWhileAConnectionToItStays() throws {
+    @Test func `the owner is remembered while a connection to it stays`() throws {
         let (bench, owner) = try nodes()
         let (waiter, other) = try redirected(bench, to: owner, by: moved(to: owner))
-        bench.pool.dialler.wantsAnother = true
-        let second = try bench.connect(to: owner)
+        let second = try anotherConnection(bench, to: owner, besides: other)
         second.close()
         try bench.run { !bench.lossReasons.isEmpty }
-        bench.pool.dialler.wantsAnother = true
+        bench.push("another is wanted again")
         try bench.connect(to: owner)
+        other.isReading = true
         other.send(":1\r\n")
         #expect(try bench.await(waiter) == .queued(depth: 1))
         #expect(bench.redis.sessions.count == 1)
     }
 
-    @Test func whatIsNotSentYetOnAnotherConnectionGoesToTheOwnerToo() throws {
-        let (bench, owner) = try nodes {
-            $0.waitReplicas = 1
-            $0.waitMilliseconds = 100
+    /// Another connection, which is made because the one that there is takes no more.
+    private func anotherConnection(_ bench: Bench, to node: ScriptedRedis, besides session: Session) throws -> Session {
+        session.isReading = false
+        let big = String(repeating: "z", count: 60_000)
+        while !bench.pool.machine.lanes.contains(where: { $0?.isBlocked == true }), bench.lastWaiter < 500 {
+            bench.push(big)
+            bench.turn()
         }
+        bench.push("waits behind")
+        return try bench.connect(to: node)
+    }
+
+    @Test func `what is not sent yet on another connection goes to the owner too`() throws {
+        let (bench, owner) = try nodes()
         let first = try bench.connect()
-        bench.pool.dialler.wantsAnother = true
-        let second = try bench.connect()
-        // The first waits for replicas, so the next push goes to the second.
-        let one = bench.push("1")
-        _ = try bench.commands(2, of: first)
-        let two = bench.push("2")
-        #expect(try bench.commands(2, of: second)[0].contains("2"))
-        first.send(":1\r\n:1\r\n")
-        #expect(try bench.await(one) == .queued(depth: 1))
-        let three = bench.push("3")
-        second.send(moved(to: owner) + ":0\r\n")
-        try bench.connect(to: owner)
-        owner.answer = { _, _ in ":1\r\n" }
-        for waiter in [two, three] { #expect(try bench.await(waiter) == .queued(depth: 1)) }
-        #expect(first.commandCount == 0)
+        let second = try anotherConnection(bench, to: bench.redis, besides: first)
+        let two = try bench.pushed("2", on: second)
+        let known = bench.lastWaiter
+        second.send(moved(to: owner))
+        owner.answer = { ["PING": "+PONG\r\n", "LPUSH": ":1\r\n"][$1[0]] ?? "+OK\r\n" }
+        #expect(try bench.await(two) == .queued(depth: 1))
+        // What the kernel has of the first is answered there, the rest at the owner.
+        first.isReading = true
+        bench.redis.answer = { _, command in command[0] == "LPUSH" ? ":1\r\n" : nil }
+        for waiter in 1...known { #expect(try bench.await(waiter) == .queued(depth: 1)) }
+        #expect(first.isAbandoned || first.commandCount == 0)
     }
 
     @Test func followingIsNoAttemptToConnectThatFailed() throws {
@@ -188,10 +194,10 @@ struct ClusterTests {
 
     // MARK: ASK
 
-    @Test func askIsFollowedOnceWithAsking() throws {
+    @Test func `ASK is followed once, with ASKING before each command`() throws {
         let (bench, owner) = try nodes()
         let session = try bench.connect()
-        let waiter = try bench.pushed("a", mark: mark("d"), on: session)
+        let waiter = try bench.pushed("a", key: named("d"), on: session)
         session.send("-ASK 3999 :\(owner.port)\r\n")
         let other = try bench.connect(to: owner)
         #expect(try bench.commands(2, of: other).map { $0[0] } == ["ASKING", "EVALSHA"])
@@ -201,17 +207,28 @@ struct ClusterTests {
         #expect(try bench.commands(2, of: other).map { $0[0] } == ["ASKING", "EVAL"])
         other.send("+OK\r\n:1\r\n")
         #expect(try bench.await(waiter) == .queued(depth: 1))
-        #expect(bench.pool.pendingBytes == 0)
-        let second = bench.push("b")
+        #expect(bench.pool.pendingBytes == 0 && !session.isAbandoned)
+    }
+
+    @Test func `after ASK the next push asks the queue's node first`() throws {
+        let (bench, owner) = try nodes()
+        let (first, other) = try redirected(bench, to: owner, by: ask(owner))
+        other.send(":1\r\n")
+        #expect(try bench.await(first) == .queued(depth: 1))
+        let session = bench.redis.sessions[0]
+        let second = try bench.pushed("b", on: session)
+        session.send(ask(owner))
         #expect(try bench.commands(2, of: other).map { $0[0] } == ["ASKING", "LPUSH"])
-        // Lost while it is under way: it was not remembered.
+        // Lost while it is under way.
         other.close()
         #expect(try bench.await(second) == .failed(.ambiguous))
-        try bench.connect()
+        let third = try bench.pushed("c", on: session)
+        session.send(":3\r\n")
+        #expect(try bench.await(third) == .queued(depth: 3))
         #expect(owner.sessions.count == 1 && bench.pool.pendingBytes == 0)
     }
 
-    @Test func waitNeedsNoAsking() throws {
+    @Test func `WAIT needs no ASKING`() throws {
         let (bench, owner) = try nodes {
             $0.waitReplicas = 1
             $0.waitMilliseconds = 100
@@ -230,30 +247,36 @@ struct ClusterTests {
         #expect(try waiters.map { try bench.await($0) } == [.queued(depth: 1), .queued(depth: 2)])
     }
 
-    @Test func aConnectionThatAsksStaysWhenAnotherIsSentThereToo() throws {
-        let (bench, owner) = try nodes()
-        let (_, other) = try redirected(bench, to: owner, by: ask(owner))
-        other.isReading = false
-        let big = String(repeating: "z", count: 60_000)
-        while !bench.pool.connections.contains(where: { $0?.isBlocked == true }), bench.lastWaiter < 500 {
-            bench.push(big)
-            bench.turn()
-        }
-        // One more is wanted, and goes to the address that was set.
-        bench.push("waits behind")
+    @Test func `a node that ASK named and that is not there costs an attempt`() throws {
+        let (bench, owner) = try nodes { $0.attempts = 2 }
+        owner.stop()
         let session = try bench.connect()
-        _ = try bench.pushed("b", on: session)
+        let lucky = try bench.pushed("a", on: session)
         session.send(ask(owner))
-        try bench.run { bench.redirections.count == 2 }
-        owner.answer = { ["PING": "+PONG\r\n", "LPUSH": ":1\r\n"][$1[0]] ?? "+OK\r\n" }
-        other.send(":1\r\n")
-        other.isReading = true
-        try bench.run { bench.pool.pendingCount == 0 }
-        #expect(bench.results.allSatisfy { $0.result == .queued(depth: 1) } && bench.pool.pendingBytes == 0)
-        #expect(bench.lossReasons.count == 2, "the two that were sent on, and not the one that asks")
+        #expect(try bench.commands(1, of: session)[0].contains("a"), "asked again at the queue's node")
+        session.send(":1\r\n")
+        #expect(try bench.await(lucky) == .queued(depth: 1))
+        let unlucky = try bench.pushed("b", on: session)
+        session.send(ask(owner))
+        _ = try bench.commands(1, of: session)
+        session.send(ask(owner))
+        #expect(try bench.await(unlucky) == .failed(.notConnected))
+        #expect(bench.breakerChanges.isEmpty && !session.isAbandoned)
     }
 
-    @Test func afterAskTheOwnerIsStillRemembered() throws {
+    @Test func `with room for one connection ASK takes the place of an idle one`() throws {
+        let (bench, owner) = try nodes { $0.maxConnections = 1 }
+        let (first, other) = try redirected(bench, to: owner, by: ask(owner))
+        other.send(":1\r\n")
+        #expect(try bench.await(first) == .queued(depth: 1))
+        let second = bench.push("b")
+        let session = try bench.connect()
+        #expect(try bench.commands(1, of: session)[0].contains("b"))
+        session.send(":2\r\n")
+        #expect(try bench.await(second) == .queued(depth: 2))
+    }
+
+    @Test func `after ASK the owner is still remembered`() throws {
         let (bench, owner) = try nodes()
         let third = try ScriptedRedis(.loopback)
         bench.nodes.append(third)
@@ -263,40 +286,36 @@ struct ClusterTests {
         let (second, last) = try redirected(bench, other, to: third, by: ask(third))
         last.send(":2\r\n")
         #expect(try bench.await(second) == .queued(depth: 2))
-        last.close()
-        try bench.connect(to: owner)
+        _ = try bench.pushed("c", on: other)
         #expect(bench.redis.sessions.count == 1)
     }
 
-    @Test func withoutAHostItIsThatOfTheNodeThatAnswered() throws {
+    @Test func `a redirection without a host means the node that answered`() throws {
         let (bench, owner) = try nodes()
-        let named = "-ASK 3999 localhost:\(owner.port)\r\n"
+        let named = "-MOVED 3999 localhost:\(owner.port)\r\n"
         let (first, other) = try redirected(bench, to: owner, by: named)
         other.send(":1\r\n")
         #expect(try bench.await(first) == .queued(depth: 1))
         let second = bench.push()
-        _ = try bench.commands(2, of: other)
-        other.send("+OK\r\n-MOVED 3999 :\(bench.redis.port)\r\n")
+        _ = try bench.commands(1, of: other)
+        other.send("-MOVED 3999 :\(bench.redis.port)\r\n")
         let session = try bench.connect()
         _ = try bench.commands(1, of: session)
         session.send(":2\r\n")
         #expect(try bench.await(second) == .queued(depth: 2))
-        let (node, place) = ("localhost:\(owner.port)", "localhost:\(bench.redis.port)")
-        #expect(bench.events.contains(.redirected(from: node, to: place)))
+        #expect(bench.redirections.last == "localhost:\(bench.redis.port)")
     }
 
     // MARK: How long the queue is
 
-    @Test(arguments: [false, true])
-    func theLengthOfAFullQueueIsAskedForWhereItIs(asks: Bool) throws {
+    @Test func `the length of a full queue is asked for where the queue is`() throws {
         let (bench, owner) = try nodes { $0.maxDepth = 10 }
-        let (waiter, other) = try redirected(bench, to: owner, by: asks ? ask(owner) : moved(to: owner))
+        let (waiter, other) = try redirected(bench, to: owner, by: moved(to: owner))
         other.send(":10\r\n")
         #expect(try bench.await(waiter) == .queued(depth: 10))
         #expect(bench.tryPush() == .queueFull)
-        let expected = asks ? ["ASKING", "LLEN"] : ["LLEN"]
-        #expect(try bench.commands(expected.count, of: other).map { $0[0] } == expected)
-        other.send((asks ? "+OK\r\n" : "") + ":9\r\n")
+        #expect(try bench.commands(1, of: other).map { $0[0] } == ["LLEN"])
+        other.send(":9\r\n")
         try bench.run { bench.pool.depth == 9 }
     }
 

@@ -1,23 +1,44 @@
+import EventLoop
 import Glibc
 import Synchronization
 import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
+
+/// A network that only looks names up.
+private final class StubNetwork: Network, LookUp {
+    private let addresses: [SocketAddress]
+    private(set) var lookUps = 0
+
+    init(_ addresses: [SocketAddress]) { self.addresses = addresses }
+
+    let now = Instant(nanoseconds: 1)
+    func schedule(_ deadline: Instant, _ token: Token) {}
+    func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport {
+        throw SystemError("connect", ECONNREFUSED)
+    }
+    func lookUp(host: String, port: UInt16, as token: Token) -> any LookUp {
+        lookUps += 1
+        return self
+    }
+    func finish() -> [SocketAddress]? { addresses }
+}
 
 /// How many connections there are, and to where.
 struct ConnectionTests {
     private let big = String(repeating: "z", count: 60_000)
 
     /// A bench whose first connection takes no more.
-    private func clogged(_ change: (inout Pool.Settings) -> Void = { _ in }) throws -> (Bench, Session) {
+    private func clogged(_ change: (inout DeliveryPolicy) -> Void = { _ in }) throws -> (Bench, Session) {
         let bench = try Bench(nil, change)
         let session = try bench.connect()
         session.isReading = false
         for _ in 1...12 { bench.push(big) }
         bench.turn()
-        #expect(bench.pool.connections[0]?.isBlocked == true)
+        #expect(bench.pool.machine.lanes[0]?.isBlocked == true)
         return (bench, session)
     }
 
@@ -55,7 +76,7 @@ struct ConnectionTests {
             session.isReading = false
             // Enough for all of them, wherever each goes.
             for _ in 1...30 { bench.push(big) }
-            try bench.run { bench.pool.connections.count { $0?.isBlocked == true } == number }
+            try bench.run { bench.pool.machine.lanes.count { $0?.isBlocked == true } == number }
         }
         for _ in 1...20 { bench.push("x") }
         try bench.linger()
@@ -105,9 +126,10 @@ struct ConnectionTests {
         let bench = try Bench { $0.maxConnections = 1 }
         let first = try bench.connect()
         _ = try bench.pushed(on: first)
+        try bench.linger(milliseconds: 20)
         // Garbage: the pool closes the connection itself, and dials in the same turn.
         first.send("garbage\r\n")
-        bench.pool.dialler.lastDial = Instant(nanoseconds: 0)
+        // Another is dialled at once where the last dial was long enough ago.
         bench.turn()
         #expect(bench.pool.connectionCounts.connecting == 1)
         try bench.redis.poll()
@@ -117,7 +139,7 @@ struct ConnectionTests {
     @Test func aNameIsLookedUpOffTheLoop() throws {
         let redis = try ScriptedRedis(.loopback)
         let bench = try Bench(redis, url: "redis://localhost:\(redis.port)")
-        #expect(bench.pool.dialler.resolver.isBusy && bench.pool.connectionCounts.connecting == 0)
+        #expect(bench.redis.sessions.isEmpty && bench.pool.connectionCounts.connecting == 1)
         let waiter = bench.push("early")
         // Its other address, ::1, may come first, and is refused.
         let session = try bench.connect()
@@ -151,51 +173,50 @@ struct ConnectionTests {
         #expect(bench.dialFailures == ["the name of redis.example:6379 is not resolved in time"])
         ends.store(true, ordering: .relaxed)
         try bench.connect()
-        #expect(bench.pool.isUsable && bench.pool.dialler.lookUpDeadline == .never)
+        #expect(bench.pool.isUsable)
     }
 
     @Test(arguments: [false, true])
-    func onlyAnAddressWhereNobodyIsCostsNoAttempt(isThere: Bool) throws {
+    func `only an address where nobody listens costs no attempt`(isThere: Bool) throws {
         let redis = try ScriptedRedis(.loopback)
-        let bench = try Bench(redis, url: "redis://localhost:\(redis.port)")
-        let session = try bench.accept()
         let deserted = try ScriptedRedis(.loopback)
         deserted.stop()
-        let port = isThere ? redis.port : deserted.port
-        let address = SocketAddress.resolve(host: "127.0.0.1", port: port, isNumeric: true)
-        let isFound = bench.pool.dialler.resolved(address + address + address)
-        #expect(isFound)
-        session.send("-LOADING wait\r\n")
-        try bench.run { bench.pool.dialler.failures > 0 }
+        let ports = [redis.port, isThere ? redis.port : deserted.port, isThere ? redis.port : deserted.port]
+        redis.answer = { _, _ in "-LOADING wait\r\n" }
+        let bench = try Bench(redis, url: "redis://redis.example") {
+            $0.attempts = 2
+            $0.retryDelay = .milliseconds(40)
+        } lookUp: { _, _ in
+            ports.flatMap { SocketAddress.resolve(host: "127.0.0.1", port: $0, isNumeric: true) }
+        }
+        try bench.run { bench.pool.breakerState == .unreachable }
         #expect(bench.dialFailures[0].contains("LOADING"))
-        let failures = bench.pool.dialler.failures
-        try bench.run { bench.pool.dialler.failures > failures || redis.sessions.count > 1 }
-        #expect(bench.pool.dialler.hasMoreAddresses == isThere, "all are tried before it counts as another failure")
+        // Where somebody listens each refusal counts. Otherwise both deserted addresses, and another look-up, come first.
+        #expect(redis.sessions.count == (isThere ? 2 : 1))
     }
 
-    @Test func aSecondConnectionGoesToTheAddressOfTheFirst() throws {
-        var dialler = try Dialler(address: try Address("redis://redis.example:6379"), lookUp: Resolver.system)
+    @Test func `a second connection goes to the address of the first`() throws {
         let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].flatMap {
             SocketAddress.resolve(host: $0, port: 6379, isNumeric: true)
         }
-        let isFound = dialler.resolved(addresses)
-        #expect(isFound)
+        let network = StubNetwork(addresses)
+        let node = Node(
+            try Address("redis://redis.example:6379"), network: network, lookUpToken: Token(.resolver, slot: 1))
         /// Which of the addresses is tried next.
         func next() -> Int? {
-            guard case .address(let address) = dialler.target() else { return nil }
+            guard case .address(let address) = node.target() else { return nil }
             return addresses.firstIndex { "\($0)" == "\(address)" }
         }
-        #expect(next() == 0)
+        #expect(next() == nil && node.isLookingUp)
+        let isFound = node.finishLookUp()
+        #expect(isFound && next() == 0)
         #expect(next() == 1, "the first was refused")
-        dialler.succeeded()
+        node.succeeded()
         #expect(next() == 1)
-        dialler.succeeded()
+        node.succeeded()
         #expect(next() == 1)
-        dialler.forgetAddresses()
-        let (last, isBusy) = (next(), dialler.resolver.isBusy)
-        #expect(last == nil && isBusy, "looked up again")
-        let isFoundAgain = dialler.resolved([])
-        #expect(!isFoundAgain)
+        node.forgetAddresses()
+        #expect(next() == nil && node.isLookingUp && network.lookUps == 2)
     }
 
     @Test func closingClosesEverything() throws {

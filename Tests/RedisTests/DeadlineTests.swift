@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 struct DeadlineTests {
@@ -68,7 +69,7 @@ struct DeadlineTests {
         try bench.linger(milliseconds: 300)
         let start = Instant.now
         session.send("-LOADING wait\r\n")
-        try bench.run { bench.pool.waiting.count == 1 }
+        try bench.run { bench.pool.machine.waiting.items.count == 1 }
         let young = bench.push("young")
         #expect(try bench.commands(2, of: session).map { $0[2] } == ["young", "old"])
         #expect(try bench.await(old) == .failed(.ambiguous))

@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// A queue that may not grow beyond a limit.
@@ -51,6 +52,11 @@ struct DepthTests {
         #expect(try bench.await(waiter) == .queued(depth: 11))
         #expect(bench.tryPush() == .queueFull)
         #expect(bench.breakerChanges.isEmpty && bench.redis.sessions.count == 1)
+        // Every time again, and reported once.
+        _ = try bench.commands(1, of: session)
+        session.send("-NOPERM this user has no permissions to run the 'llen' command\r\n")
+        try bench.run { bench.pool.depth < 10 }
+        #expect(bench.events.count { $0 == .lengthRefused(word: "NOPERM") } == 1)
     }
 
     @Test func anAnswerThatIsLostIsAskedForAgain() throws {

@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// Replies that cannot be the replies to what was asked: the next one would be somebody else's.
@@ -16,7 +17,7 @@ struct DesynchronisedTests {
         session.send(":1\r\n" + reply)
         #expect(try bench.await(waiter) == .queued(depth: 1))
         try bench.run { session.isAbandoned }
-        #expect(bench.lossReasons == ["Redis sent a reply that nobody had asked for"])
+        #expect(bench.lossReasons == ["Redis sent a reply nobody asked for"])
         try bench.connect()
     }
 
@@ -24,12 +25,12 @@ struct DesynchronisedTests {
         "+OK", "+QUEUED", ":0", ":-1", "$-1", "$1\r\nx", "*-1", "*1\r\n:1",
     ])
     func aReplyOfAnotherTypeClosesTheConnection(reply: String) throws {
-        try expectLoss(reply, mark: nil, reason: "Redis sent a reply of a type that the command cannot have")
+        try expectLoss(reply, key: nil, reason: "Redis sent a reply of a type that the command cannot have")
     }
 
     @Test(arguments: ["+OK", ":0", "$-1", "*1\r\n:1"])
     func soItDoesForAMarkedPush(reply: String) throws {
-        try expectLoss(reply, mark: mark("d"), reason: "Redis sent a reply of a type that the command cannot have")
+        try expectLoss(reply, key: named("d"), reason: "Redis sent a reply of a type that the command cannot have")
     }
 
     @Test(arguments: [
@@ -39,13 +40,13 @@ struct DesynchronisedTests {
         ("$40000\r\n" + String(repeating: "x", count: 40_000), "tooLong"),
     ])
     func whatIsNoReplyClosesTheConnection(reply: String, fault: String) throws {
-        try expectLoss(reply, mark: nil, reason: "Redis sent something that is no RESP (\(fault))")
+        try expectLoss(reply, key: nil, reason: "invalid RESP from Redis (\(fault))")
     }
 
-    private func expectLoss(_ reply: String, mark: Mark?, reason: String) throws {
+    private func expectLoss(_ reply: String, key: IdempotencyKey?, reason: String) throws {
         let bench = try Bench { $0.attempts = 1 }
         let session = try bench.connect()
-        let waiters = [try bench.pushed("a", mark: mark, on: session), try bench.pushed("b", mark: mark, on: session)]
+        let waiters = [try bench.pushed("a", key: key, on: session), try bench.pushed("b", key: key, on: session)]
         // The second reply must not be taken for the first one's.
         session.send("\(reply)\r\n:2\r\n")
         for waiter in waiters { #expect(try bench.await(waiter) == .failed(.ambiguous)) }

@@ -1,8 +1,11 @@
+import DequeModule
 import EventLoop
+import Glibc
 import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// Connections that break under pushes.
@@ -13,11 +16,11 @@ struct LossTests {
     ) {
         session.isReading = false
         let job = String(repeating: "z", count: 60_000)
-        let waiters = (1...12).map { bench.push("\($0) \(job)", mark: marked ? mark("\($0)") : nil) }
+        let waiters = (1...12).map { bench.push("\($0) \(job)", key: marked ? named("\($0)") : nil) }
         bench.turn()
-        let connection = try #require(bench.pool.connections[0])
+        let connection = try #require(bench.pool.machine.lanes[0])
         #expect(connection.isBlocked)
-        let whole = (0..<12).count { connection.pending[$0].end <= connection.written }
+        let whole = (0..<12).count { connection.inFlight[$0].end <= connection.written }
         try #require((1..<11).contains(whole), "some are written, some are not")
         return (waiters, whole)
     }
@@ -36,8 +39,7 @@ struct LossTests {
             #expect(result == (index < whole ? .failed(.ambiguous) : .queued(depth: index - whole + 1)))
         }
         // Bytes that nobody had read are thrown away with the connection.
-        let reason = "recv: Connection reset by peer"
-        #expect(bench.events.contains(.lost(reason: reason, ambiguous: whole, retried: 12 - whole)))
+        #expect(bench.events.contains(.lost(.receive(ECONNRESET), ambiguous: whole, retried: 12 - whole)))
         try bench.linger()
         #expect(second.commandCount == 0, "nothing is repeated")
     }
@@ -53,7 +55,7 @@ struct LossTests {
         #expect(commands.map { $0[5].prefix(3) } == (1...12).map { "\($0) z".prefix(3) })
         second.send((1...12).map { $0 <= whole ? "$1\r\nv\r\n" : ":\($0)\r\n" }.joined())
         for (index, waiter) in waiters.enumerated() {
-            #expect(try bench.await(waiter) == (index < whole ? .marked([0x76]) : .queued(depth: index + 1)))
+            #expect(try bench.await(waiter) == (index < whole ? .existing([0x76]) : .queued(depth: index + 1)))
         }
         #expect(bench.results.map(\.waiter) == waiters)
         #expect(bench.pool.pendingCount == 0 && bench.pool.pendingBytes == 0)
@@ -87,7 +89,7 @@ struct LossTests {
 
     @Test func aPushThatIsNeverWrittenGivesUpAfterAsManyConnectionsAsAllowed() throws {
         let bench = try Bench { $0.attempts = 3 }
-        let waiter = bench.push(mark: mark("d"))
+        let waiter = bench.push(key: named("d"))
         for _ in 1...3 {
             #expect(bench.result(of: waiter) == nil)
             let session = try bench.connect()
@@ -100,7 +102,7 @@ struct LossTests {
     @Test func aMarkedPushThatMayHaveHappenedStaysAmbiguousWhateverComesLater() throws {
         let bench = try Bench { $0.attempts = 4 }
         let session = try bench.connect()
-        let lost = try bench.pushed(mark: mark("d"), on: session)
+        let lost = try bench.pushed(key: named("d"), on: session)
         bench.redis.stop()
         session.close()
         #expect(try bench.await(lost) == .failed(.ambiguous), "not: it did not happen")
@@ -109,7 +111,7 @@ struct LossTests {
     @Test func aRefusalOfTheSecondTrySaysNothingAboutTheFirst() throws {
         let bench = try Bench()
         let first = try bench.connect()
-        let waiter = try bench.pushed(mark: mark("d"), on: first)
+        let waiter = try bench.pushed(key: named("d"), on: first)
         first.close()
         let second = try bench.connect()
         _ = try bench.commands(1, of: second)

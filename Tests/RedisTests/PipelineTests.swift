@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// Pushes on a connection that works.
@@ -20,6 +21,18 @@ struct PipelineTests {
         }
     }
 
+    @Test func `whoever gets a result may push and ask how the pool is`() throws {
+        let bench = try Bench()
+        let session = try bench.connect()
+        _ = try bench.pushed(on: session)
+        session.send(":1\r\n")
+        bench.onCompletion = { bench in
+            bench.onCompletion = nil
+            #expect(bench.pool.isUsable && bench.tryPush("from within") == nil)
+        }
+        #expect(try bench.commands(1, of: session)[0][2] == "from within")
+    }
+
     @Test func nothingIsWrittenBeforeTheTurnEnds() throws {
         let bench = try Bench()
         let session = try bench.connect()
@@ -34,24 +47,22 @@ struct PipelineTests {
     @Test func repliesAreUnderstoodHoweverTheyAreCut() throws {
         let bench = try Bench()
         let session = try bench.connect()
-        let marks = ["a", "b"]
+        let names = ["a", "b"]
         let replies = ":1\r\n-NOPERM no\r\n$10\r\nvalue of b\r\n:9223372036854775807\r\n"
         for parts in cuts(of: utf8(replies)) {
             let known = bench.results.count
             bench.push()
-            for name in marks { bench.push(mark: mark(name)) }
+            for name in names { bench.push(key: named(name)) }
             bench.push()
             _ = try bench.commands(4, of: session)
             for part in parts {
                 session.send(part)
                 bench.turn()
-                // Before the turn's end of the probe's time, the refusal of one push keeps out the next ones.
-                bench.pool.breaker = Breaker()
             }
             try bench.run { bench.results.count == known + 4 }
             #expect(
                 bench.results[known...].map(\.result) == [
-                    .queued(depth: 1), .failed(.refused(.misconfigured, word: "NOPERM")), .marked(utf8("value of b")),
+                    .queued(depth: 1), .failed(.refused(.misconfigured, word: "NOPERM")), .existing(utf8("value of b")),
                     .queued(depth: .max),
                 ])
         }
@@ -60,11 +71,11 @@ struct PipelineTests {
     @Test func aMarkedPushIsTheScriptByItsDigest() throws {
         let bench = try Bench { $0.window = 3600 }
         let session = try bench.connect()
-        let waiter = bench.push("job", mark: mark("d1"))
+        let waiter = bench.push("job", key: named("d1"))
         #expect(
             try bench.commands(1, of: session) == [
                 [
-                    "EVALSHA", PushCommand.scriptDigest, "2", "enhancement:queue", "{enhancement:queue}:seen:acme:d1",
+                    "EVALSHA", Idempotency.scriptDigest, "2", "enhancement:queue", "{enhancement:queue}:seen:acme:d1",
                     "job",
                     "value of d1", "3600", "0",
                 ]
@@ -76,7 +87,7 @@ struct PipelineTests {
     @Test func withoutAWindowAMarkIsNoMark() throws {
         let bench = try Bench { $0.window = 0 }
         let session = try bench.connect()
-        bench.push("job", mark: mark("d1"))
+        bench.push("job", key: named("d1"))
         #expect(try bench.commands(1, of: session) == [["LPUSH", "enhancement:queue", "job"]])
     }
 
@@ -97,7 +108,7 @@ struct PipelineTests {
         let bench = try Bench()
         let big = String(repeating: "x", count: 1 << 20)
         for _ in 1...32 { bench.push(big) }
-        #expect(bench.pool.pendingBytes > Pool.pendingBytesLimit)
+        #expect(bench.pool.pendingBytes > DeliveryPolicy.pendingBytesLimit)
         #expect(bench.tryPush("small") == .overloaded)
         let redis = bench.redis
         redis.answer = { _, command in command[0] == "PING" ? "+PONG\r\n" : command[0] == "LPUSH" ? ":1\r\n" : "+OK\r\n"
@@ -118,7 +129,7 @@ struct PipelineTests {
             session.send(":1\r\n")
             try bench.run { bench.results.count == waiters.count - 1 }
         }
-        let connection = try #require(bench.pool.connections[0])
+        let connection = try #require(bench.pool.machine.lanes[0])
         #expect(connection.written > 1_000_000 && connection.output.count < 200_000)
     }
 }

@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// When Redis is not asked, and how it is found again.
@@ -67,10 +68,10 @@ struct PoolBreakerTests {
             let waiter = try probe(bench)
             _ = try bench.commands(1, of: session)
             session.send("-MISCONF still not\r\n")
-            #expect(try bench.await(waiter) == .failed(.refused(.takesNothing, word: "MISCONF")))
+            #expect(try bench.await(waiter) == .failed(.refused(.writesRefused, word: "MISCONF")))
             #expect(bench.tryPush() == .breakerOpen)
             try bench.run { bench.pool.isUsable }
-            let next = bench.push(mark: mark("m"))
+            let next = bench.push(key: named("m"))
             _ = try bench.commands(1, of: session)
             session.send(success)
             _ = try bench.await(next)

@@ -4,6 +4,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// A redis-server of its own, on a unix socket in a temporary directory, that ends with its owner.

@@ -1,7 +1,9 @@
+import DequeModule
 import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// The table of what a failure means, row by row, through the pool.
@@ -12,7 +14,7 @@ struct RefusalTests {
     func notNowIsTriedAgainOnTheSameConnection(word: String) throws {
         let bench = try Bench()
         let session = try bench.connect()
-        let waiter = bench.push(mark: mark("d"))
+        let waiter = bench.push(key: named("d"))
         let command = try bench.commands(1, of: session)
         for _ in 1...3 {
             session.send("-\(word) not now\r\n")
@@ -30,7 +32,7 @@ struct RefusalTests {
         }
         let start = Instant.now
         let waiter = bench.push()
-        #expect(try bench.await(waiter) == .failed(.refused(.tryAgain, word: "BUSY")))
+        #expect(try bench.await(waiter) == .failed(.refused(.busy, word: "BUSY")))
         #expect(Instant.now.since(start) < 1_000_000_000)
         #expect(bench.pool.breakerState == .closed && bench.pool.pendingBytes == 0)
     }
@@ -80,7 +82,7 @@ struct RefusalTests {
         bench.push("b")
         _ = try bench.commands(2, of: first)
         first.send("-READONLY no\r\n")
-        try bench.run { bench.pool.connectionCounts.ready == 0 && bench.pool.connections[0]?.state == .leaving }
+        try bench.run { bench.pool.connectionCounts.ready == 0 && bench.pool.machine.lanes[0]?.isLeaving == true }
         bench.push("c")
         let second = try bench.connect()
         #expect(try bench.commands(2, of: second).map { $0[2] }.sorted() == ["a", "c"])
@@ -100,8 +102,8 @@ struct RefusalTests {
         let job = String(repeating: "z", count: 60_000)
         for number in 1...9 { bench.push("\(number) \(job)") }
         bench.turn()
-        let connection = try #require(bench.pool.connections[0])
-        let whole = (0..<9).count { connection.pending[$0].end <= connection.written }
+        let connection = try #require(bench.pool.machine.lanes[0])
+        let whole = (0..<9).count { connection.inFlight[$0].end <= connection.written }
         for _ in 1...whole { first.send("-READONLY no\r\n") }
         try bench.run { first.isAbandoned }
         let second = try bench.connect()
@@ -161,8 +163,8 @@ struct RefusalTests {
     // MARK: Not at all
 
     @Test(arguments: [
-        ("OOM command not allowed when used memory > 'maxmemory'.", ErrorReply.takesNothing),
-        ("MISCONF Redis is configured to save RDB snapshots", .takesNothing),
+        ("OOM command not allowed when used memory > 'maxmemory'.", ErrorReply.writesRefused),
+        ("MISCONF Redis is configured to save RDB snapshots", .writesRefused),
         ("WRONGTYPE Operation against a key", .misconfigured), ("NOPERM this user", .misconfigured),
         ("WRONGPASS invalid", .misconfigured), ("CROSSSLOT Keys in request", .misconfigured),
         ("NOPROTO unsupported", .misconfigured), ("DENIED Redis is running in protected mode", .protectedMode),
@@ -180,8 +182,7 @@ struct RefusalTests {
         #expect(try bench.await(waiter) == .failed(.refused(error, word: word)))
         #expect(bench.tryPush() == .breakerOpen)
         #expect(bench.pool.retryAfter == 5)
-        let reason = "Redis answered \(word): \(error.advice)"
-        #expect(bench.events == [.connected(isFirst: true), .breakerOpened(reason: reason)])
+        #expect(bench.events == [.connected(isFirst: true), .breakerOpened(.refused(error, word: word))])
         #expect(!session.isAbandoned, "the connection is good")
         try bench.linger()
         #expect(session.commandCount == 0, "no tight retry")
@@ -190,16 +191,16 @@ struct RefusalTests {
     @Test func aScriptThatRedisForgotIsSentOnTheSameConnection() throws {
         let bench = try Bench()
         let session = try bench.connect()
-        let marked = bench.push("job", mark: mark("d"))
+        let marked = bench.push("job", key: named("d"))
         let plain = bench.push("other")
         let digest = try bench.commands(2, of: session)[0]
         session.send("-NOSCRIPT No matching script. Please use EVAL.\r\n:1\r\n")
-        #expect(try bench.commands(1, of: session) == [["EVAL", PushCommand.script] + digest.dropFirst(2)])
+        #expect(try bench.commands(1, of: session) == [["EVAL", Idempotency.script] + digest.dropFirst(2)])
         #expect(bench.results.map(\.waiter) == [plain])
         session.send(":2\r\n")
         #expect(try bench.await(marked) == .queued(depth: 2))
         // And if it forgets again between the two, it is our business no more.
-        let other = try bench.pushed(mark: mark("e"), on: session)
+        let other = try bench.pushed(key: named("e"), on: session)
         session.send("-NOSCRIPT a\r\n")
         _ = try bench.commands(1, of: session)
         session.send("-NOSCRIPT b\r\n")
@@ -210,7 +211,7 @@ struct RefusalTests {
     @Test func whatRedisCouldNotReadIsNeverSentAgain() throws {
         let bench = try Bench()
         let session = try bench.connect()
-        let waiter = try bench.pushed("bad", mark: mark("d"), on: session)
+        let waiter = try bench.pushed("bad", key: named("d"), on: session)
         session.send("-ERR Protocol error: invalid bulk length\r\n")
         #expect(try bench.await(waiter) == .failed(.refused(.protocolError, word: "ERR")))
         try bench.run { session.isAbandoned }

@@ -2,13 +2,14 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// Pushes that count only when replicas have them.
 struct ReplicationTests {
     private let wait = ["WAIT", "2", "150"]
 
-    private func waiting(_ change: (inout Pool.Settings) -> Void = { _ in }) throws -> (Bench, Session) {
+    private func waiting(_ change: (inout DeliveryPolicy) -> Void = { _ in }) throws -> (Bench, Session) {
         let bench = try Bench {
             $0.waitReplicas = 2
             $0.waitMilliseconds = 150
@@ -46,25 +47,58 @@ struct ReplicationTests {
 
     @Test func tooFewAcknowledgementsAreAFailureOfWhatWasPushedAndOfWhatWasThere() throws {
         let (bench, session) = try waiting()
-        let waiters = [bench.push("1"), bench.push("2", mark: mark("d"))]
+        let waiters = [bench.push("1"), bench.push("2", key: named("d"))]
         let commands = try bench.commands(3, of: session)
         #expect(commands[1].last == "1", "the script writes for a repeat too, or there were nothing to wait for")
         session.send(":1\r\n$1\r\nv\r\n:1\r\n")
         for waiter in waiters { #expect(try bench.await(waiter) == .failed(.notReplicated(acknowledged: 1))) }
     }
 
-    @Test func anErrorForWaitIsNoAcknowledgement() throws {
+    // MARK: The right to WAIT
+
+    private let refusal = "-NOPERM this user has no permissions to run the 'wait' command\r\n"
+
+    @Test func `without the right to WAIT nothing is queued, and that is reported once`() throws {
+        let bench = try Bench {
+            $0.waitReplicas = 2
+            $0.waitMilliseconds = 150
+        }
+        let early = bench.push("early")
+        let session = try bench.accept()
+        while try bench.commands(1, of: session)[0] != ["PING"] { session.send("+OK\r\n") }
+        session.send("+PONG\r\n")
+        #expect(try bench.commands(1, of: session) == [["WAIT", "0", "0"]])
+        session.send(refusal)
+        #expect(try bench.await(early) == .failed(.refused(.misconfigured, word: "NOPERM")))
+        #expect(bench.tryPush() == .breakerOpen && !bench.pool.isUsable)
+        #expect(bench.events == [.connected(isFirst: true), .breakerOpened(.waitRefused(word: "NOPERM"))])
+        // It is asked for again, and granted at last.
+        #expect(try bench.commands(1, of: session) == [["WAIT", "0", "0"]])
+        session.send(refusal)
+        #expect(try bench.commands(1, of: session) == [["WAIT", "0", "0"]])
+        #expect(bench.breakerChanges == [true])
+        session.send(":1\r\n")
+        try bench.run { bench.pool.isUsable }
+        let waiter = bench.push()
+        #expect(try bench.commands(2, of: session)[1] == wait)
+        session.send(":1\r\n:2\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 1))
+        #expect(bench.breakerChanges == [true, false])
+    }
+
+    @Test func `a right to WAIT that is taken away is not taken for missing replicas`() throws {
         let (bench, session) = try waiting()
         let waiter = bench.push()
         _ = try bench.commands(2, of: session)
-        session.send(":1\r\n-NOPERM this user has no permissions to run the 'wait' command\r\n")
-        #expect(try bench.await(waiter) == .failed(.notReplicated(acknowledged: 0)))
+        session.send(":1\r\n" + refusal)
+        #expect(try bench.await(waiter) == .failed(.notConfirmed(word: "NOPERM")))
+        #expect(bench.tryPush() == .breakerOpen, "its retry would be queued again")
     }
 
     @Test(arguments: [false, true])
     func aLossBetweenTheReplyAndItsWaitIsAmbiguous(isMarked: Bool) throws {
         let (bench, session) = try waiting()
-        let waiter = bench.push(mark: isMarked ? mark("d") : nil)
+        let waiter = bench.push(key: isMarked ? named("d") : nil)
         _ = try bench.commands(2, of: session)
         session.send(":1\r\n")
         try bench.linger(milliseconds: 10)
@@ -91,7 +125,7 @@ struct ReplicationTests {
     @Test(arguments: ["-NOSCRIPT send it", "-LOADING wait"])
     func aPushThatIsSentAgainHasAWaitOfItsOwn(reply: String) throws {
         let (bench, session) = try waiting()
-        let again = bench.push("again", mark: mark("d"))
+        let again = bench.push("again", key: named("d"))
         let other = bench.push("other")
         _ = try bench.commands(3, of: session)
         session.send("\(reply)\r\n:1\r\n")

@@ -2,6 +2,7 @@ import System
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Redis
 
 /// What Redis keeps, and how it answers while nothing is wrong.
@@ -36,7 +37,7 @@ private final class Ledger {
     private var deliveries: [UInt64: String] = [:]
     private(set) var refusals = 0
 
-    init(_ redis: ScriptedRedis, _ change: (inout Pool.Settings) -> Void) throws {
+    init(_ redis: ScriptedRedis, _ change: (inout DeliveryPolicy) -> Void) throws {
         bench = try Bench(redis) {
             $0.retryDelay = .milliseconds(1)
             change(&$0)
@@ -44,7 +45,7 @@ private final class Ledger {
     }
 
     func push(_ job: String, delivery: String? = nil) {
-        if bench.tryPush(job, mark: delivery.map { mark($0) }) != nil {
+        if bench.tryPush(job, key: delivery.map { named($0) }) != nil {
             refusals += 1
             return
         }
@@ -63,7 +64,7 @@ private final class Ledger {
             let result = try #require(bench.result(of: waiter))
             switch result {
             case .queued: #expect(count == 1, "\(job) was called queued")
-            case .marked: #expect(deliveries[waiter] != nil)
+            case .existing: #expect(deliveries[waiter] != nil)
             case .failed(let failure) where failure.mayBeQueued: #expect(count <= 1, "\(job) is there more than once")
             case .failed: #expect(count == 0, "\(job) is there, and was called \(result)")
             }
@@ -146,83 +147,5 @@ struct StressTests {
                 return
             }
         }
-    }
-
-    /// What a Redis in a bad way does to one connection.
-    private static func disturb(_ redis: ScriptedRedis, _ owner: ScriptedRedis, _ random: inout SplitMix64) throws {
-        let sessions = owner.sessions.isEmpty || random.below(2) == 0 ? redis.sessions : owner.sessions
-        guard !sessions.isEmpty else { return }
-        let session = sessions[max(0, sessions.count - 1 - random.below(4))]
-        switch random.below(12) {
-        case 0: session.close()
-        case 1: session.isReading = false
-        case 2...4: session.isReading = true
-        case 5 where random.below(4) == 0: session.send(random.pick(["+OK\r\n", "?", "*1\r\n"]))
-        case 6 where random.below(8) == 0: redis.stop()
-        case 7...9: if redis.isStopped { try redis.start() }
-        default: break
-        }
-    }
-
-    /// As if the breaker's and the dialler's time had passed: most of the test's would go by without a push.
-    private static func forgive(_ pool: Pool) {
-        pool.breaker = Breaker()
-        pool.dialler.notBefore = Instant(nanoseconds: 0)
-    }
-
-    private static let errors = [
-        "-LOADING l", "-BUSY b", "-READONLY r", "-NOREPLICAS n", "-NOSCRIPT s", "-NOAUTH a", "-ERR Protocol error: p",
-    ]
-
-    @Test(arguments: 1...12)
-    func connectionsBreakAtRandomAndTheBooksBalance(seed: UInt64) throws {
-        var random = SplitMix64(seed: seed)
-        let redis = try ScriptedRedis()
-        let ledger = try Ledger(redis) {
-            $0.maxConnections = 1 + random.below(4)
-            $0.attempts = 2 + random.below(3)
-            $0.pushDeadline = .milliseconds(40 + UInt64(random.below(200)))
-            $0.replyTimeout = .milliseconds(30 + UInt64(random.below(100)))
-            $0.connectTimeout = .milliseconds(30)
-            $0.idleTimeout = .milliseconds(10)
-            $0.waitReplicas = random.below(2)
-            $0.waitMilliseconds = 10
-        }
-        let limit = ledger.bench.pool.settings.maxConnections
-        let owner = try ScriptedRedis(.loopback)
-        ledger.bench.nodes = [owner]
-        let errors = StressTests.errors + ["-MOVED 1 127.0.0.1:\(owner.port)", "-ASK 1 127.0.0.1:\(owner.port)"]
-        let model = ledger.model
-        var isCalm = false
-        redis.answer = { session, command in
-            let isPush = ["LPUSH", "EVALSHA", "EVAL"].contains(command[0])
-            if isPush && !isCalm && random.below(30) == 0 { return random.pick(errors) + "\r\n" }
-            let reply = utf8(model.answer(command))
-            guard !isCalm && random.below(60) == 0 else { return reply.text }
-            // The reply is lost, or a part of it.
-            session.send(Array(reply.prefix(random.below(reply.count))))
-            session.close()
-            return nil
-        }
-        owner.answer = redis.answer
-        for step in 1...400 {
-            for number in 0..<random.below(6) {
-                let padding = String(repeating: "z", count: random.below(10) == 0 ? 50_000 : random.below(100))
-                let delivery = random.below(3) == 0 ? "d\(step / 4)" : nil
-                ledger.push("\(step).\(number) \(padding)", delivery: delivery)
-            }
-            try StressTests.disturb(redis, owner, &random)
-            if random.below(8) == 0 { StressTests.forgive(ledger.bench.pool) }
-            try redis.poll()
-            try owner.poll()
-            #expect(redis.openCount <= limit)
-            ledger.bench.turn(within: .milliseconds(UInt64(random.below(2))))
-        }
-        isCalm = true
-        for session in redis.sessions + owner.sessions { session.isReading = true }
-        if redis.isStopped { try redis.start() }
-        try ledger.close()
-        try ledger.expectItWorks()
-        #expect(ledger.bench.results.count > 100, "most are taken")
     }
 }

@@ -1,3 +1,4 @@
+import Delivery
 import FastCGI
 import Glibc
 import Redis
@@ -37,13 +38,13 @@ private func settings(_ environment: [String: String]) throws -> Settings {
 struct SettingsTests {
     @Test func `the defaults are those of the README`() throws {
         var settings = try settings([:])
-        let pool = settings.pool
-        #expect(pool.address == (try Address("redis://127.0.0.1:6379/0")))
-        #expect(pool.queue == "enhancement:queue" && pool.maxConnections == 10)
-        #expect(pool.connectTimeout == .seconds(5) && pool.replyTimeout == .seconds(5))
-        #expect(pool.attempts == 3 && pool.retryDelay == .seconds(1) && pool.idleTimeout == .seconds(60))
-        #expect(pool.pushDeadline == .seconds(8) && pool.maxPending == 4096)
-        #expect(pool.window == 86_400 && pool.maxDepth == 0 && pool.waitReplicas == 0)
+        let delivery = settings.delivery
+        #expect(settings.redis == (try Address("redis://127.0.0.1:6379/0")))
+        #expect(delivery.queue == "enhancement:queue" && delivery.maxConnections == 10)
+        #expect(delivery.connectTimeout == .seconds(5) && delivery.replyTimeout == .seconds(5))
+        #expect(delivery.attempts == 3 && delivery.retryDelay == .seconds(1) && delivery.idleTimeout == .seconds(60))
+        #expect(delivery.pushDeadline == .seconds(8) && delivery.maxPending == 4096)
+        #expect(delivery.window == 86_400 && delivery.maxDepth == 0 && delivery.waitReplicas == 0)
         #expect(settings.server.body == 131_072 && settings.server.request == .seconds(5))
         #expect(settings.unknownFields == .reject && settings.drainTimeout == .seconds(10))
         #expect(settings.logLevel == .info && settings.logFormat == .json && settings.logFile == nil)
@@ -66,12 +67,16 @@ struct SettingsTests {
             "SERVICEDESK_LOG_FILE": directory.path + "/log", "SERVICEDESK_MAX_AGE": "300",
             "FCGI_WEB_SERVER_ADDRS": "127.0.0.1,192.0.2.7",
         ])
-        let pool = settings.pool
-        #expect(pool.address == (try Address("unix://u:p@/s?db=3")) && pool.queue == "q" && pool.maxConnections == 2)
-        #expect(pool.connectTimeout == .milliseconds(250) && pool.replyTimeout == .seconds(3))
-        #expect(pool.attempts == 4 && pool.retryDelay == .milliseconds(500) && pool.pushDeadline == .milliseconds(6500))
-        #expect(pool.maxPending == 7 && pool.maxDepth == 8 && pool.window == 9)
-        #expect(pool.waitReplicas == 1 && pool.waitMilliseconds == 100)
+        let delivery = settings.delivery
+        #expect(
+            settings.redis == (try Address("unix://u:p@/s?db=3")) && delivery.queue == "q"
+                && delivery.maxConnections == 2)
+        #expect(delivery.connectTimeout == .milliseconds(250) && delivery.replyTimeout == .seconds(3))
+        #expect(
+            delivery.attempts == 4 && delivery.retryDelay == .milliseconds(500)
+                && delivery.pushDeadline == .milliseconds(6500))
+        #expect(delivery.maxPending == 7 && delivery.maxDepth == 8 && delivery.window == 9)
+        #expect(delivery.waitReplicas == 1 && delivery.waitMilliseconds == 100)
         #expect(settings.server.request == .seconds(11) && settings.server.body == 12)
         #expect(settings.unknownFields == .ignore && settings.drainTimeout == Nanoseconds(0))
         #expect(

@@ -181,10 +181,10 @@ struct HandlerTests {
         }
     }
 
-    @Test func `the queue gets the waiter`() {
+    @Test func `the queue gets the handle of the request`() {
         var desk = Desk()
-        _ = desk.handle(Request(), waiter: 1 << 60)
-        #expect(desk.queue.pushes.map(\.waiter) == [1 << 60])
+        _ = desk.handle(Request(), handle: RequestHandle(slot: 3, generation: 9))
+        #expect(desk.queue.pushes.map(\.request) == [RequestHandle(slot: 3, generation: 9)])
     }
 
     // MARK: Deliveries

@@ -8,15 +8,17 @@ struct MemoryQueue: JobQueue {
     struct Push {
         let job: [UInt8]
         let id: [UInt8]
-        let delivery: Delivery?
-        let waiter: UInt64
+        let delivery: NamedDelivery?
+        let request: RequestHandle
     }
 
     var refusal: Reason?
     private(set) var pushes: [Push] = []
 
-    mutating func push(_ job: Span<UInt8>, id: [UInt8], delivery: Delivery?, waiter: UInt64) -> Reason? {
-        pushes.append(Push(job: job.indices.map { job[$0] }, id: id, delivery: delivery, waiter: waiter))
+    mutating func push(
+        _ job: Span<UInt8>, id: [UInt8], delivery: NamedDelivery?, for request: RequestHandle
+    ) -> Reason? {
+        pushes.append(Push(job: job.indices.map { job[$0] }, id: id, delivery: delivery, request: request))
         return refusal
     }
 }
@@ -171,10 +173,12 @@ struct Desk {
         handler = Handler(secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields, maxAge: maxAge)
     }
 
-    mutating func handle(_ request: Request, bodyLength: Int? = nil, waiter: UInt64 = 7) -> Outcome {
+    mutating func handle(
+        _ request: Request, bodyLength: Int? = nil, handle: RequestHandle = RequestHandle(slot: 7, generation: 1)
+    ) -> Outcome {
         var exchange = request.exchange(random: &handler.random, bodyLength: bodyLength)
         let disposition = handler.handle(
-            &exchange, body: request.body.span, time: utf8(Desk.time), waiter: waiter, queue: &queue)
+            &exchange, body: request.body.span, time: utf8(Desk.time), request: handle, queue: &queue)
         return Outcome(disposition: disposition, exchange: exchange, queue: queue)
     }
 }

@@ -6,7 +6,7 @@ hold() {
     local stalled=$BATS_TEST_TMPDIR/stalled clients limit
     limit=$(ulimit -Hn)
     [[ $limit == unlimited ]] || ((limit >= 9000)) || skip "needs 9000 descriptors, may have $limit"
-    nginx_start "$1" "$dir/responder.sock" 's|\(client_[a-z]*_timeout\) .*|\1 5s;|'
+    nginx_start "$1" "$dir/responder.sock" 's|\(client_[a-z]*_timeout\) .*|\1 8s;|'
     nginx_use "$1"
     python3 "$BATS_TEST_DIRNAME/stalled.py" "${url##*:}" 4300 "$2" >"$stalled" 3>&- &
     clients=$!

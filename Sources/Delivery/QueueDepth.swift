@@ -26,8 +26,8 @@ struct QueueDepth {
         measured = (depth, now)
     }
 
-    /// The depth cannot be asked for: lets a push through, which is told it.
-    mutating func supposeBelow(_ limit: Int) {
+    /// Redis does not tell the depth: lets a push through, whose reply gives it.
+    mutating func assumeBelow(_ limit: Int) {
         last = limit - 1
         measured = nil
     }

@@ -15,7 +15,7 @@ struct Redirection {
     /// nil where it is neither, or names no node.
     init?(_ reply: Span<UInt8>) {
         guard reply.count <= Redirection.limit,
-            reply.indices.allSatisfy({ reply[$0].isVisibleASCII || reply[$0] == 0x20 })
+            reply.indices.allSatisfy({ reply[$0].isVisibleASCII || reply[$0] == UInt8(ascii: " ") })
         else { return nil }
         let text = String(decoding: reply.indices.map { reply[$0] }, as: UTF8.self)
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
@@ -32,7 +32,7 @@ struct Redirection {
     }
 
     /// Where it leads to from the node that answered it; nil where that is a unix socket, and has no host.
-    func endpoint(from node: Address.Endpoint) -> Address.Endpoint? {
+    func endpoint(from node: Endpoint) -> Endpoint? {
         if let host { return .tcp(host: host, port: port) }
         guard case .tcp(let host, _) = node else { return nil }
         return .tcp(host: host, port: port)

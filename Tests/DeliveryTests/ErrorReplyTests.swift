@@ -1,29 +1,46 @@
 import TestSupport
 import Testing
 
-@testable import Redis
+@testable import Delivery
 
 struct ErrorReplyTests {
     @Test(arguments: [
-        ("LOADING Redis is loading the dataset in memory", ErrorReply.tryAgain),
-        ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", .tryAgain),
-        ("TRYAGAIN Multiple keys request during rehashing of slot", .tryAgain),
-        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", .tryAgain),
-        ("CLUSTERDOWN The cluster is down", .tryAgain),
+        ("LOADING Redis is loading the dataset in memory", ErrorReply.busy),
+        ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", .busy),
+        ("TRYAGAIN Multiple keys request during rehashing of slot", .busy),
+        ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", .busy),
+        ("CLUSTERDOWN The cluster is down", .busy),
         ("READONLY You can't write against a read only replica.", .notPrimary),
         ("MOVED 3999 127.0.0.1:6381", .elsewhere),
         ("ASK 3999 127.0.0.1:6381", .elsewhere),
         ("NOREPLICAS Not enough good replicas to write.", .tooFewReplicas),
-        ("OOM command not allowed when used memory > 'maxmemory'.", .takesNothing),
+        ("OOM command not allowed when used memory > 'maxmemory'.", .writesRefused),
         (
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
-            .takesNothing
+            .writesRefused
         ),
         ("NOAUTH Authentication required.", .notAuthenticated),
         ("ERR max number of clients reached", .tooManyClients),
         ("ERR max number of clients + cluster connections reached", .misconfigured),
         ("NOSCRIPT No matching script. Please use EVAL.", .unknownScript),
         ("ERR Protocol error: invalid bulk length", .protocolError),
+        ("ERR WAIT cannot be used with replica instances. Please also note", .notPrimary),
+        // Before Redis 7.0, from inside a script.
+        (
+            "ERR Error running script (call to f_67): @user_script:1: @user_script: 1: -READONLY You can't write",
+            .notPrimary
+        ),
+        (
+            "ERR Error running script (call to f_67): @user_script:1: @user_script: 1: -OOM command not allowed",
+            .writesRefused
+        ),
+        (
+            "ERR Error running script (call to f_67): @user_script:1: @user_script: 1: -NOREPLICAS Not enough",
+            .tooFewReplicas
+        ),
+        ("ERR Error running script (call to f_67): @user_script:1: @user_script: 1: -MISCONF Redis is", .writesRefused),
+        ("ERR Error running script (call to f_67): @user_script:1: attempt to call a nil value", .misconfigured),
+        ("ERR Error running script: -lower", .misconfigured), ("ERR Error running script: -", .misconfigured),
         ("WRONGPASS invalid username-password pair or user is disabled.", .misconfigured),
         ("NOPERM this user has no permissions to run the 'lpush' command", .misconfigured),
         ("WRONGTYPE Operation against a key holding the wrong kind of value", .misconfigured),
@@ -39,10 +56,12 @@ struct ErrorReplyTests {
     func aRow(text: String, expected: ErrorReply) {
         let bytes = utf8(text)
         #expect(ErrorReply(bytes.span) == expected)
-        #expect(!expected.advice.isEmpty)
+        #expect(!expected.explanation.isEmpty)
     }
 
     @Test(arguments: [
+        ("ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You", "READONLY"),
+        ("ERR Error running script (call to f_1): the ticket: -text", "ERR"),
         ("WRONGTYPE Operation", "WRONGTYPE"), ("ERR", "ERR"), ("A1 x", "A1"), ("", "unnamed"), (" ERR", "unnamed"),
         ("err x", "unnamed"), ("{\"ticket\":1}", "unnamed"), ("SECRET-1 x", "unnamed"), ("GEHEIM\u{e9} x", "unnamed"),
         (String(repeating: "A", count: 32) + " x", String(repeating: "A", count: 32)),
@@ -64,14 +83,7 @@ struct ErrorReplyTests {
         }
     }
 
-    @Test func aFailureIsToldWithoutWhatRedisQuoted() {
-        let failures: [PushFailure] = [
-            .notConnected, .timedOut, .ambiguous, .notReplicated(acknowledged: 1), .refused(.takesNothing, word: "OOM"),
-        ]
-        #expect(failures.map(\.mayBeQueued) == [false, false, true, true, false])
-        #expect(
-            failures[4].description == "Redis answered OOM: Redis refuses writes: look at its memory limit and its disk"
-        )
-        #expect(Set(failures.map(\.description)).count == failures.count)
+    @Test func `every error is explained in words of its own`() {
+        #expect(Set(ErrorReply.allCases.map(\.explanation)).count == ErrorReply.allCases.count)
     }
 }

@@ -1,0 +1,34 @@
+package import RESP
+
+/// Why a connection to Redis could not be made, or was lost.
+package enum ConnectionFailure: Error, Equatable, Sendable {
+    // Making it.
+    case unusablePath(String)
+    case noResources
+    case unresolved(Endpoint)
+    case lookUpTimedOut(Endpoint)
+    case connect(Int32)
+    case connectTimedOut
+    case greetingTimedOut
+    case greetingRefused(ErrorReply, word: String)
+    case noSuchDatabase(Int)
+    case unexpectedGreeting
+    // Using it.
+    case closedByRedis
+    case receive(Int32)
+    case send
+    case replyTimedOut
+    case invalidRESP(ReplyFault)
+    case replyTooLong
+    case unrequestedReply
+    case unexpectedReply
+    case refused(ErrorReply, word: String)
+    /// A system call failed: its name and what it said.
+    case system(String)
+}
+
+/// What a failure to connect says, and of which server where that is not the configured one.
+package struct DialFailure: Equatable, Sendable {
+    package let cause: ConnectionFailure
+    package let redirectedTo: Endpoint?
+}

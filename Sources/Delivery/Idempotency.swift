@@ -1,0 +1,140 @@
+import Bytes
+import RESP
+
+/// The key that a named delivery leaves in Redis, and what is written there.
+package struct IdempotencyKey: Sendable {
+    package let key: [UInt8]
+    package let value: [UInt8]
+
+    package init(key: [UInt8], value: [UInt8]) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// Makes pushing a named delivery twice the same as once: a script pushes the job and, in the same step, sets a key for
+/// the delivery whose value is `<job_id>:<SHA-256 of the body>`. Where the key is there already it pushes nothing, and
+/// answers the value.
+package struct Idempotency: Sendable {
+    /// The push first and the key after it: the other way round a push that failed would leave a key, and the sender's
+    /// retry would be swallowed. Redis refuses a script's later commands only for want of rights, so these are asked for
+    /// before. A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT would not wait for the first job.
+    package static let script = """
+        local seen = redis.call('GET', KEYS[2]) \
+        if seen then \
+        if ARGV[4] == '1' then redis.call('SET', KEYS[2], seen, 'KEEPTTL') end \
+        return seen end \
+        if redis.acl_check_cmd and not redis.acl_check_cmd('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) then \
+        return redis.error_reply('NOPERM the user may not SET the mark of a delivery') end \
+        local depth = redis.call('LPUSH', KEYS[1], ARGV[1]) \
+        redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) \
+        return depth
+        """
+    /// SHA-1 of the script, as SCRIPT LOAD answers it. A test compares them.
+    package static let scriptDigest = "6704bc988344dea387605efcf11e048a821a7efc"
+
+    private static let jobIDLength = 36
+    private static let valueLength = jobIDLength + 1 + 64
+
+    private let keyPrefix: [UInt8]
+    private let digestHead: [UInt8]
+    private let scriptHead: [UInt8]
+    private let queueArguments: [UInt8]
+    private let tail: [UInt8]
+
+    /// - Parameters:
+    ///   - window: seconds for which a key is kept.
+    ///   - waitsForReplicas: whether WAIT follows.
+    package init(queue: String, window: Int, waitsForReplicas: Bool) {
+        keyPrefix = Array(Idempotency.keyPrefix(for: queue).utf8)
+        digestHead = Idempotency.head("EVALSHA", Idempotency.scriptDigest)
+        scriptHead = Idempotency.head("EVAL", Idempotency.script)
+        var queueArguments: [UInt8] = []
+        queueArguments.append(argument: "2")
+        queueArguments.append(argument: queue)
+        self.queueArguments = queueArguments
+        var tail: [UInt8] = []
+        tail.append(argument: String(window))
+        tail.append(argument: waitsForReplicas ? "1" : "0")
+        self.tail = tail
+    }
+
+    private static func head(_ name: String, _ script: String) -> [UInt8] {
+        var head: [UInt8] = []
+        head.append(commandOf: 9)
+        head.append(argument: name)
+        head.append(argument: script)
+        return head
+    }
+
+    // MARK: Keys and values
+
+    /// `{queue}:seen:`, so that a cluster keeps the key in the queue's slot. A queue that has a hash tag of its own keeps
+    /// that one (Redis Cluster Specification, "Hash tags").
+    private static func keyPrefix(for queue: String) -> String {
+        guard let open = queue.firstIndex(of: "{"), let close = queue[open...].firstIndex(of: "}"),
+            queue.index(after: open) < close
+        else { return "{\(queue)}:seen:" }
+        return "\(queue):seen:"
+    }
+
+    /// The key of a delivery, and the value that the job would leave in it.
+    ///
+    /// - Parameters:
+    ///   - jobID: 36 characters.
+    ///   - digest: the SHA-256 of the body, 32 bytes.
+    package func key(
+        tenantID: [UInt8], deliveryID: [UInt8], jobID: [UInt8], digest: Span<UInt8>
+    ) -> IdempotencyKey {
+        IdempotencyKey(
+            key: keyPrefix + tenantID + [UInt8(ascii: ":")] + deliveryID,
+            value: Idempotency.value(jobID: jobID, digest: digest))
+    }
+
+    private static func value(jobID: [UInt8], digest: Span<UInt8>) -> [UInt8] {
+        var value = jobID
+        value.append(UInt8(ascii: ":"))
+        for index in digest.indices { value.append(hex: digest[index]) }
+        return value
+    }
+
+    package enum Verdict: Equatable {
+        /// The value is this job's own: an attempt that was thought lost had succeeded.
+        case own
+        /// The same payload was queued before, as this job.
+        case repeated(jobID: [UInt8])
+        /// The name was used for another payload.
+        case conflict
+        /// Not a value that this program writes.
+        case foreign
+    }
+
+    /// What the value of an existing key says about a delivery.
+    package static func verdict(on found: [UInt8], jobID: [UInt8], digest: Span<UInt8>) -> Verdict {
+        guard found.count == valueLength, found[jobIDLength] == UInt8(ascii: ":"),
+            found[..<jobIDLength].allSatisfy({ $0.hexValue != nil || $0 == UInt8(ascii: "-") }),
+            found[(jobIDLength + 1)...].allSatisfy({ $0.hexValue != nil })
+        else { return .foreign }
+        let own = value(jobID: jobID, digest: digest)
+        if found == own { return .own }
+        guard found[jobIDLength...] == own[jobIDLength...] else { return .conflict }
+        return .repeated(jobID: Array(found[..<jobIDLength]))
+    }
+
+    // MARK: Commands
+
+    /// `EVALSHA digest 2 queue key job value window waits`
+    func append(_ job: Span<UInt8>, _ key: IdempotencyKey, to output: inout [UInt8]) {
+        output.append(digestHead.span)
+        output.append(queueArguments.span)
+        output.append(argument: key.key.span)
+        output.append(argument: job)
+        output.append(argument: key.value.span)
+        output.append(tail.span)
+    }
+
+    /// The same command with the script itself in place of its digest.
+    func withScript(_ command: [UInt8]) -> [UInt8] {
+        scriptHead + command[digestHead.count...]
+    }
+}

@@ -1,0 +1,72 @@
+import Glibc
+package import System
+
+/// A stream of bytes to a server, below the protocol: a plain socket, or whatever wraps one.
+///
+/// It never blocks. `send` may take bytes that the kernel does not have yet, and `receive` may give bytes that no poll of
+/// the socket announces; `delivered` and `hasBufferedInput` tell.
+package protocol Transport: AnyObject {
+    /// Goes on with connecting, and with a handshake where there is one.
+    func establish() -> Establishment
+    /// Takes as many of the bytes as it can; those are not to be offered again.
+    func send(_ bytes: Span<UInt8>) -> Transfer
+    /// How many of all the bytes that it has taken the kernel has, so that the server may act on them.
+    var delivered: UInt64 { get }
+    /// Receives behind `filled` bytes that the buffer holds already.
+    func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer
+    /// Whether bytes have been received that `receive` has not given yet.
+    var hasBufferedInput: Bool { get }
+    /// Asks to be woken for input, and for room to send where `wantsRoom`.
+    func watch(wantsRoom: Bool) throws(SystemError)
+    func close()
+}
+
+/// How far a transport has come with connecting.
+package enum Establishment: Equatable {
+    case established
+    /// It goes on when the socket is readable or writable.
+    case underWay
+    /// connect(2) or the handshake has failed with this error number.
+    case failed(Int32)
+}
+
+/// A socket, and nothing around it.
+package final class PlainTransport: Transport {
+    package private(set) var descriptor: Descriptor
+    package private(set) var delivered: UInt64 = 0
+    private let rewatch: (Int32, Readiness) throws(SystemError) -> Void
+
+    /// - Parameter rewatch: changes what the descriptor is watched for.
+    package init(
+        _ descriptor: consuming Descriptor,
+        rewatch: @escaping (Int32, Readiness) throws(SystemError) -> Void = { (_, _) throws(SystemError) in }
+    ) {
+        self.descriptor = descriptor
+        self.rewatch = rewatch
+    }
+
+    package func establish() -> Establishment {
+        // Asked once: asking takes the error away.
+        let error = descriptor.pendingError
+        guard error == 0 else { return .failed(error) }
+        return descriptor.wait(for: .writable, until: Instant(nanoseconds: 0)) ? .established : .underWay
+    }
+
+    package func send(_ bytes: Span<UInt8>) -> Transfer {
+        let transfer = descriptor.send(bytes)
+        if case .bytes(let count) = transfer { delivered += UInt64(count) }
+        return transfer
+    }
+
+    package func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer {
+        descriptor.receive(into: &buffer, after: filled)
+    }
+
+    package var hasBufferedInput: Bool { false }
+
+    package func watch(wantsRoom: Bool) throws(SystemError) {
+        try rewatch(descriptor.number, wantsRoom ? [.readable, .writable] : .readable)
+    }
+
+    package func close() { descriptor = .none }
+}
