@@ -64,6 +64,9 @@ let package = Package(
         .executableTarget(
             name: "codec-bench", dependencies: ["Bytes", "RESP", "FastCGI", "Webhook", "COpenSSL"],
             path: "Tests/benchmarks/Codecs", swiftSettings: productSettings),
+        .executableTarget(
+            name: "simulate", dependencies: ["Delivery", "Redis", "RESP", "EventLoop", "System", "TestSupport"],
+            path: "Tests/simulation", swiftSettings: productSettings),
         // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
         .target(name: "TestSupport", dependencies: ["System"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("Bytes", ["Bytes"]),

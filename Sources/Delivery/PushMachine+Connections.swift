@@ -141,9 +141,13 @@ extension PushMachine {
 
     // MARK: Sending
 
-    /// The bytes that a connection is to send next.
-    package func withUnsent<Result>(on slot: Int, _ body: (Span<UInt8>) -> Result) -> Result? {
-        guard lanes[slot]?.hasUnsent == true, !lanes[slot]!.isLeaving else { return nil }
+    package func hasUnsent(_ slot: Int) -> Bool {
+        lanes[slot] != nil && lanes[slot]!.hasUnsent && !lanes[slot]!.isLeaving
+    }
+
+    /// The bytes that a connection is to send next; none on one that is being left.
+    package func withUnsent<Result>(on slot: Int, _ body: (Span<UInt8>) -> Result) -> Result {
+        guard hasUnsent(slot) else { return body([UInt8]().span) }
         return lanes[slot]!.withUnsent(body)
     }
 

@@ -128,6 +128,7 @@ final class Connection {
 
     /// How many bytes of commands the kernel has.
     var delivered: UInt64 { transport.delivered - greetingLength }
+    var holdsOutput: Bool { transport.holdsOutput }
 
     /// Has the loop tell when there is room to send, or no longer.
     func watch(wantsRoom: Bool) -> ConnectionFailure? {

@@ -137,11 +137,14 @@ package final class Pool {
     /// Sends what the machine has for a connection.
     private func send(on slot: Int) {
         guard let connection = connections[slot]?.connection, connection.isReady else { return }
-        if let result = machine.withUnsent(on: slot, { connection.send($0) }) {
-            guard let count = result else { return lose(connection, slot, .send) }
+        if machine.hasUnsent(slot) || connection.holdsOutput {
+            guard let count = machine.withUnsent(on: slot, { connection.send($0) }) else {
+                return lose(connection, slot, .send)
+            }
             machine.sent(count, delivered: connection.delivered, on: slot)
         }
-        if let failure = connection.watch(wantsRoom: machine.isBlocked(slot)) { lose(connection, slot, failure) }
+        let wantsRoom = machine.isBlocked(slot) || connection.holdsOutput
+        if let failure = connection.watch(wantsRoom: wantsRoom) { lose(connection, slot, failure) }
     }
 
     /// Goes on after an event of a connection.

@@ -3,13 +3,16 @@ package import System
 
 /// A stream of bytes to a server, below the protocol: a plain socket, or whatever wraps one.
 ///
-/// It never blocks. `send` may take bytes that the kernel does not have yet, and `receive` may give bytes that no poll of
-/// the socket announces; `delivered` and `hasBufferedInput` tell.
+/// It never blocks. `send` may take bytes that the kernel does not have yet, and bytes may have been received that no poll
+/// of the socket announces: `delivered`, `holdsOutput` and `hasBufferedInput` say so.
 package protocol Transport: AnyObject {
     /// Goes on with connecting, and with a handshake where there is one.
     func establish() -> Establishment
-    /// Takes as many of the bytes as it can; those are not to be offered again.
+    /// Takes as many of the bytes as it can; those are not to be offered again. Called without bytes, it passes on what it
+    /// holds.
     func send(_ bytes: Span<UInt8>) -> Transfer
+    /// Whether it holds bytes that it could not pass on to the kernel.
+    var holdsOutput: Bool { get }
     /// How many of all the bytes that it has taken the kernel has, so that the server may act on them.
     var delivered: UInt64 { get }
     /// Receives behind `filled` bytes that the buffer holds already.
@@ -62,6 +65,7 @@ package final class PlainTransport: Transport {
         descriptor.receive(into: &buffer, after: filled)
     }
 
+    package var holdsOutput: Bool { false }
     package var hasBufferedInput: Bool { false }
 
     package func watch(wantsRoom: Bool) throws(SystemError) {

@@ -81,3 +81,12 @@ import Glibc
         descriptor.set(TCP_USER_TIMEOUT, at: tcp, to: 5000)
     }
 }
+
+extension SocketAddress: Equatable {
+    package static func == (a: SocketAddress, b: SocketAddress) -> Bool {
+        guard a.length == b.length else { return false }
+        return unsafe withUnsafeBytes(of: a.storage) { a in
+            unsafe withUnsafeBytes(of: b.storage) { b in unsafe memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+        }
+    }
+}

@@ -205,7 +205,7 @@ struct ConnectionTests {
         /// Which of the addresses is tried next.
         func next() -> Int? {
             guard case .address(let address) = node.target() else { return nil }
-            return addresses.firstIndex { "\($0)" == "\(address)" }
+            return addresses.firstIndex(of: address)
         }
         #expect(next() == nil && node.isLookingUp)
         let isFound = node.finishLookUp()

@@ -1,0 +1,120 @@
+import Delivery
+import System
+
+/// Knows what happened, and says where that is not what was promised.
+final class Oracle {
+    /// What is known of a push, by its number.
+    private struct Record {
+        let delivery: Int?
+        let time: Instant
+        /// Connections lost and errors answered before it was taken.
+        let losses: Int
+        let errors: Int
+        var result: PushResult?
+        var executions = 0
+        var isConfirmed = false
+    }
+
+    private let world: World
+    private let policy: DeliveryPolicy
+    private var records: [Record] = []
+    private(set) var violations: [String] = []
+    /// Error replies so far.
+    var errors = 0
+    /// Connections lost so far.
+    var losses: () -> Int = { 0 }
+    private(set) var results: [String: Int] = [:]
+
+    /// From the time at which something is due to the turn in which it is done.
+    private static let slack = Nanoseconds.milliseconds(2)
+
+    init(_ world: World, policy: DeliveryPolicy) {
+        self.world = world
+        self.policy = policy
+    }
+
+    private func expect(_ condition: Bool, _ text: @autoclosure () -> String) {
+        guard !condition else { return }
+        world.note("VIOLATION: \(text())")
+        violations.append(text())
+    }
+
+    // MARK: What happens
+
+    /// The number of the next push.
+    var nextNumber: Int { records.count }
+
+    func took(delivery: Int?) {
+        records.append(Record(delivery: delivery, time: world.now, losses: losses(), errors: errors))
+    }
+
+    func arrived(_ job: Int, after last: Int) {
+        guard policy.maxConnections == 1, job < last else { return }
+        // One that was tried again after an error, or more than once, has a delay of its own.
+        let record = records[job]
+        let isDelayed = errors > record.errors || losses() - record.losses > 1
+        expect(isDelayed, "order: \(job) arrived after \(last)")
+    }
+
+    func executed(_ job: Int, at server: SimulatedRedis) {
+        world.note("\(server.name) executes \(job)")
+        records[job].executions += 1
+        expect(
+            records[job].delivery != nil || records[job].executions == 1,
+            "\(job) has no name and was executed \(records[job].executions) times")
+    }
+
+    func confirmed(_ jobs: [Int]) { for job in jobs { records[job].isConfirmed = true } }
+
+    func completed(_ completion: Completion) {
+        let number = Int(completion.waiter)
+        world.note("\(number): \(completion.result)")
+        expect(records[number].result == nil, "\(number) completed twice")
+        records[number].result = completion.result
+        let late = records[number].time + policy.pushDeadline + Oracle.slack
+        expect(world.now <= late, "\(number) completed after its deadline")
+        switch completion.result {
+        case .queued:
+            results["queued", default: 0] += 1
+            expect(records[number].executions > 0, "\(number) is called queued and is in no list")
+            expectConfirmed(number)
+        case .existing(let value):
+            results["existing", default: 0] += 1
+            expect(records[number].delivery != nil, "\(number) has no name, and its key exists")
+            let first = Job.number(of: value)
+            expect(
+                first < records.count && records[first].delivery == records[number].delivery
+                    && records[first].executions > 0, "\(number) exists as \(first), which is in no list")
+            expectConfirmed(number)
+        case .failed(let failure): results["\(failure)", default: 0] += 1
+        }
+    }
+
+    private func expectConfirmed(_ number: Int) {
+        guard policy.waitReplicas > 0 else { return }
+        expect(records[number].isConfirmed, "\(number) succeeded without its replicas")
+    }
+
+    // MARK: The end
+
+    var unfinished: [Int] { records.indices.filter { records[$0].result == nil } }
+
+    func close(_ servers: [SimulatedRedis]) {
+        for (number, record) in records.enumerated() {
+            expect(record.result != nil, "\(number) never completed")
+            if case .failed(let failure)? = record.result, !failure.mayBeQueued {
+                expect(record.executions == 0, "\(number) is in a list and was called \(failure)")
+            }
+        }
+        for server in servers {
+            var names = Set<Int>()
+            for job in server.list {
+                guard let delivery = records[job].delivery else { continue }
+                expect(names.insert(delivery).inserted, "delivery \(delivery) is twice in the list of \(server.name)")
+            }
+        }
+    }
+
+    func expectZero(_ count: Int, _ what: String) { expect(count == 0, "\(count) \(what) at the end") }
+    func fail(_ text: String) { expect(false, text) }
+}
