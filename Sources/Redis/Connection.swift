@@ -89,7 +89,7 @@ final class Connection {
     }
 
     private func sendGreeting() -> ConnectionFailure? {
-        guard case .greeting(let steps, var unsent) = state, !unsent.isEmpty else { return nil }
+        guard case .greeting(let steps, var unsent) = state, !unsent.isEmpty || transport.holdsOutput else { return nil }
         let bytes = Array(unsent)
         switch transport.send(bytes.span) {
         case .bytes(let count): unsent = unsent.dropFirst(count)
@@ -97,7 +97,7 @@ final class Connection {
         case .closed, .failed: return .send
         }
         state = .greeting(steps, unsent: unsent)
-        return watch(wantsRoom: !unsent.isEmpty)
+        return watch(wantsRoom: !unsent.isEmpty || transport.holdsOutput)
     }
 
     /// A connection that cannot be written to may still hold what the server said before it hung up.
@@ -111,6 +111,8 @@ final class Connection {
         guard case .greeting(var steps, let unsent) = state, let step = steps.first else { return .unrequestedReply }
         if let objection = step.objection(to: reply, from: address) { return objection }
         steps.removeFirst()
+        // A server that has answered everything before it has everything has not read it.
+        guard !steps.isEmpty || transport.delivered >= greetingLength else { return .unrequestedReply }
         state = steps.isEmpty ? .ready : .greeting(steps, unsent: unsent)
         return nil
     }

@@ -13,6 +13,8 @@ final class Oracle {
         var result: PushResult?
         var executions = 0
         var isConfirmed = false
+        /// Nodes that sent it on since a connection was lost under it.
+        var redirections = 0
     }
 
     private let world: World
@@ -64,6 +66,11 @@ final class Oracle {
             "\(job) has no name and was executed \(records[job].executions) times")
     }
 
+    func redirected(_ job: Int, isReadable: Bool) { records[job].redirections += isReadable ? 1 : 2 }
+
+    /// A connection ended with this push on it and no reply sent.
+    func lost(_ job: Int) { records[job].redirections = 0 }
+
     func confirmed(_ jobs: [Int]) { for job in jobs { records[job].isConfirmed = true } }
 
     func completed(_ completion: Completion) {
@@ -86,7 +93,10 @@ final class Oracle {
                 first < records.count && records[first].delivery == records[number].delivery
                     && records[first].executions > 0, "\(number) exists as \(first), which is in no list")
             expectConfirmed(number)
-        case .failed(let failure): results["\(failure)", default: 0] += 1
+        case .failed(let failure):
+            results["\(failure)", default: 0] += 1
+            guard case .refused(.elsewhere, _) = failure else { break }
+            expect(records[number].redirections >= 2, "\(number) was sent on once and then refused")
         }
     }
 

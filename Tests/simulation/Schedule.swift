@@ -17,6 +17,7 @@ final class Schedule {
     private var isClosed = false
     private var turns = 0
     private var deliveries = 0
+    private var unconnectedSince = Instant.never
 
     /// After the last fault has ended, a push succeeds within this time: the slowest probe (3 s), a dial and a look-up that
     /// are under way (1 s each), and the pushes that were left.
@@ -82,10 +83,9 @@ final class Schedule {
 
     private func turn() {
         turns += 1
-        for link in network.links {
-            let readiness = link.readiness
-            if !readiness.isEmpty { pool.event(link.token, readiness) }
-        }
+        // As epoll does: all events of a turn are known before the first is handled.
+        let events = network.links.map { ($0.token, $0.readiness) }.filter { !$0.1.isEmpty }
+        for (token, readiness) in events { pool.event(token, readiness) }
         for token in network.takeEndedLookUps() { pool.lookUpEvent(token) }
         for _ in network.takeDueTimers() { pool.timerFired() }
         endTurn()
@@ -98,6 +98,11 @@ final class Schedule {
         pool.takeCompletions { oracle.completed($0) }
         for event in pool.takeEvents() { world.note("log: \(event)") }
         let counts = pool.connectionCounts
+        if counts.ready + counts.busy > 0 {
+            unconnectedSince = .never
+        } else if unconnectedSince == .never {
+            unconnectedSince = world.now
+        }
         if counts.ready + counts.busy + counts.connecting > policy.maxConnections {
             oracle.fail("too many connections: \(counts)")
         }
@@ -121,10 +126,18 @@ final class Schedule {
         if let refusal = pool.push(job.span, key: key, waiter: UInt64(number)) {
             world.note("a push is refused: \(refusal)")
         } else {
+            expectReachable()
             world.note("\(number) is pushed\(delivery.map { " as delivery \($0)" } ?? "")")
             oracle.took(delivery: delivery)
         }
         wake()
+    }
+
+    /// After as many attempts as are allowed the breaker is open, and pushes are refused at once.
+    private func expectReachable() {
+        let attempt = 2 * policy.connectTimeout.count + policy.retryDelay.count
+        let limit = unconnectedSince + Nanoseconds(UInt64(policy.attempts) * attempt + 500_000_000)
+        if world.now > limit { oracle.fail("a push is taken long after the last connection was lost") }
     }
 
     // MARK: A history

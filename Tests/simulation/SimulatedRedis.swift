@@ -147,7 +147,7 @@ final class SimulatedRedis {
             let job = Job.number(of: arguments[2])
             session.saw(job)
             if let refusal = refusal(of: command) ?? redirection(isAsking) {
-                return session.reply(refusal, isError: true)
+                return session.refuse(job, refusal)
             }
             push(job, for: session)
             session.reply(":\(length)\r\n")
@@ -155,7 +155,7 @@ final class SimulatedRedis {
             let job = Job.number(of: arguments[5])
             session.saw(job)
             if let refusal = refusal(of: command) ?? redirection(isAsking) {
-                return session.reply(refusal, isError: true)
+                return session.refuse(job, refusal)
             }
             if command == "EVALSHA" && !knowsScript {
                 return session.reply("-NOSCRIPT No matching script. Please use EVAL.\r\n", isError: true)
@@ -224,7 +224,6 @@ final class SimulatedSession {
     var isAsking = false
     /// Pushes since the last WAIT.
     var unconfirmed: [Int] = []
-    /// Jobs in the order in which they came, for the oracle.
     private var lastJob = -1
 
     init(_ server: SimulatedRedis, _ link: Link) {
@@ -263,6 +262,14 @@ final class SimulatedSession {
         lastJob = job
     }
 
+    /// Sends a push on to another node, or refuses it.
+    func refuse(_ job: Int, _ reply: String) {
+        if reply.contains("MOVED ") || reply.contains("ASK ") {
+            server.oracle.redirected(job, isReadable: !reply.contains("?"))
+        }
+        self.reply(reply, isError: true)
+    }
+
     func reply(_ text: String, isError: Bool = false) {
         if isError { server.oracle.errors += 1 }
         reply(Array(text.utf8))
@@ -276,7 +283,27 @@ final class SimulatedSession {
         link.end()
     }
 
-    func close() { isClosed = true }
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        for job in waitingJobs { server.oracle.lost(job) }
+    }
+
+    /// Jobs whose commands have come whole, and wait because the server stalls.
+    private var waitingJobs: [Int] {
+        var parser = ReplyParser()
+        var jobs: [Int] = []
+        let bytes = input
+        while let reply = try? parser.next(in: bytes.span), case .array(let elements?) = reply {
+            guard case .bulk(let name?) = elements[0],
+                case .bulk(let job?) = elements.count > 5 ? elements[5] : elements.last
+            else { continue }
+            if ["LPUSH", "EVAL", "EVALSHA"].contains(String(decoding: name, as: UTF8.self)) {
+                jobs.append(Job.number(of: job))
+            }
+        }
+        return jobs
+    }
 }
 
 /// A job is its number and padding: `17:zzzz`.

@@ -6,6 +6,7 @@ struct Options {
     var schedules: UInt64 = 20_000
     var seed: UInt64 = 1
     var isTraced = false
+    var printsResults = false
 
     init(_ arguments: [String]) {
         var rest = arguments[...]
@@ -14,6 +15,7 @@ struct Options {
             case "--schedules": schedules = Options.number(&rest)
             case "--seed": seed = Options.number(&rest)
             case "--trace": isTraced = true
+            case "--results": printsResults = true
             default: Options.fail()
             }
         }
@@ -25,7 +27,7 @@ struct Options {
     }
 
     private static func fail() -> Never {
-        print("usage: simulate [--schedules N] [--seed N] [--trace]")
+        print("usage: simulate [--schedules N] [--seed N] [--trace | --results]")
         exit(64)
     }
 }
@@ -58,4 +60,6 @@ for index in 0..<options.schedules {
 }
 let seconds = Double(Instant.now.since(start)) / 1e9
 print("\(options.schedules) schedules passed, \(Int(Double(options.schedules) / seconds)) a second")
-for (name, count) in results.sorted(by: { $0.value > $1.value }) { print("  \(count) \(name)") }
+if options.printsResults {
+    for (name, count) in results.sorted(by: { $0.value > $1.value }) { print("\(count) \(name)") }
+}
