@@ -89,7 +89,9 @@ final class Connection {
     }
 
     private func sendGreeting() -> ConnectionFailure? {
-        guard case .greeting(let steps, var unsent) = state, !unsent.isEmpty || transport.holdsOutput else { return nil }
+        guard case .greeting(let steps, var unsent) = state, !unsent.isEmpty || transport.holdsOutput else {
+            return nil
+        }
         let bytes = Array(unsent)
         switch transport.send(bytes.span) {
         case .bytes(let count): unsent = unsent.dropFirst(count)

@@ -10,15 +10,13 @@ package import System
 package final class Pool {
     private(set) var machine: PushMachine
     private let network: any Network
-    private let address: Address
     private let timerToken = Token(.redisPool)
     private var timer = Deadline()
-    private var nodes: [Node]
+    private var nodes: NodeTable
     private var connections: [(connection: Connection, node: Node)?]
     private var generations: [UInt16]
     /// The dial that waits for a look-up.
     private var awaitingLookUp: (slot: Int, node: Node)?
-    private var nextNode = 0
     /// A buffer for the next batch of results.
     private var spareBatch: [Completion] = []
 
@@ -27,10 +25,9 @@ package final class Pool {
         to address: Address, policy: DeliveryPolicy, over network: any Network,
         seed: UInt64 = UInt64.random(in: 0...UInt64.max)
     ) {
-        self.address = address
         self.network = network
         machine = PushMachine(policy: policy, home: address.endpoint, seed: seed, at: network.now)
-        nodes = []
+        nodes = NodeTable(home: address, network: network)
         connections = Array(repeating: nil, count: policy.maxConnections)
         generations = Array(repeating: 0, count: policy.maxConnections)
         act()
@@ -107,7 +104,7 @@ package final class Pool {
 
     /// On a look-up's descriptor.
     package func lookUpEvent(_ token: Token) {
-        guard let node = nodes.first(where: { $0.lookUpToken == token }), node.finishLookUp() else { return }
+        guard let node = nodes.node(lookingUpAs: token), node.finishLookUp() else { return }
         guard let (slot, waiting) = awaitingLookUp, waiting === node else { return }
         awaitingLookUp = nil
         if node.hasMoreAddresses {
@@ -230,10 +227,12 @@ package final class Pool {
     private func act() {
         for action in machine.takeActions() {
             switch action {
-            case .dial(let slot, let endpoint): dial(slot, node(for: endpoint))
+            case .dial(let slot, let endpoint):
+                let inUse = connections.compactMap { $0?.node }
+                dial(slot, nodes.node(for: endpoint, inUse: inUse))
             case .giveUpDial(let slot): giveUpDial(slot)
             case .close(let slot): close(slot)
-            case .forgetAddresses(let endpoint): nodes.first { $0.address.endpoint == endpoint }?.forgetAddresses()
+            case .forgetAddresses(let endpoint): nodes.forgetAddresses(of: endpoint)
             }
         }
     }
@@ -271,21 +270,6 @@ package final class Pool {
         connection.close()
         connections[slot] = nil
         generations[slot] &+= 1
-    }
-
-    // MARK: Nodes
-
-    /// The node at an endpoint. Those that nobody uses any more are forgotten.
-    private func node(for endpoint: Endpoint) -> Node {
-        if let node = nodes.first(where: { $0.address.endpoint == endpoint }) { return node }
-        nodes.removeAll { node in
-            node.address.endpoint != address.endpoint && !connections.contains { $0?.node === node }
-        }
-        nextNode += 1
-        let node = Node(
-            Address(endpoint, like: address), network: network, lookUpToken: Token(.resolver, slot: nextNode))
-        nodes.append(node)
-        return node
     }
 }
 

@@ -135,37 +135,6 @@ struct Responder: ~Copyable {
         }
     }
 
-    // MARK: Counted and logged
-
-    mutating func note(_ problems: [AcceptProblem]) {
-        for problem in problems {
-            logAccept(problem)
-            switch problem {
-            case .exhausted: metrics.add(.acceptFailures)
-            case .refused: metrics.add(.refusedConnections)
-            case .dead:
-                hasFailed = true
-                stop()
-            }
-        }
-    }
-
-    private mutating func note(_ drop: DropReason) {
-        metrics.count(drop)
-        logDrop(drop)
-    }
-
-    private mutating func noteQueueEvents() {
-        for event in queue.takeEvents() {
-            switch event {
-            case .connected(let isFirst): if !isFirst { metrics.add(.reconnects) }
-            case .lost: metrics.add(.connectionsLost)
-            case .dialFailed, .breakerOpened, .breakerClosed, .redirected, .lengthRefused: break
-            }
-            logQueue(event)
-        }
-    }
-
     // MARK: Requests
 
     private mutating func receive(_ token: Token, _ readiness: Readiness) {

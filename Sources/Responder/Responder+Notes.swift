@@ -1,0 +1,34 @@
+import Delivery
+import FastCGI
+
+/// What happens beside the requests: each is counted and logged.
+extension Responder {
+    mutating func note(_ problems: [AcceptProblem]) {
+        for problem in problems {
+            logAccept(problem)
+            switch problem {
+            case .exhausted: metrics.add(.acceptFailures)
+            case .refused: metrics.add(.refusedConnections)
+            case .dead:
+                hasFailed = true
+                stop()
+            }
+        }
+    }
+
+    mutating func note(_ drop: DropReason) {
+        metrics.count(drop)
+        logDrop(drop)
+    }
+
+    mutating func noteQueueEvents() {
+        for event in queue.takeEvents() {
+            switch event {
+            case .connected(let isFirst): if !isFirst { metrics.add(.reconnects) }
+            case .lost: metrics.add(.connectionsLost)
+            case .dialFailed, .breakerOpened, .breakerClosed, .redirected, .lengthRefused: break
+            }
+            logQueue(event)
+        }
+    }
+}
