@@ -4,7 +4,7 @@ import Testing
 @testable import Delivery
 
 struct BackoffTests {
-    @Test func jitterIsHalfOfTheDelay() {
+    @Test func `a jittered delay is between half of it and all of it`() {
         var backoff = Backoff(seed: 1)
         let delay = Nanoseconds.milliseconds(100)
         let delays = (0..<5000).map { _ in backoff.jittered(delay).count }
@@ -15,7 +15,7 @@ struct BackoffTests {
     }
 
     @Test(arguments: [(0, 100), (1, 200), (2, 400), (3, 800), (4, 800), (40, 800), (.max, 800), (-1, 100)])
-    func fullJitterDoublesUpToTheCap(attempt: Int, milliseconds: UInt64) {
+    func `full jitter doubles with every attempt up to the cap`(attempt: Int, milliseconds: UInt64) {
         var backoff = Backoff(seed: 2)
         let ceiling = milliseconds * 1_000_000
         let delays = (0..<5000).map { _ in
@@ -25,7 +25,7 @@ struct BackoffTests {
         #expect(delays.max()! > ceiling / 10 * 9 && delays.min()! < ceiling / 10)
     }
 
-    @Test func aCapBelowTheLeastDelayIsNoTrap() {
+    @Test func `a cap below the least delay gives the least delay`() {
         var backoff = Backoff(seed: 3)
         let delay = backoff.full(attempt: 3, base: .milliseconds(100), cap: Nanoseconds(1))
         #expect(delay.count == 2_000_000)

@@ -7,7 +7,7 @@ struct BreakerTests {
     private let now = Instant(nanoseconds: 1_000)
     private let later = Instant(nanoseconds: 2_000)
 
-    @Test func closedItLetsEverythingThrough() {
+    @Test func `a closed breaker admits every push`() {
         var breaker = Breaker()
         #expect(breaker.isClosed && breaker.wouldAdmit(at: now))
         for _ in 1...3 {
@@ -18,7 +18,7 @@ struct BreakerTests {
         #expect(breaker.isClosed)
     }
 
-    @Test func unreachableItWaitsForAConnection() {
+    @Test func `while Redis is unreachable only a connection closes the breaker`() {
         var breaker = Breaker()
         breaker.becameUnreachable()
         let isAdmitted = breaker.tryAdmit(at: .never)
@@ -27,7 +27,7 @@ struct BreakerTests {
         #expect(breaker.isClosed)
     }
 
-    @Test func refusingItLetsOneThroughWhenItIsTime() {
+    @Test func `while Redis refuses, the breaker admits one push once its time has come`() {
         var breaker = Breaker()
         breaker.wasRefused(probe: later)
         #expect(!breaker.wouldAdmit(at: now) && breaker.wouldAdmit(at: later))

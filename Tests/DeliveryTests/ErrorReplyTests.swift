@@ -53,7 +53,7 @@ struct ErrorReplyTests {
         (" LOADING", .misconfigured), ("NOAUTH", .notAuthenticated), ("OOM\tx", .misconfigured),
         ("Protocol error", .misconfigured), ("ERR  Protocol error", .misconfigured),
     ])
-    func aRow(text: String, expected: ErrorReply) {
+    func `an error reply's beginning decides what it means`(text: String, expected: ErrorReply) {
         let bytes = utf8(text)
         #expect(ErrorReply(bytes.span) == expected)
         #expect(!expected.explanation.isEmpty)
@@ -67,12 +67,12 @@ struct ErrorReplyTests {
         (String(repeating: "A", count: 32) + " x", String(repeating: "A", count: 32)),
         (String(repeating: "A", count: 33) + " x", "unnamed"), ("ERR\nfake line", "unnamed"), ("\u{0}", "unnamed"),
     ])
-    func theWordThatMayBeRepeated(text: String, expected: String) {
+    func `only a first word of capital letters and digits is repeated`(text: String, expected: String) {
         let bytes = utf8(text)
         #expect(ErrorReply.word(of: bytes.span) == expected)
     }
 
-    @Test func theWordIsNeverMoreThanThirtyTwoLettersWhateverComes() {
+    @Test func `the first word never has more than 32 letters, whatever comes`() {
         var random = SplitMix64(seed: 4)
         for _ in 0..<20_000 {
             let bytes = random.spoil(utf8("WRONGTYPE Operation"), with: [utf8("ERR "), utf8("\r\n"), random.bytes(40)])

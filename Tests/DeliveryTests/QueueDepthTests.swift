@@ -6,7 +6,7 @@ import Testing
 struct QueueDepthTests {
     private func at(_ seconds: Double) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
 
-    @Test func theRateIsMeasuredBetweenTwoLooks() {
+    @Test func `the rate is measured between two lengths`() {
         var depth = QueueDepth()
         #expect(depth.last == 0 && depth.secondsUntil(10) == 30)
         depth.pushed(1000)
@@ -19,7 +19,7 @@ struct QueueDepthTests {
         #expect(abs(depth.drainRate - 65) < 0.001, "0.7 of what was known, 0.3 of what is new")
     }
 
-    @Test func aPushBetweenTwoLooksSpoilsTheRate() {
+    @Test func `a push between two lengths makes them no measure of the rate`() {
         var depth = QueueDepth()
         depth.measure(1000, at: at(1))
         depth.pushed(500)
@@ -29,7 +29,7 @@ struct QueueDepthTests {
         #expect(depth.drainRate == 10)
     }
 
-    @Test func theWaitIsAtLeastASecondAndAtMostFiveMinutes() {
+    @Test func `the wait is at least a second and at most five minutes`() {
         var depth = QueueDepth()
         depth.measure(1_000_000, at: at(1))
         depth.measure(999_999, at: at(2))
@@ -42,7 +42,7 @@ struct QueueDepthTests {
         #expect(depth.drainRate == 0 && depth.secondsUntil(10) == 30)
     }
 
-    @Test func whatCannotBeAskedForIsSupposedToHaveRoom() {
+    @Test func `a queue that does not tell its length counts as having room for one`() {
         var depth = QueueDepth()
         depth.pushed(10)
         depth.assumeBelow(10)

@@ -5,10 +5,10 @@ import Testing
 @testable import Delivery
 @testable import Redis
 
-/// What the queue's user asked for, word by word.
+/// The original requirements of the queue, one by one.
 struct AcceptanceTests {
     @Test(arguments: [ScriptedRedis.Place.unix, .loopback])
-    func aPushIsLPUSHWithTheKeyAndTheJSON(place: ScriptedRedis.Place) throws {
+    func `a push is LPUSH with the queue's key and the JSON`(place: ScriptedRedis.Place) throws {
         let bench = try Bench(ScriptedRedis(place))
         let session = try bench.connect()
         let greeting = session.received.count
@@ -21,14 +21,14 @@ struct AcceptanceTests {
         #expect(bench.pool.depth == 7)
     }
 
-    @Test func theKeyIsASetting() throws {
+    @Test func `the queue's key is a setting`() throws {
         let bench = try Bench { $0.queue = "other {queue}" }
         let session = try bench.connect()
         bench.push("x")
         #expect(try bench.commands(1, of: session) == [["LPUSH", "other {queue}", "x"]])
     }
 
-    @Test func anErrorReplyIsARefusalThatNamesItsFirstWordAlone() throws {
+    @Test func `an error reply is a refusal that names its first word alone`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiter = try bench.pushed(on: session)
@@ -37,7 +37,7 @@ struct AcceptanceTests {
         #expect(!bench.events.contains { "\($0)".contains("holding") })
     }
 
-    @Test func aRefusedConnectionIsAFailureAfterAsManyAttemptsAsAllowed() throws {
+    @Test func `connections that are refused fail a push after as many attempts as are allowed`() throws {
         let redis = try ScriptedRedis()
         redis.stop()
         let bench = try Bench(redis) { $0.attempts = 3 }
@@ -46,7 +46,7 @@ struct AcceptanceTests {
         #expect(bench.dialFailures.count == 1, "one line, not one for each attempt")
     }
 
-    @Test func aReplyThatDoesNotComeInTimeIsAmbiguousAndClosesTheConnection() throws {
+    @Test func `a reply that does not come in time is ambiguous and closes the connection`() throws {
         let bench = try Bench { $0.replyTimeout = .milliseconds(80) }
         let session = try bench.connect()
         let start = Instant.now
@@ -57,7 +57,7 @@ struct AcceptanceTests {
         #expect(bench.lossReasons == ["Redis did not answer in time"])
     }
 
-    @Test func severalPushesAreQueuedFirstInFirstOut() throws {
+    @Test func `several pushes are queued first in, first out`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiters = (1...50).map { bench.push("job \($0)") }

@@ -45,7 +45,7 @@ struct AddressTests {
     ]
 
     @Test(arguments: accepted)
-    func itIsParsed(row: Row) throws {
+    func `a URL is parsed`(row: Row) throws {
         let address = try Address(row.url)
         #expect(address.endpoint == row.endpoint && address.database == row.database)
         #expect(address.user == row.user && address.password == row.password)
@@ -74,7 +74,7 @@ struct AddressTests {
         ("unix:///s?x=1", "query"), ("unix:///s?", "query"), ("unix:///s?db=", "database"),
         ("unix:///s?db=-1", "database"),
     ])
-    func itIsRefused(url: String, word: String) {
+    func `a URL that cannot be meant is refused with the reason`(url: String, word: String) {
         #expect(fault(of: url)?.contains(word) == true, "\(fault(of: url) ?? "accepted")")
     }
 
@@ -84,7 +84,7 @@ struct AddressTests {
         "redis://u:hunter2%ff@h", "unix://u:hunter2@path", "unix://u:hunter2@/p?x", "http://u:hunter2@h", "hunter2",
         "redis://u:hun/ter2:hunter2@h", "redis://hunter2@h", "redis://u:hunter2/hunter2@h",
     ])
-    func noFaultRepeatsThePassword(url: String) {
+    func `no fault repeats the password`(url: String) {
         #expect(fault(of: url)?.contains("hunter2") == false)
     }
 

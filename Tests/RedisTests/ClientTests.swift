@@ -69,7 +69,7 @@ struct ClientTests {
         return redis
     }
 
-    @Test func itGreetsAndCalls() throws {
+    @Test func `the client greets, and then each call gets its reply`() throws {
         let redis = try redis(["GET": "$2\r\nab\r\n", "LLEN": ":3\r\n", "LPUSH": "-WRONGTYPE secret\r\n"])
         let lines = try calls(redis, [["GET", "k"], ["LPUSH", "q", "j"], ["LLEN", "q"]], credentials: "u:p@")
         #expect(lines == ["bulk(Optional([97, 98]))", "Redis answered WRONGTYPE", "integer(3)"])
@@ -77,20 +77,20 @@ struct ClientTests {
     }
 
     @Test(arguments: [("AUTH", "WRONGPASS"), ("PING", "LOADING")])
-    func aGreetingThatIsRefusedIsNoConnection(command: String, word: String) throws {
+    func `a refused greeting is reported without the password`(command: String, word: String) throws {
         let lines = try calls(try redis([command: "-\(word) hunter2\r\n"]), [["GET", "k"]], credentials: "u:hunter2@")
         #expect(lines.count == 1 && lines[0].hasPrefix("Redis cannot be reached: Redis answered \(word)"))
         #expect(!lines[0].contains("hunter2"))
     }
 
-    @Test func nobodyThereIsNoConnection() throws {
+    @Test func `a socket where nobody listens is reported`() throws {
         let redis = try ScriptedRedis()
         redis.stop()
         #expect(try calls(redis, []) == ["Redis cannot be reached: connect: No such file or directory"])
     }
 
     /// The late reply to the first command would be taken for that to the second.
-    @Test func afterATimeoutNothingMoreIsAsked() throws {
+    @Test func `after a timeout nothing more is sent`() throws {
         let redis = try redis([:])
         redis.answer = { _, command in command[0] == "GET" ? nil : command[0] == "PING" ? "+PONG\r\n" : "+OK\r\n" }
         let lines = try calls(redis, [["GET", "a"], ["SET", "b", "c"]], timeout: .milliseconds(150))
@@ -99,12 +99,12 @@ struct ClientTests {
     }
 
     @Test(arguments: [("+1\r\n+2\r\n", "nobody"), ("?\r\n", "type")])
-    func afterWhatCannotBeAReplyNothingMoreIsAsked(answer: String, told: String) throws {
+    func `after bytes that cannot be the reply nothing more is sent`(answer: String, told: String) throws {
         let lines = try calls(try redis(["GET": answer]), [["GET", "a"], ["LLEN", "b"]])
         #expect(lines.count == 2 && lines.allSatisfy { $0.contains("unexpected") && $0.contains(told) }, "\(lines)")
     }
 
-    @Test func aConnectionThatBreaksStaysBroken() throws {
+    @Test func `a connection that breaks stays broken`() throws {
         let redis = try redis([:])
         redis.answer = { session, command in
             if command[0] == "GET" { session.close() }

@@ -42,7 +42,7 @@ struct ConnectionTests {
         return (bench, session)
     }
 
-    @Test func oneConnectionIsEnoughForManyPushes() throws {
+    @Test func `one connection is enough for many pushes`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         for _ in 1...3000 { bench.push() }
@@ -52,7 +52,7 @@ struct ConnectionTests {
         #expect(bench.pool.connectionCounts == (ready: 0, busy: 1, connecting: 0))
     }
 
-    @Test func aSecondIsOpenedWhenTheFirstCanTakeNoMore() throws {
+    @Test func `a second connection is opened once a push finds the first full`() throws {
         let (bench, first) = try clogged()
         try bench.linger(milliseconds: 20)
         #expect(bench.redis.sessions.count == 1, "none before a push needs it")
@@ -68,7 +68,7 @@ struct ConnectionTests {
         _ = try bench.pushed("the first is preferred", on: first)
     }
 
-    @Test func thereAreNeverMoreThanAllowed() throws {
+    @Test func `there are never more connections than allowed`() throws {
         let (bench, _) = try clogged { $0.maxConnections = 3 }
         for number in 2...3 {
             bench.push("one more")
@@ -84,7 +84,7 @@ struct ConnectionTests {
         #expect(bench.pool.connectionCounts == (ready: 0, busy: 3, connecting: 0))
     }
 
-    @Test func aSecondThatCannotBeHadIsNotNeeded() throws {
+    @Test func `a second connection that cannot be made changes nothing`() throws {
         let (bench, first) = try clogged { $0.attempts = 1 }
         bench.redis.stop()
         bench.push("x")
@@ -94,7 +94,7 @@ struct ConnectionTests {
         _ = try bench.commands(13, of: first)
     }
 
-    @Test func anIdleConnectionIsClosedUnlessItIsTheFirst() throws {
+    @Test func `an idle connection is closed unless it is the first`() throws {
         let (bench, first) = try clogged { $0.idleTimeout = .milliseconds(60) }
         bench.push("x")
         let second = try bench.connect()
@@ -110,7 +110,7 @@ struct ConnectionTests {
         #expect(bench.lossReasons.isEmpty)
     }
 
-    @Test func oneDialAtATime() throws {
+    @Test func `only one connection is dialled at a time`() throws {
         let bench = try Bench { $0.pushDeadline = .milliseconds(20) }
         // Each deadline is an occasion to look whether to dial.
         for _ in 1...5 {
@@ -122,21 +122,20 @@ struct ConnectionTests {
         #expect(bench.pool.connectionCounts == (ready: 0, busy: 0, connecting: 1))
     }
 
-    @Test func aPlaceIsFreeForRedisTooBeforeItIsTakenAgain() throws {
+    @Test func `a connection is closed before another takes its place`() throws {
         let bench = try Bench { $0.maxConnections = 1 }
         let first = try bench.connect()
         _ = try bench.pushed(on: first)
         try bench.linger(milliseconds: 20)
-        // Garbage: the pool closes the connection itself, and dials in the same turn.
+        // The last dial was long enough ago: the pool closes the connection itself, and dials in the same turn.
         first.send("garbage\r\n")
-        // Another is dialled at once where the last dial was long enough ago.
         bench.turn()
         #expect(bench.pool.connectionCounts.connecting == 1)
         try bench.redis.poll()
         #expect(bench.redis.sessions.count == 2 && bench.redis.openCount == 1)
     }
 
-    @Test func aNameIsLookedUpOffTheLoop() throws {
+    @Test func `a name is looked up off the loop`() throws {
         let redis = try ScriptedRedis(.loopback)
         let bench = try Bench(redis, url: "redis://localhost:\(redis.port)")
         #expect(bench.redis.sessions.isEmpty && bench.pool.connectionCounts.connecting == 1)
@@ -148,7 +147,7 @@ struct ConnectionTests {
         #expect(try bench.await(waiter) == .queued(depth: 1))
     }
 
-    @Test func aNameWithoutAnAddressIsAFailureToConnect() throws {
+    @Test func `a name without an address is a failure to connect`() throws {
         // No label has more than 63 bytes: this needs no server to be told.
         let bench = try Bench(url: "redis://\(String(repeating: "x", count: 64)).invalid:6379")
         let waiter = bench.push()
@@ -157,7 +156,7 @@ struct ConnectionTests {
         #expect(bench.pool.breakerState == .unreachable)
     }
 
-    @Test func aLookUpThatHangsFailsAgainAndAgainUntilItEnds() throws {
+    @Test func `a look-up that hangs fails every attempt until it ends`() throws {
         let redis = try ScriptedRedis(.loopback)
         let ends = Atomic(false)
         let bench = try Bench(redis, url: "redis://redis.example") { settings in
@@ -219,7 +218,7 @@ struct ConnectionTests {
         #expect(next() == nil && node.isLookingUp && network.lookUps == 2)
     }
 
-    @Test func closingClosesEverything() throws {
+    @Test func `closing the pool closes every connection`() throws {
         let (bench, first) = try clogged()
         bench.push("x")
         let second = try bench.connect()

@@ -8,7 +8,7 @@ import Testing
 struct DeadlineTests {
     private func milliseconds(since start: Instant) -> UInt64 { Instant.now.since(start) / 1_000_000 }
 
-    @Test func aPushThatFindsNoConnectionIsToldAtItsDeadline() throws {
+    @Test func `a push that finds no connection times out at its deadline`() throws {
         let redis = try ScriptedRedis()
         redis.stop()
         let bench = try Bench(redis) {
@@ -22,7 +22,9 @@ struct DeadlineTests {
         #expect(bench.pool.pendingCount == 0 && bench.pool.pendingBytes == 0)
     }
 
-    @Test func aPushWithoutItsReplyIsToldAtItsDeadlineAndTheReplyIsStillItsOwn() throws {
+    @Test func `a push without its reply is ambiguous at its deadline, and the late reply is not taken for another`()
+        throws
+    {
         let bench = try Bench { $0.pushDeadline = .milliseconds(60) }
         let session = try bench.connect()
         let late = try bench.pushed("late", on: session)
@@ -34,8 +36,8 @@ struct DeadlineTests {
         #expect(bench.results.count == 2)
     }
 
-    /// It is on its way whether its bytes are in the kernel's hands or before them.
-    @Test func aPushBehindAFullSocketIsAmbiguousAtItsDeadline() throws {
+    /// Whether the kernel has its bytes or not: they will be sent.
+    @Test func `a push behind a full socket is ambiguous at its deadline`() throws {
         let bench = try Bench {
             $0.pushDeadline = .milliseconds(80)
             $0.maxConnections = 1
@@ -48,7 +50,7 @@ struct DeadlineTests {
         #expect(try bench.commands(12, of: session).count == 12, "and so it may happen")
     }
 
-    @Test func everyPushHasItsOwnDeadline() throws {
+    @Test func `every push has its own deadline`() throws {
         let bench = try Bench { $0.pushDeadline = .milliseconds(200) }
         let session = try bench.connect()
         let first = try bench.pushed("first", on: session)
@@ -62,7 +64,7 @@ struct DeadlineTests {
     }
 
     /// A push that was tried again is behind younger ones, but has the earlier deadline.
-    @Test func deadlinesHoldInWhateverOrderPushesAreOnTheConnection() throws {
+    @Test func `deadlines hold in whatever order pushes are on the connection`() throws {
         let bench = try Bench { $0.pushDeadline = .milliseconds(600) }
         let session = try bench.connect()
         let old = try bench.pushed("old", on: session)
@@ -76,7 +78,7 @@ struct DeadlineTests {
         #expect(bench.result(of: young) == nil && milliseconds(since: start) < 550)
     }
 
-    @Test func anEarlierCommandsReplyIsWaitedForFromWhenItWasSent() throws {
+    @Test func `younger pushes do not put off the reply timeout of the oldest`() throws {
         let bench = try Bench { $0.replyTimeout = .milliseconds(200) }
         let session = try bench.connect()
         let start = Instant.now
@@ -91,7 +93,7 @@ struct DeadlineTests {
         #expect(bench.results.count == 5, "the others were written too")
     }
 
-    @Test func aReplyInTimeLeavesNoTimeoutBehind() throws {
+    @Test func `a reply in time leaves no timeout behind`() throws {
         let bench = try Bench { $0.replyTimeout = .milliseconds(100) }
         let session = try bench.connect()
         for number in 1...4 {

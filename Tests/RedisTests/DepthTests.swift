@@ -20,7 +20,7 @@ struct DepthTests {
         return (bench, session)
     }
 
-    @Test func aFullQueueIsAskedForItsLengthUntilItIsShorter() throws {
+    @Test func `a full queue is asked for its length until it is shorter`() throws {
         let (bench, session) = try full()
         #expect(bench.pool.retryAfter == 30, "nothing is known of how fast it gets shorter")
         let start = Instant.now
@@ -42,7 +42,7 @@ struct DepthTests {
         #expect(session.commandCount == 0, "a queue that is not full is not asked")
     }
 
-    @Test func aUserWhoMayNotAskIsToldByAPush() throws {
+    @Test func `without the right to LLEN a push tells the length, and that is reported once`() throws {
         let (bench, session) = try full()
         _ = try bench.commands(1, of: session)
         session.send("-NOPERM this user has no permissions to run the 'llen' command\r\n")
@@ -59,7 +59,7 @@ struct DepthTests {
         #expect(bench.events.count { $0 == .lengthRefused(word: "NOPERM") } == 1)
     }
 
-    @Test func anAnswerThatIsLostIsAskedForAgain() throws {
+    @Test func `a length that is lost with the connection is asked for again`() throws {
         let (bench, session) = try full()
         _ = try bench.commands(1, of: session)
         session.close()
@@ -68,7 +68,7 @@ struct DepthTests {
         #expect(bench.events.contains { if case .lost(_, ambiguous: 0, retried: 0) = $0 { true } else { false } })
     }
 
-    @Test func withoutALimitNothingIsAsked() throws {
+    @Test func `without a limit the length is not asked for`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiter = try bench.pushed(on: session)

@@ -5,12 +5,12 @@ import Testing
 @testable import Delivery
 @testable import Redis
 
-/// Replies that cannot be the replies to what was asked: the next one would be somebody else's.
+/// Replies that cannot belong to what was asked. After one, every later reply could be taken for that to another push.
 struct DesynchronisedTests {
     @Test(arguments: [
         ":1\r\n", "+OK\r\n", "-ERR bye\r\n", "$-1\r\n", "*0\r\n",
     ])
-    func aReplyThatNobodyAskedForClosesTheConnection(reply: String) throws {
+    func `a reply nobody asked for closes the connection`(reply: String) throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiter = try bench.pushed(on: session)
@@ -24,12 +24,12 @@ struct DesynchronisedTests {
     @Test(arguments: [
         "+OK", "+QUEUED", ":0", ":-1", "$-1", "$1\r\nx", "*-1", "*1\r\n:1",
     ])
-    func aReplyOfAnotherTypeClosesTheConnection(reply: String) throws {
+    func `a reply that LPUSH cannot have closes the connection`(reply: String) throws {
         try expectLoss(reply, key: nil, reason: "Redis sent a reply of a type that the command cannot have")
     }
 
     @Test(arguments: ["+OK", ":0", "$-1", "*1\r\n:1"])
-    func soItDoesForAMarkedPush(reply: String) throws {
+    func `a reply that the script cannot have closes the connection`(reply: String) throws {
         try expectLoss(reply, key: named("d"), reason: "Redis sent a reply of a type that the command cannot have")
     }
 
@@ -39,7 +39,7 @@ struct DesynchronisedTests {
         ("*2000", "tooManyElements"), ("+" + String(repeating: "x", count: 20_000), "lineTooLong"),
         ("$40000\r\n" + String(repeating: "x", count: 40_000), "tooLong"),
     ])
-    func whatIsNoReplyClosesTheConnection(reply: String, fault: String) throws {
+    func `bytes that are no reply close the connection`(reply: String, fault: String) throws {
         try expectLoss(reply, key: nil, reason: "invalid RESP from Redis (\(fault))")
     }
 
@@ -54,7 +54,7 @@ struct DesynchronisedTests {
         #expect(bench.lossReasons == [reason])
     }
 
-    @Test func aReplyToACommandThatRedisHasNotWholeClosesTheConnection() throws {
+    @Test func `a reply to a command that Redis has only in part closes the connection`() throws {
         let bench = try Bench { $0.maxConnections = 1 }
         let first = try bench.connect()
         first.isReading = false

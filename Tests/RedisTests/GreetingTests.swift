@@ -15,7 +15,7 @@ struct GreetingTests {
         (":pass", [["AUTH", "pass"], GreetingTests.name, ["PING"]]),
         ("joe:p%40ss/12", [["AUTH", "joe", "p@ss"], ["SELECT", "12"], GreetingTests.name, ["PING"]]),
     ])
-    func itSaysWhatTheURLAsksFor(of place: String, expected: [[String]]) throws {
+    func `the greeting has the commands that the URL asks for`(of place: String, expected: [[String]]) throws {
         let redis = try ScriptedRedis(.loopback)
         let parts = place.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         let credentials = parts[0].isEmpty ? "" : "\(parts[0])@"
@@ -25,7 +25,7 @@ struct GreetingTests {
         #expect(try bench.commands(expected.count, of: session) == expected)
     }
 
-    @Test func itIsAnsweredBeforeTheFirstJobIsWritten() throws {
+    @Test func `the whole greeting is answered before the first job is written`() throws {
         let redis = try ScriptedRedis()
         let bench = try Bench(redis, url: redis.url.replacingScheme(credentials: "u:p") + "?db=1")
         let waiter = bench.push("early")
@@ -50,7 +50,7 @@ struct GreetingTests {
         ["-ERR unknown command 'CLIENT', with args beginning with: 'SETNAME'\r\n", "+PONG\r\n"],
         ["+OK\r\n", "-NOPERM this user has no permissions to run the 'ping' command\r\n"],
     ])
-    func whatAPushDoesNotNeedIsDoneWithout(replies: [String]) throws {
+    func `a refusal of CLIENT or PING for want of rights is no obstacle`(replies: [String]) throws {
         let bench = try Bench()
         let session = try bench.accept()
         _ = try bench.commands(2, of: session)
@@ -80,7 +80,9 @@ struct GreetingTests {
         (2, "*0", "type"),
         (0, "HTTP/1.1 400 Bad Request", "invalid RESP"),
     ])
-    func whatAPushNeedsClosesTheConnectionAndIsToldOnce(step: Int, reply: String, told: String) throws {
+    func `any other refusal of the greeting closes the connection and is reported once`(
+        step: Int, reply: String, told: String
+    ) throws {
         let redis = try ScriptedRedis()
         let bench = try Bench(redis, url: redis.url.replacingScheme(credentials: "u:hunter2") + "?db=9")
         for attempt in 0..<3 {
@@ -125,7 +127,7 @@ struct GreetingTests {
         _ = (first.number, second.number, third.number)
     }
 
-    @Test func aGreetingThatIsNotAnsweredEndsAtTheTimeout() throws {
+    @Test func `a greeting that is not answered ends at the timeout`() throws {
         let bench = try Bench { $0.connectTimeout = .milliseconds(60) }
         let start = Instant.now
         let session = try bench.accept()
@@ -136,8 +138,8 @@ struct GreetingTests {
         #expect(bench.dialFailures == ["Redis did not answer the greeting in time"])
     }
 
-    /// Redis says why on accept, and hangs up before it has read anything.
-    @Test func tooManyClientsAreToldThoughTheGreetingCannotBeWritten() throws {
+    /// Redis answers on accept, and hangs up before it reads anything.
+    @Test func `"too many clients" is read though the greeting cannot be written`() throws {
         let redis = try ScriptedRedis()
         let bench = try Bench(redis)
         var starts: [Instant] = []
@@ -152,7 +154,7 @@ struct GreetingTests {
         #expect(starts[1].since(starts[0]) >= 5_000_000 && starts[2].since(starts[1]) >= 5_000_000)
     }
 
-    @Test func anAnswerTooManyClosesTheConnectionBeforeAPushTakesItForItsOwn() throws {
+    @Test func `a reply after the greeting closes the connection before a push takes it for its own`() throws {
         let bench = try Bench()
         let waiter = bench.push("early")
         let session = try bench.accept()

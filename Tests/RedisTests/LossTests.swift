@@ -10,13 +10,13 @@ import Testing
 
 /// Connections that break under pushes.
 struct LossTests {
-    /// Pushes until the kernel takes no more, and returns whom the results are for, and of how many Redis has all bytes.
-    private func clog(_ bench: Bench, _ session: Session, marked: Bool = false) throws -> (
+    /// Pushes until the kernel takes no more. Returns the waiters, and how many pushes the kernel has whole.
+    private func clog(_ bench: Bench, _ session: Session, isNamed: Bool = false) throws -> (
         waiters: [UInt64], whole: Int
     ) {
         session.isReading = false
         let job = String(repeating: "z", count: 60_000)
-        let waiters = (1...12).map { bench.push("\($0) \(job)", key: marked ? named("\($0)") : nil) }
+        let waiters = (1...12).map { bench.push("\($0) \(job)", key: isNamed ? named("\($0)") : nil) }
         bench.turn()
         let connection = try #require(bench.pool.machine.lanes[0])
         #expect(connection.isBlocked)
@@ -25,7 +25,7 @@ struct LossTests {
         return (waiters, whole)
     }
 
-    @Test func whatWasWrittenInPartIsPushedElsewhereAndWhatWasWrittenWholeIsNot() throws {
+    @Test func `only pushes that were not written whole are pushed again`() throws {
         let bench = try Bench { $0.maxConnections = 1 }
         let first = try bench.connect()
         let (waiters, whole) = try clog(bench, first)
@@ -44,10 +44,10 @@ struct LossTests {
         #expect(second.commandCount == 0, "nothing is repeated")
     }
 
-    @Test func whatIsMarkedIsPushedAgainAndHasOneResult() throws {
+    @Test func `a named push is pushed again and has one result`() throws {
         let bench = try Bench { $0.maxConnections = 1 }
         let first = try bench.connect()
-        let (waiters, whole) = try clog(bench, first, marked: true)
+        let (waiters, whole) = try clog(bench, first, isNamed: true)
         first.close()
         let second = try bench.connect()
         let commands = try bench.commands(12, of: second)
@@ -61,7 +61,7 @@ struct LossTests {
         #expect(bench.pool.pendingCount == 0 && bench.pool.pendingBytes == 0)
     }
 
-    @Test func whatWasAnsweredBeforeTheLossIsNotLost() throws {
+    @Test func `replies before the loss count`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiters = (1...3).map { bench.push("\($0)") }
@@ -72,8 +72,8 @@ struct LossTests {
         #expect(bench.results.map(\.result) == [.queued(depth: 1), .queued(depth: 2), .failed(.ambiguous)])
     }
 
-    /// The loop writes before it has looked at what it could read.
-    @Test func whatWasAnsweredIsReadThoughTheConnectionCannotBeWrittenTo() throws {
+    /// The turn ends with a write, before the loop has told that there is something to read.
+    @Test func `replies are read though the connection cannot be written to`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let answered = try bench.pushed("a", on: session)
@@ -87,7 +87,7 @@ struct LossTests {
         #expect(try bench.commands(1, of: next) == [["LPUSH", "enhancement:queue", "b"]])
     }
 
-    @Test func aPushThatIsNeverWrittenGivesUpAfterAsManyConnectionsAsAllowed() throws {
+    @Test func `a named push fails after as many lost connections as are allowed`() throws {
         let bench = try Bench { $0.attempts = 3 }
         let waiter = bench.push(key: named("d"))
         for _ in 1...3 {
@@ -99,7 +99,7 @@ struct LossTests {
         #expect(try bench.await(waiter) == .failed(.ambiguous))
     }
 
-    @Test func aMarkedPushThatMayHaveHappenedStaysAmbiguousWhateverComesLater() throws {
+    @Test func `a named push that may have happened stays ambiguous whatever comes later`() throws {
         let bench = try Bench { $0.attempts = 4 }
         let session = try bench.connect()
         let lost = try bench.pushed(key: named("d"), on: session)
@@ -108,7 +108,7 @@ struct LossTests {
         #expect(try bench.await(lost) == .failed(.ambiguous), "not: it did not happen")
     }
 
-    @Test func aRefusalOfTheSecondTrySaysNothingAboutTheFirst() throws {
+    @Test func `a refusal of the second attempt says nothing about the first`() throws {
         let bench = try Bench()
         let first = try bench.connect()
         let waiter = try bench.pushed(key: named("d"), on: first)
@@ -120,7 +120,7 @@ struct LossTests {
         #expect(bench.breakerChanges == [true])
     }
 
-    @Test func aPushIsTriedAgainUntilRedisIsBack() throws {
+    @Test func `a push is tried again until Redis is back`() throws {
         let redis = try ScriptedRedis()
         redis.stop()
         let bench = try Bench(redis) { $0.attempts = 1000 }
@@ -135,7 +135,7 @@ struct LossTests {
         #expect(bench.dialFailures.count == 1 && bench.breakerChanges.isEmpty)
     }
 
-    @Test func anIdleConnectionThatRedisClosesIsMadeAgain() throws {
+    @Test func `an idle connection that Redis closes is made again`() throws {
         let bench = try Bench { $0.retryDelay = .seconds(30) }
         let first = try bench.connect()
         first.close()
@@ -146,7 +146,7 @@ struct LossTests {
         #expect(try bench.await(waiter) == .queued(depth: 1))
     }
 
-    @Test func oneThatIsGreetedAndDroppedAgainAndAgainIsNotTriedInACircle() throws {
+    @Test func `a server that hangs up after every greeting is not dialled in a tight loop`() throws {
         let redis = try ScriptedRedis()
         redis.answer = { session, command in
             guard command[0] == "PING" else { return "+OK\r\n" }

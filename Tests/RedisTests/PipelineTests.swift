@@ -7,7 +7,7 @@ import Testing
 
 /// Pushes on a connection that works.
 struct PipelineTests {
-    @Test func allPushesOfATurnAreOneWrite() throws {
+    @Test func `all pushes of a turn are one write`() throws {
         let bench = try Bench(ScriptedRedis(.loopback))
         let session = try bench.connect()
         let before = session.segments
@@ -33,7 +33,7 @@ struct PipelineTests {
         #expect(try bench.commands(1, of: session)[0][2] == "from within")
     }
 
-    @Test func nothingIsWrittenBeforeTheTurnEnds() throws {
+    @Test func `nothing is written before the turn ends`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         bench.push()
@@ -44,7 +44,7 @@ struct PipelineTests {
         #expect(session.commandCount == 1)
     }
 
-    @Test func repliesAreUnderstoodHoweverTheyAreCut() throws {
+    @Test func `replies are understood however they are cut`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let names = ["a", "b"]
@@ -68,7 +68,7 @@ struct PipelineTests {
         }
     }
 
-    @Test func aMarkedPushIsTheScriptByItsDigest() throws {
+    @Test func `a named push is the script by its digest`() throws {
         let bench = try Bench { $0.window = 3600 }
         let session = try bench.connect()
         let waiter = bench.push("job", key: named("d1"))
@@ -84,14 +84,14 @@ struct PipelineTests {
         #expect(try bench.await(waiter) == .queued(depth: 3))
     }
 
-    @Test func withoutAWindowAMarkIsNoMark() throws {
+    @Test func `without a window a named push is a plain one`() throws {
         let bench = try Bench { $0.window = 0 }
         let session = try bench.connect()
         bench.push("job", key: named("d1"))
         #expect(try bench.commands(1, of: session) == [["LPUSH", "enhancement:queue", "job"]])
     }
 
-    @Test func asManyPushesAsAllowedWaitAndOneMoreIsRefused() throws {
+    @Test func `as many pushes as allowed wait, and one more is refused`() throws {
         let bench = try Bench { $0.maxPending = 3 }
         let session = try bench.connect()
         for _ in 1...3 { bench.push() }
@@ -104,7 +104,7 @@ struct PipelineTests {
         #expect(bench.pool.pendingCount == 3)
     }
 
-    @Test func bytesUnderWayAreLimited() throws {
+    @Test func `bytes without a reply are limited`() throws {
         let bench = try Bench()
         let big = String(repeating: "x", count: 1 << 20)
         for _ in 1...32 { bench.push(big) }
@@ -118,7 +118,7 @@ struct PipelineTests {
         bench.push("small")
     }
 
-    @Test func aLongLifeKeepsNoOutput() throws {
+    @Test func `answered commands are not kept, however long the connection lives`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let job = String(repeating: "y", count: 10_000)

@@ -5,7 +5,7 @@ import Testing
 @testable import Delivery
 @testable import Redis
 
-/// When Redis is not asked, and how it is found again.
+/// When the pool refuses pushes at once, and how it finds out that Redis takes them again.
 struct PoolBreakerTests {
     private func seconds(since start: Instant) -> Double { Double(Instant.now.since(start)) / 1e9 }
 
@@ -20,7 +20,7 @@ struct PoolBreakerTests {
         return (bench, session)
     }
 
-    /// Pushes once as soon as one is let through, which is soon.
+    /// Pushes as soon as the breaker admits a probe, which must be within a second.
     private func probe(_ bench: Bench) throws -> UInt64 {
         let start = Instant.now
         try bench.run { bench.pool.isUsable }
@@ -30,7 +30,7 @@ struct PoolBreakerTests {
         return waiter
     }
 
-    @Test func itOpensAfterAsManyAttemptsAsAllowedAndAnswersAtOnce() throws {
+    @Test func `the breaker opens after as many attempts as are allowed, and refuses at once`() throws {
         let redis = try ScriptedRedis()
         redis.stop()
         let bench = try Bench(redis) { $0.attempts = 4 }
@@ -46,7 +46,7 @@ struct PoolBreakerTests {
         #expect(bench.dialFailures.count == 1)
     }
 
-    @Test func itClosesWithinASecondOfRedisReturn() throws {
+    @Test func `the breaker closes within a second of Redis' return`() throws {
         let redis = try ScriptedRedis()
         redis.stop()
         let bench = try Bench(redis)
@@ -62,7 +62,7 @@ struct PoolBreakerTests {
         #expect(try bench.await(waiter) == .queued(depth: 1))
     }
 
-    @Test func oneProbeThatSucceedsClosesIt() throws {
+    @Test func `one probe that succeeds closes the breaker`() throws {
         let (bench, session) = try refused()
         for success in [":5\r\n", "$1\r\nv\r\n"] {
             let waiter = try probe(bench)
@@ -83,7 +83,7 @@ struct PoolBreakerTests {
         #expect(bench.breakerChanges == [true, false, true, false, true])
     }
 
-    @Test func aProbeThatIsLostSaysNothingGood() throws {
+    @Test func `a probe that is lost keeps the breaker open`() throws {
         let (bench, session) = try refused()
         let waiter = try probe(bench)
         _ = try bench.commands(1, of: session)
@@ -100,7 +100,7 @@ struct PoolBreakerTests {
     }
 
     @Test(arguments: ["-LOADING wait\r\n", "-READONLY no\r\n", "-NOAUTH who\r\n", "-NOREPLICAS none\r\n", "+OK\r\n"])
-    func whateverAProbeIsAnsweredAnotherOneFollows(reply: String) throws {
+    func `whatever a probe is answered, another one follows`(reply: String) throws {
         let (bench, session) = try refused()
         _ = try probe(bench)
         _ = try bench.commands(1, of: session)
@@ -118,8 +118,8 @@ struct PoolBreakerTests {
         #expect(bench.pool.pendingCount == 0)
     }
 
-    /// A probe that has no time for another try has its answer all the same.
-    @Test func aProbeThatIsPutOffBeyondItsDeadlineDoesNotStandInTheWay() throws {
+    /// LOADING answers the probe, though its deadline leaves no time for another attempt.
+    @Test func `a probe that is put off beyond its deadline lets another follow`() throws {
         let bench = try Bench { $0.pushDeadline = .milliseconds(1) }
         var reply = "-OOM no\r\n"
         bench.redis.answer = { _, command in
@@ -141,7 +141,7 @@ struct PoolBreakerTests {
         }
     }
 
-    @Test func anOperatorsFaultIsProbedSlowly() throws {
+    @Test func `what only an operator can mend is probed slowly`() throws {
         let (bench, _) = try refused("-NOPERM no\r\n")
         let start = Instant.now
         try bench.run { bench.pool.isUsable }

@@ -5,7 +5,7 @@ import Testing
 @testable import Delivery
 @testable import Redis
 
-/// What a scripted Redis cannot tell: that the real one does what the pool takes it to do.
+/// What a scripted Redis cannot prove: that a real one behaves as the pool expects.
 @Suite(.enabled(if: RealRedis.isInstalled, "redis-server is not installed, or not on PATH"))
 struct RealRedisTests {
     private let queue = "enhancement:queue"
@@ -24,7 +24,7 @@ struct RealRedisTests {
         return try bench.await(bench.push(job, key: key))
     }
 
-    @Test func aBatchIsQueuedInOrder() throws {
+    @Test func `a batch is queued in order`() throws {
         let redis = try RealRedis()
         let bench = try bench(redis)
         let jobs = (1...500).map { "job \($0) é😀\r\n" }
@@ -39,10 +39,10 @@ struct RealRedisTests {
         #expect(try service.oldest() == nil)
     }
 
-    @Test func aNamedDeliveryIsQueuedOnceAndRepeatsGetItsMark() throws {
+    @Test func `a named delivery is queued once, and repeats get its key's value`() throws {
         let redis = try RealRedis()
         let bench = try bench(redis) { $0.window = 100 }
-        // Of several at once, the first in line is it.
+        // Of several at once, the first is queued.
         for number in 1...3 {
             bench.push("job \(number)", key: IdempotencyKey(key: utf8("{q}:m"), value: utf8("value \(number)")))
         }
@@ -56,7 +56,7 @@ struct RealRedisTests {
         #expect(try push(bench, key: IdempotencyKey(key: utf8("{q}:m"), value: utf8("v"))) == .queued(depth: 2))
     }
 
-    @Test func scriptsThatAreForgottenAreSentAgain() throws {
+    @Test func `a script that Redis has forgotten is sent again`() throws {
         let redis = try RealRedis()
         let bench = try bench(redis)
         for number in 1...3 {
@@ -69,9 +69,9 @@ struct RealRedisTests {
         #expect(bench.pool.breakerState == .closed && bench.lossReasons.isEmpty)
     }
 
-    /// WAIT waits for what this connection wrote: a repeat must write, and must not make the mark live longer.
+    /// WAIT waits for what this connection wrote: a repeat must write, and must not make the key live longer.
     @Test(arguments: [0, 1])
-    func aRepeatWritesOnlyWhereReplicasAreWaitedFor(replicas: Int) throws {
+    func `a repeat writes only where replicas are waited for`(replicas: Int) throws {
         let redis = try RealRedis()
         let bench = try bench(redis) {
             $0.waitReplicas = replicas
@@ -90,13 +90,15 @@ struct RealRedisTests {
         #expect(try redis.call("LLEN \(queue)") == "1")
     }
 
-    /// Redis 7.0 says ERR for a script's command that the user may not run, where we have not asked before.
+    /// Redis 7.0 answers ERR to a script that runs a command without the right to it, unless the script asks for it before.
     @Test(arguments: [("set", "NOPERM"), ("evalsha", "NOPERM"), ("get", "ERR"), ("lpush", "ERR")])
-    func aUserWithoutARightPushesNothing(right: String, word: String) throws {
+    func `a named push of a user without a right to one of its commands pushes nothing`(right: String, word: String)
+        throws
+    {
         let redis = try RealRedis()
         try redis.call("ACL SETUSER joe on >p ~* +ping +client +eval +evalsha +get +set +lpush -\(right)")
         let bench = try bench(redis, credentials: "joe:p@")
-        // The script once by itself, once by its digest.
+        // Redis gets the script itself the first time, and its digest the second.
         for _ in 1...2 {
             let result = try push(bench, key: named("d"))
             let words = word == "NOPERM" ? [word] : [word, "NOPERM"]
@@ -106,7 +108,7 @@ struct RealRedisTests {
         #expect(bench.breakerChanges.isEmpty, "a plain push may still go")
     }
 
-    @Test func aUserWithTheLeastRightsPushes() throws {
+    @Test func `a user with the least rights pushes`() throws {
         let redis = try RealRedis()
         try redis.call(
             "ACL SETUSER joe on >p ~enhancement:queue ~{enhancement:queue}:seen:* +evalsha +eval +get +set +lpush")
@@ -116,7 +118,7 @@ struct RealRedisTests {
         #expect(try push(bench, key: named("d")) == .existing(named("d").value))
     }
 
-    @Test func aWrongPasswordIsNoConnection() throws {
+    @Test func `a wrong password, or none, is no connection`() throws {
         let redis = try RealRedis()
         try redis.call("ACL SETUSER joe on >p ~* +@all")
         let bench = try Bench(url: "unix://joe:wrong@\(redis.url.dropFirst(7))")
@@ -130,30 +132,30 @@ struct RealRedisTests {
     }
 
     @Test(arguments: [false, true])
-    func aKeyOfAnotherTypeIsRefused(isMarked: Bool) throws {
+    func `a queue's key of another type is a refusal, and sets no idempotency key`(isNamed: Bool) throws {
         let redis = try RealRedis()
         try redis.call("SET \(queue) text")
         let bench = try bench(redis)
-        let result = try push(bench, key: isMarked ? named("d") : nil)
+        let result = try push(bench, key: isNamed ? named("d") : nil)
         #expect(result == .failed(.refused(.misconfigured, word: "WRONGTYPE")))
-        #expect(try redis.call("EXISTS \(named("d").key.text)") == "0", "a push that failed leaves no mark")
+        #expect(try redis.call("EXISTS \(named("d").key.text)") == "0", "a push that failed leaves no idempotency key")
     }
 
     @Test(arguments: [false, true])
-    func withoutMemoryRedisTakesNothingUntilItHasSome(isMarked: Bool) throws {
+    func `without memory Redis refuses pushes until it has some`(isNamed: Bool) throws {
         let redis = try RealRedis()
         let bench = try bench(redis)
         // The script is known: it is not for want of memory for it that the push fails.
         #expect(try push(bench, key: named("other")) == .queued(depth: 1))
         try redis.call("CONFIG SET maxmemory 1")
-        #expect(try push(bench, key: isMarked ? named("d") : nil) == .failed(.refused(.writesRefused, word: "OOM")))
+        #expect(try push(bench, key: isNamed ? named("d") : nil) == .failed(.refused(.writesRefused, word: "OOM")))
         #expect(bench.tryPush() == .breakerOpen)
         try redis.call("CONFIG SET maxmemory 0")
-        #expect(try push(bench, key: isMarked ? named("d") : nil) == .queued(depth: 2))
+        #expect(try push(bench, key: isNamed ? named("d") : nil) == .queued(depth: 2))
         #expect(bench.breakerChanges == [true, false])
     }
 
-    @Test func aReplicaIsLeftUntilItIsThePrimaryAgain() throws {
+    @Test func `a replica is left until it is the primary again`() throws {
         let redis = try RealRedis()
         let bench = try bench(redis) { $0.attempts = 100 }
         try redis.call("REPLICAOF 127.0.0.1 1")
@@ -164,7 +166,7 @@ struct RealRedisTests {
         for (index, waiter) in waiters.enumerated() { #expect(try bench.await(waiter) == .queued(depth: index + 1)) }
     }
 
-    @Test func tooFewReplicasAreARefusal() throws {
+    @Test func `too few replicas are a refusal`() throws {
         let redis = try RealRedis()
         let bench = try bench(redis)
         try redis.call("CONFIG SET min-replicas-to-write 1")
@@ -172,7 +174,7 @@ struct RealRedisTests {
         #expect(try push(bench, key: named("d")) == .failed(.refused(.tooFewReplicas, word: "NOREPLICAS")))
     }
 
-    @Test func oneClientTooManyBacksOff() throws {
+    @Test func `too many clients are a failure to connect, until there is room`() throws {
         let redis = try RealRedis()
         try redis.call("CONFIG SET maxclients 1")
         let bench = try Bench(url: redis.url) { $0.attempts = 3 }
@@ -182,7 +184,7 @@ struct RealRedisTests {
         #expect(try push(bench) == .queued(depth: 1))
     }
 
-    @Test func aClientThatIsKilledConnectsAgain() throws {
+    @Test func `a client that is killed connects again`() throws {
         let redis = try RealRedis()
         let bench = try bench(redis)
         #expect(try redis.call("CLIENT LIST").contains("name=servicedesk-responder"))
@@ -191,7 +193,7 @@ struct RealRedisTests {
         #expect(try push(bench) == .queued(depth: 1))
     }
 
-    @Test func theToolsQueue() throws {
+    @Test func `the tool's queue is read, pushed to, and worked off`() throws {
         let redis = try RealRedis()
         let service = QueueService(redis.client, key: utf8(queue))
         #expect(try service.depth() == 0 && service.oldest() == nil && service.peek(10) == [])

@@ -6,12 +6,12 @@ import Testing
 @testable import Delivery
 @testable import Redis
 
-/// The table of what a failure means, row by row, through the pool.
+/// What the pool does about each kind of error reply.
 struct RefusalTests {
     // MARK: Not now
 
     @Test(arguments: ["LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN"])
-    func notNowIsTriedAgainOnTheSameConnection(word: String) throws {
+    func `"not now" is tried again on the same connection`(word: String) throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiter = bench.push(key: named("d"))
@@ -25,7 +25,7 @@ struct RefusalTests {
         #expect(bench.redis.sessions.count == 1 && bench.events == [.connected(isFirst: true)])
     }
 
-    @Test func notNowUntilTheDeadlineIsARefusal() throws {
+    @Test func `"not now" until the deadline is a refusal`() throws {
         let bench = try Bench { $0.pushDeadline = .milliseconds(150) }
         bench.redis.answer = { _, command in
             command[0] == "PING" ? "+PONG\r\n" : command[0] == "LPUSH" ? "-BUSY script\r\n" : "+OK\r\n"
@@ -37,7 +37,7 @@ struct RefusalTests {
         #expect(bench.pool.breakerState == .closed && bench.pool.pendingBytes == 0)
     }
 
-    @Test func onePushIsPutOffAndTheOthersGoOn() throws {
+    @Test func `one push is put off, and the others go on`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiters = ["a", "b"].map { bench.push($0) }
@@ -52,13 +52,13 @@ struct RefusalTests {
     // MARK: Not here
 
     @Test(arguments: ["READONLY You can't write against a read only replica.", "NOAUTH Authentication required."])
-    func notHereIsTriedOnANewConnectionInTheSameOrder(text: String) throws {
+    func `"not here" is tried on a new connection in the same order`(text: String) throws {
         let redis = try ScriptedRedis()
         let bench = try Bench(redis, url: "unix://:p@\(redis.url.dropFirst(7))")
         let first = try bench.connect()
         let waiters = (1...4).map { bench.push("\($0)") }
         _ = try bench.commands(4, of: first)
-        // One reply in each turn: those still on their way are waited for, for they say that nothing happened.
+        // One reply in each turn: the others are waited for, since each says that its push did not happen.
         for _ in 1...4 {
             #expect(!first.isAbandoned)
             first.send("-\(text)\r\n")
@@ -75,7 +75,7 @@ struct RefusalTests {
         #expect(bench.breakerChanges.isEmpty && bench.pool.pendingBytes == 0)
     }
 
-    @Test func aConnectionThatIsLeftTakesNoMorePushes() throws {
+    @Test func `a connection that is left takes no more pushes`() throws {
         let bench = try Bench()
         let first = try bench.connect()
         bench.push("a")
@@ -91,7 +91,7 @@ struct RefusalTests {
         try bench.run { first.isAbandoned && bench.results.count == 1 }
     }
 
-    @Test func onAFullSocketWhatWasNotWrittenFollowsWhatWasRefused() throws {
+    @Test func `what a full socket did not take follows what was refused`() throws {
         let bench = try Bench {
             $0.maxConnections = 1
             // The next connection is there before the time of those that were refused has come.
@@ -110,7 +110,7 @@ struct RefusalTests {
         #expect(try bench.commands(9, of: second).map { $0[2].prefix(1) } == (1...9).map { "\($0)" })
     }
 
-    @Test func aReplicaThatStaysOneRefusesAfterAsManyTriesAsAllowed() throws {
+    @Test func `a replica that stays one refuses after as many attempts as are allowed`() throws {
         let bench = try Bench { $0.attempts = 3 }
         bench.redis.answer = { _, command in
             command[0] == "PING" ? "+PONG\r\n" : command[0] == "LPUSH" ? "-READONLY no\r\n" : "+OK\r\n"
@@ -122,7 +122,7 @@ struct RefusalTests {
         #expect(bench.tryPush() == .breakerOpen)
     }
 
-    @Test func aReplyThatTheLeftConnectionOwesIsNotWaitedForWithoutEnd() throws {
+    @Test func `a reply on a connection that is left is waited for no longer than any other`() throws {
         let bench = try Bench {
             $0.replyTimeout = .milliseconds(250)
             $0.maxConnections = 1
@@ -131,7 +131,7 @@ struct RefusalTests {
         let waiters = [try bench.pushed("a", on: first), try bench.pushed("b", on: first)]
         first.send("-READONLY no\r\n")
         try bench.linger(milliseconds: 40)
-        // Its place is taken until then, so there is nothing to dial, and nothing to wake up for.
+        // Its slot is taken until then, so there is nothing to dial, and no reason to wake up.
         let start = Instant.now
         bench.turn(within: .milliseconds(100))
         #expect(Instant.now.since(start) >= 95_000_000)
@@ -143,7 +143,7 @@ struct RefusalTests {
 
     // MARK: Once more
 
-    @Test func tooFewReplicasAreTriedOnceMore() throws {
+    @Test func `too few replicas are tried once more`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let lucky = try bench.pushed("lucky", on: session)
@@ -173,7 +173,7 @@ struct RefusalTests {
         ("MOVED 3999 :6379", .elsewhere),
         ("ASK 16384 127.0.0.1:6381", .elsewhere), ("NOSCRIPT No matching script.", .unknownScript),
     ])
-    func whatAnOperatorMustMendOpensTheBreakerAtOnce(text: String, error: ErrorReply) throws {
+    func `what an operator must mend opens the breaker at once`(text: String, error: ErrorReply) throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiter = try bench.pushed(on: session)
@@ -188,18 +188,18 @@ struct RefusalTests {
         #expect(session.commandCount == 0, "no tight retry")
     }
 
-    @Test func aScriptThatRedisForgotIsSentOnTheSameConnection() throws {
+    @Test func `a script that Redis has forgotten is sent on the same connection`() throws {
         let bench = try Bench()
         let session = try bench.connect()
-        let marked = bench.push("job", key: named("d"))
+        let waiter = bench.push("job", key: named("d"))
         let plain = bench.push("other")
         let digest = try bench.commands(2, of: session)[0]
         session.send("-NOSCRIPT No matching script. Please use EVAL.\r\n:1\r\n")
         #expect(try bench.commands(1, of: session) == [["EVAL", Idempotency.script] + digest.dropFirst(2)])
         #expect(bench.results.map(\.waiter) == [plain])
         session.send(":2\r\n")
-        #expect(try bench.await(marked) == .queued(depth: 2))
-        // And if it forgets again between the two, it is our business no more.
+        #expect(try bench.await(waiter) == .queued(depth: 2))
+        // A second NOSCRIPT, to the script itself, is a refusal.
         let other = try bench.pushed(key: named("e"), on: session)
         session.send("-NOSCRIPT a\r\n")
         _ = try bench.commands(1, of: session)
@@ -208,7 +208,7 @@ struct RefusalTests {
         #expect(bench.redis.sessions.count == 1)
     }
 
-    @Test func whatRedisCouldNotReadIsNeverSentAgain() throws {
+    @Test func `a command that Redis could not parse is never sent again`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         let waiter = try bench.pushed("bad", key: named("d"), on: session)
@@ -221,7 +221,7 @@ struct RefusalTests {
         #expect(second.commandCount == 0)
     }
 
-    @Test func aCommandThatRedisStopsReadingInTheMiddleIsRefused() throws {
+    @Test func `a protocol error in the middle of a command is a refusal`() throws {
         let bench = try Bench { $0.maxConnections = 1 }
         let session = try bench.connect()
         session.isReading = false

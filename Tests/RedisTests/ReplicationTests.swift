@@ -19,7 +19,7 @@ struct ReplicationTests {
         return (bench, try bench.connect())
     }
 
-    @Test func oneWaitFollowsTheBatch() throws {
+    @Test func `one WAIT follows the batch`() throws {
         let (bench, session) = try waiting()
         let waiters = (1...3).map { bench.push("\($0)") }
         let commands = try bench.commands(4, of: session)
@@ -34,7 +34,7 @@ struct ReplicationTests {
         #expect(session.commandCount == 0, "nothing to wait for")
     }
 
-    @Test func eachBatchHasItsOwn() throws {
+    @Test func `each batch has its own WAIT`() throws {
         let (bench, session) = try waiting()
         let first = bench.push("1")
         #expect(try bench.commands(2, of: session)[1] == wait)
@@ -45,7 +45,7 @@ struct ReplicationTests {
         #expect(bench.result(of: first) == .queued(depth: 1))
     }
 
-    @Test func tooFewAcknowledgementsAreAFailureOfWhatWasPushedAndOfWhatWasThere() throws {
+    @Test func `too few acknowledgements fail a push and a repeat alike`() throws {
         let (bench, session) = try waiting()
         let waiters = [bench.push("1"), bench.push("2", key: named("d"))]
         let commands = try bench.commands(3, of: session)
@@ -96,9 +96,9 @@ struct ReplicationTests {
     }
 
     @Test(arguments: [false, true])
-    func aLossBetweenTheReplyAndItsWaitIsAmbiguous(isMarked: Bool) throws {
+    func `a loss between the reply and its WAIT is ambiguous`(isNamed: Bool) throws {
         let (bench, session) = try waiting()
-        let waiter = bench.push(key: isMarked ? named("d") : nil)
+        let waiter = bench.push(key: isNamed ? named("d") : nil)
         _ = try bench.commands(2, of: session)
         session.send(":1\r\n")
         try bench.linger(milliseconds: 10)
@@ -110,7 +110,7 @@ struct ReplicationTests {
         #expect(next.commandCount == 0 && bench.pool.pendingCount == 0)
     }
 
-    @Test func aRefusedPushIsToldAtOnceAndItsNeighboursKeepTheirPlaces() throws {
+    @Test func `a refused push is told at once, and its neighbours keep their places`() throws {
         let (bench, session) = try waiting()
         let waiters = (1...3).map { bench.push("\($0)") }
         _ = try bench.commands(4, of: session)
@@ -123,7 +123,7 @@ struct ReplicationTests {
     }
 
     @Test(arguments: ["-NOSCRIPT send it", "-LOADING wait"])
-    func aPushThatIsSentAgainHasAWaitOfItsOwn(reply: String) throws {
+    func `a push that is sent again has a WAIT of its own`(reply: String) throws {
         let (bench, session) = try waiting()
         let again = bench.push("again", key: named("d"))
         let other = bench.push("other")
@@ -138,7 +138,7 @@ struct ReplicationTests {
         #expect(try bench.await(again) == .failed(.notReplicated(acknowledged: 1)))
     }
 
-    @Test func theDeadlineHoldsForTheWaitToo() throws {
+    @Test func `the deadline holds while WAIT is on its way`() throws {
         let (bench, session) = try waiting { $0.pushDeadline = .milliseconds(80) }
         let waiter = bench.push()
         _ = try bench.commands(2, of: session)
@@ -151,7 +151,7 @@ struct ReplicationTests {
         #expect(!session.isAbandoned && bench.results.count == 1)
     }
 
-    @Test func whileOneWaitsAnotherConnectionTakesOver() throws {
+    @Test func `while one connection waits for replicas another takes the pushes`() throws {
         let (bench, first) = try waiting { $0.maxConnections = 2 }
         bench.push("1")
         _ = try bench.commands(2, of: first)

@@ -5,18 +5,18 @@ import Testing
 @testable import Delivery
 @testable import Redis
 
-/// What Redis keeps, and how it answers while nothing is wrong.
+/// A Redis in which nothing goes wrong: its list and its keys.
 private final class Model {
     private(set) var list: [String] = []
-    private var marks: [String: String] = [:]
+    private var keys: [String: String] = [:]
 
     func answer(_ command: [String]) -> String {
         switch command[0] {
         case "PING": return "+PONG\r\n"
         case "LPUSH": return push(command[2])
         case "EVALSHA", "EVAL":
-            if let seen = marks[command[4]] { return "$\(seen.utf8.count)\r\n\(seen)\r\n" }
-            marks[command[4]] = command[6]
+            if let seen = keys[command[4]] { return "$\(seen.utf8.count)\r\n\(seen)\r\n" }
+            keys[command[4]] = command[6]
             return push(command[5])
         case "WAIT": return ":1\r\n"
         default: return "+OK\r\n"
@@ -29,7 +29,7 @@ private final class Model {
     }
 }
 
-/// Pushes, and afterwards the books: what was said of each push, and what is in the queue.
+/// Pushes, and compares at the end what was said of each push with what is in the queue.
 private final class Ledger {
     let bench: Bench
     let model = Model()
@@ -127,7 +127,7 @@ struct StressTests {
         return (wasCut, ledger)
     }
 
-    @Test func itMayBreakAtEveryByteThatRedisReads() throws {
+    @Test func `the books are right wherever a command is cut off`() throws {
         for place in 0..<10_000 {
             let (wasCut, ledger) = try play(.reading, at: place)
             try ledger.close()
@@ -138,7 +138,7 @@ struct StressTests {
         }
     }
 
-    @Test func itMayBreakAtEveryByteThatRedisAnswers() throws {
+    @Test func `the books are right wherever a reply is cut off`() throws {
         for place in 0..<10_000 {
             let (wasCut, ledger) = try play(.answering, at: place)
             try ledger.close()
