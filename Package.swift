@@ -50,7 +50,8 @@ let package = Package(
         module("Redis", ["Bytes", "RESP", "System", "EventLoop", "Delivery"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
         module(
-            "Responder", ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook", "JSON"]),
+            "Responder",
+            ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook", "JSON"]),
         .executableTarget(
             name: "servicedesk-responder", dependencies: ["Product", "Responder", "System"],
             swiftSettings: productSettings),
@@ -78,7 +79,9 @@ let package = Package(
         tests("Delivery", ["Bytes", "Delivery", "RESP", "System", "COpenSSL"]),
         tests("Redis", ["Bytes", "Delivery", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Responder", ["Responder", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook"]),
+        tests(
+            "Responder",
+            ["Responder", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook"]),
     ]
 )
 
