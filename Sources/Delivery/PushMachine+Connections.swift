@@ -12,12 +12,17 @@ extension PushMachine {
     mutating func dial(at now: Instant) {
         guard now >= dialling.notBefore, let (endpoint, isForAsked) = wantedConnection, let slot = freeSlot(isForAsked)
         else { return }
-        if lanes[slot] != nil { closeUnused(slot) }
+        let takesPlace = lanes[slot] != nil
+        if takesPlace { closeUnused(slot) }
         let attempt = Dialling.Attempt(
             slot: slot, endpoint: endpoint, isForAsked: isForAsked, deadline: now + policy.connectTimeout)
         dialling.begin(attempt, at: now)
+        // The one that it takes the place of is soon wanted again: the two must not take turns in a tight loop.
+        if takesPlace { dialling.pace(by: dialInterval) }
         act(.dial(slot: slot, endpoint))
     }
+
+    private var dialInterval: Nanoseconds { min(DeliveryPolicy.dialInterval, policy.retryDelay) }
 
     /// Whether there is something to dial for, once its time has come.
     var wantsToDial: Bool { wantedConnection.map { freeSlot($0.isForAsked) != nil } ?? false }
@@ -200,7 +205,7 @@ extension PushMachine {
             if !lane.isLeaving && lane.endpoint == topology.current { topology.forgetOwner() }
             act(.forgetAddresses(lane.endpoint))
         }
-        dialling.pace(by: min(DeliveryPolicy.dialInterval, policy.retryDelay))
+        dialling.pace(by: dialInterval)
         dial(at: now)
     }
 
