@@ -1,8 +1,8 @@
 # Exactly once for deliveries that their sender names, and what a real Redis refuses.
 load stack.bash
 
-job_id() { jq -r .job_id <<<"$answer"; }
-depth() { redis LLEN "$queue"; }
+# Whatever a test has left.
+teardown() { redis ACL SETUSER default +@all >/dev/null; }
 
 @test "a repeated named delivery gets the first job's id, and queues nothing" {
     for name in webhook-id Idempotency-Key; do
@@ -55,33 +55,24 @@ depth() { redis LLEN "$queue"; }
     same 1 "$(depth)"
 }
 
-@test "a delivery id without a valid signature leaves no mark" {
+@test "a delivery id without a valid signature leaves no idempotency key" {
     signature=$(printf '0%.0s' {1..64}) post "$(ticket)" -H 'webhook-id: unsigned'
     same 401 "$code"
     same 0 "$(redis EXISTS "{$queue}:seen:acme:unsigned")"
 }
 
-@test "a mark expires after a day, and a script that Redis has lost is sent again" {
+@test "an idempotency key expires after a day, and a script that Redis has lost is sent again" {
     redis SCRIPT FLUSH >/dev/null
-    post "$(ticket)" -H 'webhook-id: marked'
+    post "$(ticket)" -H 'webhook-id: expiring'
     accepted
-    ttl=$(redis TTL "{$queue}:seen:acme:marked")
+    ttl=$(redis TTL "{$queue}:seen:acme:expiring")
     ((ttl > 86300 && ttl <= 86400))
 }
-
-# refused PATTERN: checks that there was a 503 with Retry-After, and a log line at error with the pattern.
-refused() {
-    same 503 "$code"
-    [[ $(header Retry-After) ]]
-    wait_for 3 grep -qE "\"level\":\"error\".*$1" "$SERVICEDESK_LOG_FILE"
-}
-
-recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
 
 @test "503 while the queue's key is not a list, 202 again afterwards" {
     redis SET "$queue" text >/dev/null
     post "$(ticket)"
-    refused WRONGTYPE
+    unavailable WRONGTYPE
     redis DEL "$queue" >/dev/null
     wait_for 10 recovers
 }
@@ -90,7 +81,7 @@ recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
     redis CONFIG SET maxmemory 1 >/dev/null
     post "$(ticket)"
     redis CONFIG SET maxmemory 0 >/dev/null
-    refused OOM
+    unavailable OOM
     wait_for 5 recovers
 }
 
@@ -102,20 +93,49 @@ recovers() { post "$(ticket)" && [[ $code == 202 ]]; }
     wait_for 5 recovers
 }
 
-@test "503 for a named delivery if the Redis user may not set its mark, and nothing is queued" {
+@test "503 for a named delivery if the Redis user may not set its key, and nothing is queued" {
     redis ACL SETUSER default resetkeys '~*' -set >/dev/null
     post "$(ticket)" -H 'webhook-id: no-right'
     redis ACL SETUSER default +set >/dev/null
-    refused NOPERM
+    unavailable NOPERM
     same 0 "$(depth)"
     wait_for 10 recovers
+}
+
+# Two responders, of which each has its own connection and breaker: several tickets reach both.
+@test "without the rights +eval and +evalsha plain tickets stay 202, named ones are 503, and /health/ready is 200" {
+    redis ACL SETUSER default -eval -evalsha >/dev/null
+    for number in 1 2 3 4 5 6; do
+        post "$(ticket)" -H "webhook-id: no-script-$number"
+        unavailable 'Redis answered NOPERM'
+        same queue_misconfigured "$(reason)"
+        post "$(ticket)"
+        accepted
+        ready
+    done
+    redis ACL SETUSER default +eval +evalsha >/dev/null
+    same 6 "$(depth)"
+    post "$(ticket)" -H 'webhook-id: no-script-1'
+    accepted
+}
+
+@test "503, not 422, where the idempotency key holds a value that is not ours" {
+    redis SET "{$queue}:seen:acme:foreign" "somebody else's" >/dev/null
+    post "$(ticket)" -H 'webhook-id: foreign'
+    unavailable 'holds a value that this program did not write'
+    same 0 "$(depth)"
+    post "$(ticket)"
+    accepted
+    redis DEL "{$queue}:seen:acme:foreign" >/dev/null
+    post "$(ticket)" -H 'webhook-id: foreign'
+    accepted
 }
 
 @test "503 while Redis has fewer replicas than it requires" {
     redis CONFIG SET min-replicas-to-write 1 >/dev/null
     post "$(ticket)"
     redis CONFIG SET min-replicas-to-write 0 >/dev/null
-    refused NOREPLICAS
+    unavailable NOREPLICAS
     wait_for 5 recovers
 }
 

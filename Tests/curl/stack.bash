@@ -95,6 +95,10 @@ header() { tr -d '\r' <"$headers" | sed -n "s/^$1: //Ip"; }
 # newest: prints the job that was queued last.
 newest() { redis LINDEX "$queue" 0; }
 
+# job_id: prints the id in the last answer. depth: prints how many jobs are queued.
+job_id() { jq -r .job_id <<<"$answer"; }
+depth() { redis LLEN "$queue"; }
+
 # count STATUS: prints how many requests got that status, according to /metrics.
 count() {
     request /metrics
@@ -133,3 +137,24 @@ wrong() {
     problem 400 'Invalid webhook payload'
     same "$(printf '%s\n' "$@" | sort)" "$(jq -r '.errors[].field' <<<"$answer" | sort)"
 }
+
+# unavailable PATTERN: checks for a 503 with Retry-After, and for a log line at error with the pattern.
+unavailable() {
+    same 503 "$code"
+    [[ $(header Retry-After) ]]
+    wait_for 3 grep -qE "\"level\":\"error\".*$1" "$SERVICEDESK_LOG_FILE"
+}
+
+# reason: prints why the last request was answered as it was, according to the log.
+reason() {
+    local id
+    id=$(header X-Request-ID)
+    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
+    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r .reason
+}
+
+# recovers [CURL OPTION...]: whether a ticket is accepted.
+recovers() { post "$(ticket)" "$@" && [[ $code == 202 ]]; }
+
+# ready: whether the queue is usable.
+ready() { request /health/ready && [[ $code == 200 ]]; }

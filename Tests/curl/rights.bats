@@ -1,0 +1,106 @@
+# Redis users without a right that a setting needs. Redis has a replica, so that WAIT can succeed.
+load stack.bash
+
+setup_file() {
+    redis_start
+    redis ACL SETUSER waiter on '>p' '~*' +@all -wait
+    redis ACL SETUSER counter on '>p' '~*' +@all -llen
+    replica_start
+    for name in waiter counter; do
+        SERVICEDESK_REDIS_URL=unix://$name:p@$dir/redis.sock SERVICEDESK_LOG_FILE=$dir/$name.json \
+            SERVICEDESK_REDIS_WAIT=$([[ $name == counter ]] || echo 1,100) \
+            SERVICEDESK_MAX_QUEUE_DEPTH=$([[ $name == waiter ]] || echo 2) \
+            start_responder "$dir/$name.log" "$dir/$name.sock" --processes 1
+        nginx_start "$name" "$dir/$name.sock"
+    done
+}
+
+teardown_file() {
+    local file
+    for file in "$dir"/*/nginx.pid "$dir"/*.sock.pid "$dir"/{replica,redis}.pid; do
+        [[ ! -s $file ]] || stop "$(<"$file")"
+    done
+}
+
+# replica_start: Redis gets a port for it.
+replica_start() {
+    local port first=$((20000 + RANDOM % 9000))
+    redis CONFIG SET bind 127.0.0.1 >/dev/null
+    for ((port = first; port < first + 100; port++)); do
+        [[ $(redis CONFIG SET port "$port" 2>&1) != OK ]] || break
+    done
+    mkdir "$dir/replica"
+    background "$dir/replica/log" redis-server --dir "$dir/replica" --port 0 --unixsocket "$dir/replica/redis.sock" \
+        --save '' --replicaof 127.0.0.1 "$port"
+    echo "$pid" >"$dir/replica.pid"
+    wait_for 20 eval 'redis INFO replication | grep -q state=online'
+}
+
+setup() { redis DEL "$queue" >/dev/null; }
+
+# use NAME: sends the following requests to the responder of that user.
+use() {
+    nginx_use "$1"
+    SERVICEDESK_LOG_FILE=$dir/$1.json
+}
+
+# said RIGHT: prints how often the log has named it.
+said() { grep -cF "the right $1" "$SERVICEDESK_LOG_FILE" || true; }
+
+@test "SERVICEDESK_REDIS_WAIT without the right +wait: 503 and nothing is queued, then 202 once it is granted" {
+    use waiter
+    for number in 1 2 3; do
+        post "$(ticket)"
+        unavailable 'Redis answered NOPERM to WAIT: .* the right \+wait'
+        post "$(ticket)" -H "webhook-id: wait-$number"
+        same 503 "$code"
+        same 0 "$(depth)"
+    done
+    run ! ready
+    same 1 "$(said +wait)"
+    redis ACL SETUSER waiter +wait >/dev/null
+    wait_for 5 recovers
+    same 1 "$(depth)"
+    ready
+    post "$(ticket)" -H 'webhook-id: wait-1'
+    accepted
+    same 2 "$(depth)"
+}
+
+@test "a right +wait that is taken away: one ticket is queued unconfirmed, and then none" {
+    use waiter
+    redis ACL SETUSER waiter +wait >/dev/null
+    wait_for 5 recovers
+    redis DEL "$queue" >/dev/null
+    redis ACL SETUSER waiter -wait >/dev/null
+    for _ in 1 2 3; do
+        post "$(ticket)"
+        same 503 "$code"
+    done
+    same 1 "$(depth)"
+    redis ACL SETUSER waiter +wait >/dev/null
+    wait_for 5 recovers
+    same 2 "$(depth)"
+}
+
+@test "SERVICEDESK_MAX_QUEUE_DEPTH without the right +llen: one line names it, and tickets are told when it is full" {
+    use counter
+    for _ in 1 2; do
+        post "$(ticket)"
+        accepted
+    done
+    post "$(ticket)"
+    same 503 "$code"
+    # Since nobody tells the length, one ticket after the other does.
+    for _ in 1 2 3; do
+        wait_for 3 recovers
+        post "$(ticket)"
+        same 503 "$code"
+    done
+    same 5 "$(depth)"
+    same 1 "$(said +llen)"
+    redis DEL "$queue" >/dev/null
+    wait_for 3 recovers
+    recovers
+    same 2 "$(depth)"
+}
