@@ -28,11 +28,14 @@ setup_file() {
     start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
     wait_up "$pid" responder_answers "$dir/responder.sock" ready
     nginx_start main "$dir/responder.sock"
+    SERVICEDESK_QUEUE_KEY={enhancement}:queue SERVICEDESK_LOG_FILE=$dir/tagged.json \
+        start_responder "$dir/tagged.log" "$dir/tagged.sock" --processes 2
+    nginx_start tagged "$dir/tagged.sock"
 }
 
 teardown_file() {
     local file
-    for file in "$dir/main/nginx.pid" "$dir/responder.sock.pid" "$dir"/node-?.pid; do
+    for file in "$dir"/{main,tagged}/nginx.pid "$dir"/*.sock.pid "$dir"/node-?.pid; do
         [[ ! -s $file ]] || stop "$(<"$file")"
     done
 }
@@ -54,11 +57,27 @@ setup() {
 @test "a named delivery is queued once, by the script, on the node that has the queue" {
     post "$(ticket)" -H 'webhook-id: moved'
     accepted
-    first=$(jq -r .job_id <<<"$answer")
+    first=$(job_id)
     post "$(ticket)" -H 'webhook-id: moved'
     accepted
-    same "$first" "$(jq -r .job_id <<<"$answer")"
+    same "$first" "$(job_id)"
     same 1 "$(at 0 LLEN "$queue")"
+}
+
+@test "a queue whose key has a hash tag of its own: plain and named deliveries are 202" {
+    nginx_use tagged
+    for number in 1 2 3 4; do
+        post "$(ticket)"
+        accepted
+        post "$(ticket)" -H "webhook-id: tagged-$number"
+        accepted
+        first=$(job_id)
+        post "$(ticket)" -H "webhook-id: tagged-$number"
+        accepted
+        same "$first" "$(job_id)"
+        same $((number * 2)) "$(at 0 LLEN '{enhancement}:queue')"
+    done
+    same 1 "$(at 0 EXISTS '{enhancement}:queue:seen:acme:tagged-1')"
 }
 
 @test "ASK is followed while the queue's slot is migrating" {
