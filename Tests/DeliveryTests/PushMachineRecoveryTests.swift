@@ -170,6 +170,20 @@ struct PushMachineRecoveryTests {
         #expect(rig.isUsable && rig.breakerChanges.isEmpty)
     }
 
+    @Test func `"not now" to a check of WAIT is not answered by another check at once`() throws {
+        let rig = waiting()
+        try rig.connect()
+        rig.reply(refusal)
+        _ = try rig.commands()
+        for _ in 1...5 {
+            rig.pass(Nanoseconds(rig.machine.wakeAt.since(rig.now)))
+            #expect(try rig.commands() == [["WAIT", "0", "0"]])
+            rig.reply(error("LOADING wait"))
+            #expect(try rig.commands().isEmpty && rig.machine.wakeAt.since(rig.now) >= 1_500_000_000)
+        }
+        #expect(rig.tryPush() == .breakerOpen)
+    }
+
     // MARK: The queue's length
 
     /// A queue that has just become full.
@@ -186,6 +200,9 @@ struct PushMachineRecoveryTests {
     @Test func `a full queue is asked for its length every 250 ms until it is shorter`() throws {
         let rig = try full()
         rig.pass(.milliseconds(249))
+        // Refused pushes end turns too, and must not put the next look off.
+        #expect(rig.tryPush() == .queueFull)
+        rig.turn()
         #expect(try rig.commands().isEmpty)
         rig.pass(.milliseconds(1))
         for length in [110, 60] as [Int64] {
