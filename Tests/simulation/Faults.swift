@@ -125,7 +125,7 @@ final class Faults {
             network.lookUpsHangUntil = min(world.now + world.milliseconds(10...3000), end)
         } else {
             let found = network.names["redis.example"]
-            network.names["redis.example"] = world.oneIn(2) ? [] : [2, primary]
+            network.names["redis.example"] = world.oneIn(2) ? [] : [1 - primary, primary]
             briefly(until: end) { [self] in
                 if network.names["redis.example"] != [primary] {
                     network.names["redis.example"] = found.map { _ in [primary] }
