@@ -31,6 +31,7 @@ package final class Pool {
         connections = Array(repeating: nil, count: policy.maxConnections)
         generations = Array(repeating: 0, count: policy.maxConnections)
         act()
+        reschedule()
     }
 
     // MARK: Health
