@@ -105,6 +105,13 @@ extension PushMachine {
         }
     }
 
+    /// Makes way for the dial to the node that has the queue. One to another node would hold it up.
+    mutating func giveUpDial(unlessTo node: Endpoint) {
+        guard let attempt = dialling.attempt, attempt.endpoint != node else { return }
+        _ = dialling.ended()
+        act(.close(slot: attempt.slot))
+    }
+
     /// Pushes that were sent to that node go back to the one that has the queue.
     private mutating func askedDialFailed(_ node: Endpoint, hasMoreAddresses: Bool, at now: Instant) {
         guard !hasMoreAddresses else { return }

@@ -193,6 +193,7 @@ extension PushMachine {
         note(.redirected(from: origin, to: node))
         topology.moved(to: node)
         act(.forgetAddresses(node))
+        giveUpDial(unlessTo: node)
         for other in lanes.indices where lanes[other] != nil && !lanes[other]!.isLeaving {
             if lanes[other]!.endpoint == node {
                 lanes[other]!.serveQueue()

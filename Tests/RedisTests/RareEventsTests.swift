@@ -18,4 +18,28 @@ struct RareEventsTests {
         _ = loop.wait(until: .now + .seconds(1.5))
         #expect(loop.due() != nil)
     }
+
+    @Test(arguments: [false, true])
+    func `MOVED gives up a dial to another node`(isForAsked: Bool) throws {
+        let bench = try FakeBench()
+        let first = try bench.connect()
+        first.room = 0
+        bench.push("a", key: named("a"))
+        bench.push("b", key: named("b"))
+        if isForAsked {
+            try bench.connect()
+            first.room = .max
+            bench.event(first, .writable)
+            bench.reply("-ASK 1 127.0.0.1:7001\r\n", on: first)
+            bench.pass(milliseconds: 200)
+        } else {
+            first.room = .max
+            bench.event(first, .writable)
+        }
+        let slow = try #require(bench.network.connections.last)
+        #expect(slow.target == target(isForAsked ? 7001 : 6379) && slow !== first)
+        bench.reply("-MOVED 1 127.0.0.1:7000\r\n", on: first)
+        bench.pass(milliseconds: 1)
+        #expect(slow.isClosed && bench.network.connections.last?.target == target(7000))
+    }
 }
