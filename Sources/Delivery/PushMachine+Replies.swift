@@ -83,7 +83,9 @@ extension PushMachine {
     /// Without the right to WAIT no push could be confirmed, and every retry would queue its job again: none is let
     /// through before Redis accepts it.
     private mutating func waitIsRefused(_ error: ErrorReply, _ word: String, on slot: Int, at now: Instant) {
-        // A Redis that is loading, or a replica, says so to pushes as well.
+        // A replica refuses WAIT after it has looked at the user's rights. To pushes it says that it is one.
+        if error == .notPrimary { return waitIsAllowed(on: slot, at: now) }
+        // A Redis that is loading says so to pushes as well.
         if error.concernsOneCommand {
             breakerCause = .waitRefused(word: word)
             breaker.lacksRights()

@@ -42,4 +42,40 @@ struct RareEventsTests {
         bench.pass(milliseconds: 1)
         #expect(slow.isClosed && bench.network.connections.last?.target == target(7000))
     }
+
+    @Test func `with room for one connection two nodes do not take turns in a tight loop`() throws {
+        let bench = try FakeBench { $0.maxConnections = 1 }
+        let first = try bench.connect()
+        let waiter = bench.push("a", key: named("a"))
+        bench.reply("-ASK 1 127.0.0.1:7000\r\n", on: first)
+        // Whoever is dialled greets at once, and the node that is asked says TRYAGAIN.
+        var seen = 1
+        for _ in 0..<2000 {
+            bench.pass(milliseconds: 1)
+            guard bench.network.connections.count > seen, let next = bench.network.connections.last else { continue }
+            seen = bench.network.connections.count
+            bench.greet(next)
+            if next.sent.text.contains("ASKING") { bench.reply("+OK\r\n-TRYAGAIN not yet\r\n", on: next) }
+        }
+        #expect(bench.network.connections.count <= 21, "in 2 s, 100 ms between them")
+        #expect(bench.results[waiter] == nil)
+    }
+
+    @Test func `a replica that refuses WAIT has no objection to the user's rights`() throws {
+        let bench = try FakeBench {
+            $0.waitReplicas = 1
+            $0.waitMilliseconds = 100
+        }
+        let first = try bench.connect()
+        bench.reply("-NOPERM this user has no permissions to run the 'wait' command\r\n", on: first)
+        #expect(bench.pool.breakerState == .lackingRights)
+        // The right is granted, and the server becomes a replica. Redis keeps its connections then.
+        bench.pass(milliseconds: 3001)
+        #expect(first.count(of: "WAIT") == 2)
+        bench.reply("-ERR WAIT cannot be used with replica instances.\r\n", on: first)
+        #expect(bench.pool.breakerState == .closed, "pushes meet READONLY, and that leads to another connection")
+        bench.push("a")
+        bench.reply("-READONLY You can't write against a read only replica.\r\n", on: first)
+        #expect(try bench.dialled() !== first)
+    }
 }
