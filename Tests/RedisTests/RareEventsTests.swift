@@ -78,4 +78,15 @@ struct RareEventsTests {
         bench.reply("-READONLY You can't write against a read only replica.\r\n", on: first)
         #expect(try bench.dialled() !== first)
     }
+
+    @Test func `who answers a greeting that it has in part is no Redis`() throws {
+        let bench = try FakeBench()
+        bench.push("a")
+        let first = try bench.dialled()
+        first.room = 5
+        bench.event(first, .writable)
+        bench.reply("+OK\r\n+PONG\r\n", on: first)
+        #expect(first.isClosed && first.count(of: "LPUSH") == 0)
+        #expect(bench.events.contains(.dialFailed(DialFailure(cause: .unrequestedReply, redirectedTo: nil))))
+    }
 }
