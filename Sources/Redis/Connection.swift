@@ -50,9 +50,9 @@ final class Connection {
     var isClosed: Bool { if case .closed = state { true } else { false } }
     /// Why the connection is not ready when its time is over.
     var timeout: ConnectionFailure { if case .connecting = state { .connectTimedOut } else { .greetingTimedOut } }
-    /// Whether CLIENT SETNAME has not been answered.
-    var awaitsName: Bool {
-        if case .greeting(let steps, _) = state { steps.contains(.setName) } else { false }
+    /// Whether a hang-up now speaks against the greeting: CLIENT SETNAME has no answer, or is not in it.
+    var mayHaveWrongGreeting: Bool {
+        if case .greeting(let steps, _) = state { !namesItself || steps.contains(.setName) } else { false }
     }
 
     func close() {

@@ -68,6 +68,6 @@ final class Node {
     /// The name is looked up again before the next connection.
     func forgetAddresses() { nextAddress = addresses.count }
 
-    /// The server hung up before it answered CLIENT SETNAME: the next greeting does without, or with it again.
+    /// The server hung up on the greeting: the next does without CLIENT SETNAME, or with it again.
     func hungUpOnGreeting() { takesName.toggle() }
 }

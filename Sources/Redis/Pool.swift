@@ -214,7 +214,7 @@ package final class Pool {
 
     private func dialFailed(_ connection: Connection, _ slot: Int, _ failure: ConnectionFailure) {
         guard let node = connections[slot]?.node else { return }
-        if connection.awaitsName, failure.isHangUp { node.hungUpOnGreeting() }
+        if connection.mayHaveWrongGreeting, failure.isHangUp { node.hungUpOnGreeting() }
         // Nobody is at this address: the name's next one may do.
         let hasMore = if case .connecting = connection.state { node.hasMoreAddresses } else { false }
         close(slot)

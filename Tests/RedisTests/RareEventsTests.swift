@@ -89,4 +89,15 @@ struct RareEventsTests {
         #expect(first.isClosed && first.count(of: "LPUSH") == 0)
         #expect(bench.events.contains(.dialFailed(DialFailure(cause: .unrequestedReply, redirectedTo: nil))))
     }
+
+    @Test func `a server that hangs up without CLIENT SETNAME too is greeted with it again`() throws {
+        let bench = try FakeBench { $0.attempts = 10 }
+        for hangUp in 0..<4 {
+            let next = try bench.dialled()
+            bench.event(next, .writable)
+            #expect((next.count(of: "SETNAME") == 1) == (hangUp % 2 == 0), "greeting \(hangUp)")
+            next.isBroken = true
+            bench.event(next)
+        }
+    }
 }
