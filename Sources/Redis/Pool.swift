@@ -152,13 +152,12 @@ package final class Pool {
         case .received:
             takeReplies(connection, slot)
             // A transport may hold more than the loop knows of.
-            while !connection.isClosed && connection.hasBufferedInput { receive(connection, slot) }
+            while !connection.isClosed, connection.hasBufferedInput, receive(connection, slot) {}
         case .failed(let failure): fail(connection, slot, failure)
         }
     }
 
     /// Receives once. Returns whether there was anything.
-    @discardableResult
     private func receive(_ connection: Connection, _ slot: Int) -> Bool {
         switch connection.receive() {
         case .received:

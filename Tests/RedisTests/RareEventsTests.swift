@@ -100,4 +100,13 @@ struct RareEventsTests {
             bench.event(next)
         }
     }
+
+    @Test func `a transport that has input and cannot give it yet is not asked in a circle`() throws {
+        let bench = try FakeBench()
+        let first = try bench.connect()
+        let waiter = bench.push("a")
+        first.claims = 1000
+        bench.reply(":1\r\n", on: first)
+        #expect(bench.results[waiter] == .queued(depth: 1) && first.claims > 990)
+    }
 }
