@@ -152,8 +152,12 @@ extension PushMachine {
             push.asked = redirection.asks ? node : nil
             follow(to: node, asks: redirection.asks, from: slot, at: now)
             if lanes[slot]!.isLeaving { lanes[slot]!.countReturned() }
-            waiting.insert(WaitingRoom.Item(push: push, bytes: bytes, notBefore: now))
-            release(at: now)
+            // Not by `release`, which looks at all that wait.
+            if let lane = laneForPush(push) {
+                append(push, bytes, to: lane, at: now)
+            } else {
+                waiting.insert(WaitingRoom.Item(push: push, bytes: bytes, notBefore: now))
+            }
         case .failed(let failure):
             // A refusal of one kind of command fails that delivery alone.
             if error.opensBreaker && !(error.concernsOneCommand && push.isRepeatable) {

@@ -113,7 +113,7 @@ package struct PushMachine: ~Copyable {
 
     /// The lane for a push: the first that is ready and can take more, or else the one with the least to send, and
     /// another connection is wanted.
-    private mutating func laneForPush(_ push: Push) -> Int? {
+    mutating func laneForPush(_ push: Push) -> Int? {
         var best: Int?
         for slot in lanes.indices {
             guard let isReady = lanes[slot]?.isReady, isReady else { continue }

@@ -109,4 +109,20 @@ struct RareEventsTests {
         bench.reply(":1\r\n", on: first)
         #expect(bench.results[waiter] == .queued(depth: 1) && first.claims > 990)
     }
+
+    @Test func `many redirections at once take time in proportion`() throws {
+        func seconds(_ count: Int) throws -> Double {
+            let bench = try FakeBench()
+            let first = try bench.connect()
+            for number in 0..<count { bench.push("\(number)", endsTurn: false) }
+            bench.turn()
+            for _ in 0..<count { first.arrive("-ASK 1 127.0.0.1:7000\r\n") }
+            let start = Instant.now
+            bench.event(first)
+            return Double(Instant.now.since(start)) / 1e9
+        }
+        // A quarter of the pushes, and a sixteenth of the time where each looks at all that wait.
+        let (few, many) = (try seconds(1000), try seconds(4000))
+        #expect(many < 9 * few, "\(few) s and \(many) s")
+    }
 }
