@@ -47,12 +47,12 @@ final class Rig {
     }
 
     private func send(on slot: Int) {
+        guard machine.hasUnsent(slot) else { return }
         let limit = room[slot]
         let bytes = machine.withUnsent(on: slot) { unsent in
             let first = unsent.extracting(first: limit)
             return first.indices.map { first[$0] }
         }
-        guard let bytes else { return }
         if room[slot] != .max { room[slot] -= bytes.count }
         delivered[slot] += UInt64(bytes.count)
         received[slot] += bytes

@@ -46,6 +46,8 @@ final class FakeTransport: Transport {
         return .bytes(chunk.count)
     }
 
+    var holdsOutput: Bool { false }
+
     var hasBufferedInput: Bool {
         guard incoming.isEmpty else { return true }
         guard claims > 0 else { return false }
