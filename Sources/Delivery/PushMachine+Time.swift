@@ -72,7 +72,10 @@ extension PushMachine {
         var next = min(waiting.deadline, dialling.attempt?.deadline ?? .never)
         for slot in lanes.indices where lanes[slot] != nil { next = min(next, deadline(of: slot)) }
         if wantsToDial { next = min(next, dialling.notBefore) }
-        for item in waiting.items where item.notBefore < next && canPlace(item.push) { next = item.notBefore }
+        // Without a lane nothing can be placed, and very much may wait.
+        if lanes.contains(where: { $0?.isReady == true }) {
+            for item in waiting.items where item.notBefore < next && canPlace(item.push) { next = item.notBefore }
+        }
         if isQueueFull { next = min(next, nextLengthCheck) }
         if breaker.state == .lackingRights && idleLane != nil { next = min(next, nextWaitCheck) }
         return next

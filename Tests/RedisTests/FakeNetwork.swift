@@ -21,6 +21,7 @@ final class FakeTransport: Transport {
     var heldBack = 0
     private var incoming: [[UInt8]] = []
     private(set) var isClosed = false
+    private(set) var wantsRoom = true
     /// How often it says that it has input where it can give none.
     var claims = 0
 
@@ -55,7 +56,7 @@ final class FakeTransport: Transport {
         return true
     }
 
-    func watch(wantsRoom: Bool) throws(SystemError) {}
+    func watch(wantsRoom: Bool) throws(SystemError) { self.wantsRoom = wantsRoom }
     func close() { isClosed = true }
 
     func arrive(_ text: String) { incoming.append(utf8(text)) }
@@ -67,17 +68,49 @@ final class FakeTransport: Transport {
 final class FakeNetwork: Network {
     var now = Instant(nanoseconds: 1_000_000_000)
     private(set) var connections: [FakeTransport] = []
-    func schedule(_ deadline: Instant, _ token: Token) {}
+    /// Whether the next call fails at once.
+    var isFailing: () -> Bool = { false }
+    private var timers: [Instant] = []
+
+    func schedule(_ deadline: Instant, _ token: Token) { timers.append(deadline) }
+
+    /// Whether a timer is due, once for each.
+    func takeDue() -> Bool {
+        guard let index = timers.firstIndex(where: { $0 <= now }) else { return false }
+        timers.remove(at: index)
+        return true
+    }
 
     func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport {
+        if isFailing() { throw SystemError("connect", ECONNREFUSED) }
         let transport = FakeTransport(token, "\(address)")
         connections.append(transport)
         return transport
     }
 
+    /// Look-ups whose results somebody waits for.
+    var lookUps: [FakeLookUp] { begun.compactMap(\.lookUp) }
+    private struct Begun { weak var lookUp: FakeLookUp? }
+    private var begun: [Begun] = []
+
     func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp {
-        throw SystemError("pthread_create", EAGAIN)
+        if isFailing() { throw SystemError("pthread_create", EAGAIN) }
+        let lookUp = FakeLookUp(token, port)
+        begun.removeAll { $0.lookUp == nil }
+        begun.append(Begun(lookUp: lookUp))
+        return lookUp
     }
+}
+
+/// A look-up that ends when a test says so.
+final class FakeLookUp: LookUp {
+    let token: Token
+    let port: UInt16
+    var found: [SocketAddress]?
+
+    init(_ token: Token, _ port: UInt16) { (self.token, self.port) = (token, port) }
+
+    func finish() -> [SocketAddress]? { found }
 }
 
 /// A pool on a network that is not there.
@@ -153,6 +186,14 @@ final class FakeBench {
         if let refusal { Issue.record("refused: \(refusal)") }
         if endsTurn { turn() }
         return nextWaiter
+    }
+}
+
+extension FakeBench {
+    /// A push that may be refused; whom its result is for, where it is not.
+    func tryPush(_ job: String, key: IdempotencyKey?) -> UInt64? {
+        nextWaiter += 1
+        return pool.push(utf8(job).span, key: key, waiter: nextWaiter) == nil ? nextWaiter : nil
     }
 }
 

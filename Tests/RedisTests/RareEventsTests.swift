@@ -125,4 +125,16 @@ struct RareEventsTests {
         let (few, many) = (try seconds(1000), try seconds(4000))
         #expect(many < 9 * few, "\(few) s and \(many) s")
     }
+
+    @Test func `a turn without a connection does not look at all that waits`() throws {
+        func seconds(_ count: Int) throws -> Double {
+            let bench = try FakeBench { $0.maxConnections = 100 }
+            for number in 0..<count { bench.push("\(number)", endsTurn: false) }
+            let start = Instant.now
+            for _ in 0..<20 { bench.turn() }
+            return Double(Instant.now.since(start)) / 1e9
+        }
+        let (few, many) = (try seconds(100), try seconds(4000))
+        #expect(many < 9 * few, "\(few) s and \(many) s")
+    }
 }
