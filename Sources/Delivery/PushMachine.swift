@@ -142,7 +142,10 @@ package struct PushMachine: ~Copyable {
         guard !waiting.isEmpty, lanes.contains(where: { $0?.isReady == true }) else { return }
         var room = waiting
         room.keep { item in
-            guard item.notBefore <= now, let slot = laneForPush(item.push) else { return true }
+            // What is too late is told so by the next tick. Its sender would send it again.
+            guard item.notBefore <= now, item.push.deadline > now, let slot = laneForPush(item.push) else {
+                return true
+            }
             append(item.push, item.bytes, to: slot, at: now)
             return false
         }

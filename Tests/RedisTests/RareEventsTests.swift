@@ -137,4 +137,16 @@ struct RareEventsTests {
         let (few, many) = (try seconds(100), try seconds(4000))
         #expect(many < 9 * few, "\(few) s and \(many) s")
     }
+
+    @Test func `a push that has waited beyond its deadline is not sent`() throws {
+        let bench = try FakeBench { $0.pushDeadline = .milliseconds(50) }
+        let first = try bench.dialled()
+        bench.event(first, .writable)
+        let waiter = bench.push("late")
+        // The process was stopped for a while. A turn takes its events before its timers.
+        bench.network.now = bench.network.now + .milliseconds(60)
+        bench.reply("+OK\r\n+PONG\r\n", on: first)
+        bench.pass(milliseconds: 1)
+        #expect(first.count(of: "late") == 0 && bench.results[waiter] == .failed(.timedOut))
+    }
 }
