@@ -211,6 +211,7 @@ extension PushMachine {
             // A connection that is left had reasons, and where to go instead is known.
             if !lane.isLeaving && lane.endpoint == topology.current { topology.forgetOwner() }
             act(.forgetAddresses(lane.endpoint))
+            if dialling.attempt?.isForAsked == true { giveUpDial(unlessTo: topology.current) }
         }
         dialling.pace(by: dialInterval)
         dial(at: now)

@@ -149,4 +149,21 @@ struct RareEventsTests {
         bench.pass(milliseconds: 1)
         #expect(first.count(of: "late") == 0 && bench.results[waiter] == .failed(.timedOut))
     }
+
+    @Test func `a dial to a node that was asked makes way for the queue's`() throws {
+        let bench = try FakeBench()
+        let first = try bench.connect()
+        bench.push("a", key: named("a"))
+        bench.reply("-ASK 1 127.0.0.1:7000\r\n", on: first)
+        bench.pass(milliseconds: 200)
+        let slow = try #require(bench.network.connections.last)
+        #expect(slow.target == target(7000))
+        first.isBroken = true
+        bench.event(first)
+        bench.pass(milliseconds: 1)
+        #expect(slow.isClosed && bench.network.connections.last?.target == target(6379))
+        try bench.connect()
+        bench.pass(milliseconds: 200)
+        #expect(bench.network.connections.last?.target == target(7000), "dialled after it")
+    }
 }
