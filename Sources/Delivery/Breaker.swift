@@ -59,9 +59,9 @@ package struct Breaker {
         if state != .lackingRights { state = .refusing(probe: probe) }
     }
 
-    package mutating func lacksRights() { state = .lackingRights }
+    package mutating func rightsRefused() { state = .lackingRights }
 
-    package mutating func hasRights() {
+    package mutating func rightsGranted() {
         if state == .lackingRights { state = .closed }
     }
 }

@@ -31,18 +31,14 @@ struct Dialling {
     /// The name look-up has ended; connecting has its own time.
     mutating func extend(to deadline: Instant) { attempt?.deadline = deadline }
 
-    /// Ends the attempt with a connection.
-    mutating func succeeded() -> Attempt? {
-        defer { attempt = nil }
-        if attempt?.isForAsked == false { (failures, wantsAnother) = (0, false) }
-        return attempt
-    }
-
-    /// Ends the attempt without one. Whether that counts as a failure in a row is another question.
+    /// Ends the attempt. Whether it counts as a failure in a row is another question.
     mutating func ended() -> Attempt? {
         defer { attempt = nil }
         return attempt
     }
+
+    /// A connection for the queue can carry pushes.
+    mutating func succeeded() { (failures, wantsAnother) = (0, false) }
 
     mutating func countFailure() { failures += 1 }
     mutating func wait(until time: Instant) { notBefore = time }
@@ -51,5 +47,5 @@ struct Dialling {
     mutating func pace(by interval: Nanoseconds) { notBefore = max(notBefore, lastBegin + interval) }
 
     mutating func askForAnother() { wantsAnother = true }
-    mutating func wantsNoMore() { wantsAnother = false }
+    mutating func stopAskingForAnother() { wantsAnother = false }
 }

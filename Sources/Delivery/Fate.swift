@@ -1,6 +1,6 @@
 import System
 
-/// What becomes of a push after something went wrong. The two functions below are the only places that decide it.
+/// What becomes of a push after its connection was lost or Redis answered an error. The two functions below decide it.
 enum Fate: Equatable {
     /// It is sent again, to whichever connection is ready then, not before `at`.
     case again(at: Instant)

@@ -4,8 +4,6 @@ package import System
 extension PushMachine {
     var hasReadyLane: Bool { lanes.contains { $0?.servesQueue == true } }
 
-    package func hasLane(_ slot: Int) -> Bool { lanes[slot] != nil }
-
     // MARK: Dialling
 
     /// Dials where a connection is wanted, allowed, and due.
@@ -51,28 +49,27 @@ extension PushMachine {
 
     /// The dial succeeded, and the server has answered the greeting.
     package mutating func connected(at now: Instant) {
-        guard let attempt = dialling.succeeded() else { return }
-        let isChecking = policy.waitReplicas > 0
+        guard let attempt = dialling.ended() else { return }
         let servesQueue = attempt.endpoint == topology.current
+        // Where neither holds, the queue has moved while this was being dialled.
+        guard servesQueue || attempt.isForAsked else { return act(.close(slot: attempt.slot)) }
+        let isChecking = policy.waitReplicas > 0
         lanes[attempt.slot] = Lane(
-            endpoint: attempt.endpoint, isForAsked: attempt.isForAsked && !servesQueue, isChecking: isChecking, now: now
-        )
-        breaker.connected()
-        note(.connected(isFirst: !hasConnected))
-        hasConnected = true
-        guard servesQueue || attempt.isForAsked else {
-            // The queue has moved while this was being dialled.
-            return closeUnused(attempt.slot)
-        }
+            endpoint: attempt.endpoint, isForAsked: !servesQueue, isChecking: isChecking, now: now)
         if isChecking {
             appendWait(.waitCheck, to: attempt.slot, replicas: 0, milliseconds: 0, now)
         } else {
-            release(at: now)
+            becomeReady(attempt.slot, at: now)
         }
     }
 
+    /// A new connection can carry pushes. Only now is the attempt to connect a success.
     mutating func becomeReady(_ slot: Int, at now: Instant) {
         lanes[slot]!.becomeReady()
+        if lanes[slot]!.servesQueue { dialling.succeeded() }
+        breaker.connected()
+        note(.connected(isFirst: !hasConnected))
+        hasConnected = true
         release(at: now)
     }
 
@@ -81,10 +78,17 @@ extension PushMachine {
     /// - Parameter hasMoreAddresses: the server's name has other addresses that were not tried yet.
     package mutating func dialFailed(_ cause: ConnectionFailure, hasMoreAddresses: Bool, at now: Instant) {
         guard let attempt = dialling.ended() else { return }
-        if attempt.isForAsked { return askedDialFailed(attempt.endpoint, hasMoreAddresses: hasMoreAddresses, at: now) }
-        let isRedirected = attempt.endpoint != topology.home
-        let failure = DialFailure(cause: cause, redirectedTo: isRedirected ? attempt.endpoint : nil)
-        if !hasMoreAddresses && attempt.endpoint == topology.current { topology.forgetOwner() }
+        connectFailed(
+            to: attempt.endpoint, isForAsked: attempt.isForAsked, cause, hasMoreAddresses: hasMoreAddresses, at: now)
+    }
+
+    /// An attempt to get a connection that can carry pushes has failed.
+    private mutating func connectFailed(
+        to endpoint: Endpoint, isForAsked: Bool, _ cause: ConnectionFailure, hasMoreAddresses: Bool, at now: Instant
+    ) {
+        if isForAsked { return askedDialFailed(endpoint, hasMoreAddresses: hasMoreAddresses, at: now) }
+        let failure = DialFailure(cause: cause, redirectedTo: endpoint == topology.home ? nil : endpoint)
+        if !hasMoreAddresses && endpoint == topology.current { topology.forgetOwner() }
         guard !hasReadyLane else {
             // One more would have helped, but is not needed.
             return dialling.wait(until: now + policy.retryDelay)
@@ -176,14 +180,15 @@ extension PushMachine {
 
     // MARK: Losing
 
-    /// A connection has failed or was closed.
-    package mutating func lost(_ slot: Int, _ cause: ConnectionFailure, at now: Instant) { lose(slot, cause, at: now) }
-
-    /// Closes a connection, and decides what becomes of its pushes.
-    mutating func lose(_ slot: Int, _ cause: ConnectionFailure, at now: Instant) {
+    /// Closes a connection that has failed, and decides what becomes of its pushes.
+    package mutating func lose(_ slot: Int, _ cause: ConnectionFailure, at now: Instant) {
         guard var lane = lanes[slot] else { return }
         lanes[slot] = nil
         act(.close(slot: slot))
+        guard lane.state != .checking else {
+            return connectFailed(
+                to: lane.endpoint, isForAsked: lane.isForAsked, cause, hasMoreAddresses: false, at: now)
+        }
         var ambiguous = 0
         var retried = 0
         for (command, bytes, isWritten) in lane.removeAll() {

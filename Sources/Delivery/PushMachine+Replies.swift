@@ -4,7 +4,7 @@ package import System
 
 /// What the replies on a connection mean.
 extension PushMachine {
-    /// Takes the reply to the oldest command. Afterwards the lane may be gone: `hasLane` tells.
+    /// Takes the reply to the oldest command.
     package mutating func reply(_ reply: Reply, on slot: Int, at now: Instant) {
         guard let first = lanes[slot]?.inFlight.first else { return lose(slot, .unrequestedReply, at: now) }
         let error = Reply.errorText(of: reply)
@@ -76,8 +76,8 @@ extension PushMachine {
 
     private mutating func waitIsAllowed(on slot: Int, at now: Instant) {
         nextWaitCheck = .never
-        breaker.hasRights()
-        if lanes[slot]!.state == .checking { becomeReady(slot, at: now) }
+        breaker.rightsGranted()
+        if lanes[slot]!.state == .checking { becomeReady(slot, at: now) } else { release(at: now) }
     }
 
     /// Without the right to WAIT no push could be confirmed, and every retry would queue its job again: none is let
@@ -88,7 +88,7 @@ extension PushMachine {
         // A Redis that is loading says so to pushes as well.
         if error.concernsOneCommand {
             breakerCause = .waitRefused(word: word)
-            breaker.lacksRights()
+            breaker.rightsRefused()
             nextWaitCheck = now + backoff.jittered(DeliveryPolicy.misconfiguredProbe)
             failWaiting(.refused(error, word: word), at: now) { _ in false }
         }
@@ -175,8 +175,15 @@ extension PushMachine {
         switch error.remedy {
         case .reconnect, .failAndClose:
             guard !lanes[slot]!.isLeaving else { break }
-            if lanes[slot]!.endpoint == topology.current { topology.forgetOwner() }
+            let endpoint = lanes[slot]!.endpoint
+            if endpoint == topology.current { topology.forgetOwner() }
             leave(slot, .refused(error, word: word), at: now)
+            // What one connection to a replica says holds for the others.
+            guard error == .notPrimary else { break }
+            for other in lanes.indices where lanes[other]?.endpoint == endpoint && !lanes[other]!.isLeaving {
+                leave(other, .refused(error, word: word), at: now)
+                closeUnlessAwaiting(other, at: now)
+            }
         case .repeatHere:
             // A probe has its answer, whatever becomes of it later.
             if breaker.state == .probing { refusePushes(within: DeliveryPolicy.refusalProbe, at: now) }

@@ -35,7 +35,7 @@ extension PushMachine {
     }
 
     private mutating func closeIdle(_ slot: Int) {
-        dialling.wantsNoMore()
+        dialling.stopAskingForAnother()
         lanes[slot] = nil
         act(.close(slot: slot))
     }

@@ -115,6 +115,7 @@ package struct PushMachine: ~Copyable {
     /// another connection is wanted.
     mutating func laneForPush(_ push: Push) -> Int? {
         var best: Int?
+        guard breaker.state != .lackingRights else { return nil }
         for slot in lanes.indices {
             guard let isReady = lanes[slot]?.isReady, isReady else { continue }
             if let asked = push.asked {
@@ -131,10 +132,11 @@ package struct PushMachine: ~Copyable {
 
     /// Whether there is a lane for a push.
     func canPlace(_ push: Push) -> Bool {
-        lanes.contains { lane in
-            guard let lane, lane.isReady else { return false }
-            return push.asked.map { $0 == lane.endpoint } ?? !lane.isForAsked
-        }
+        breaker.state != .lackingRights
+            && lanes.contains { lane in
+                guard let lane, lane.isReady else { return false }
+                return push.asked.map { $0 == lane.endpoint } ?? !lane.isForAsked
+            }
     }
 
     /// Gives the pushes that wait, and whose time has come, to a lane.

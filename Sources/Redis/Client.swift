@@ -36,7 +36,7 @@ package final class Client {
         self.timeout = timeout
         transport = try Client.connect(to: address, timeout: timeout)
         var greeting: [UInt8] = []
-        let steps = Greeting.append(for: address, to: &greeting)
+        let steps = Greeting.append(for: address, namesItself: false, to: &greeting)
         try send(greeting)
         for step in steps {
             if let objection = step.objection(to: try reply(), from: address) { throw .notConnected("\(objection)") }

@@ -11,7 +11,7 @@ enum Greeting: Equatable {
 
     /// Appends the commands for an address, and returns what they are.
     static func append(
-        for address: Address, namesItself: Bool = true, to output: inout [UInt8]
+        for address: Address, namesItself: Bool, to output: inout [UInt8]
     ) -> [Greeting] {
         var steps: [Greeting] = []
         if let password = address.password {

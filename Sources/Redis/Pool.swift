@@ -67,8 +67,11 @@ package final class Pool {
     package func flush() {
         machine.endTurn(at: network.now)
         act()
-        for slot in connections.indices { send(on: slot) }
-        act()
+        // A connection that breaks over sending may give its pushes to one that has had its turn.
+        repeat {
+            for slot in connections.indices { send(on: slot) }
+            act()
+        } while connections.indices.contains { machine.hasUnsent($0) && !machine.isBlocked($0) }
         reschedule()
     }
 
@@ -205,7 +208,7 @@ package final class Pool {
     private func fail(_ connection: Connection, _ slot: Int, _ failure: ConnectionFailure) {
         guard !connection.isClosed else { return }
         guard !connection.isReady else {
-            machine.lost(slot, failure, at: network.now)
+            machine.lose(slot, failure, at: network.now)
             return act()
         }
         dialFailed(connection, slot, failure)

@@ -13,7 +13,8 @@ package protocol Transport: AnyObject {
     func send(_ bytes: Span<UInt8>) -> Transfer
     /// Whether it holds bytes that it could not pass on to the kernel.
     var holdsOutput: Bool { get }
-    /// How many of all the bytes that it has taken the kernel has, so that the server may act on them.
+    /// How many of all the bytes that it has taken the kernel has, so that the server may act on them. Only `send` passes
+    /// bytes on, and so changes this.
     var delivered: UInt64 { get }
     /// Receives behind `filled` bytes that the buffer holds already.
     func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer

@@ -48,16 +48,16 @@ struct BreakerTests {
 
     @Test func `without the right to WAIT nothing is let through before it is granted`() {
         var breaker = Breaker()
-        breaker.lacksRights()
+        breaker.rightsRefused()
         breaker.wasRefused(probe: now)
         breaker.succeeded()
         breaker.connected()
         let isAdmitted = breaker.tryAdmit(at: .never)
         #expect(!isAdmitted && breaker.state == .lackingRights)
-        breaker.hasRights()
+        breaker.rightsGranted()
         #expect(breaker.isClosed)
         breaker.wasRefused(probe: later)
-        breaker.hasRights()
+        breaker.rightsGranted()
         #expect(breaker.state == .refusing(probe: later))
     }
 }

@@ -124,7 +124,7 @@ final class Rig {
     }
 
     func lose(_ slot: Int, _ cause: ConnectionFailure = .closedByRedis) {
-        machine.lost(slot, cause, at: now)
+        machine.lose(slot, cause, at: now)
         act()
         turn()
     }
@@ -184,7 +184,7 @@ final class Rig {
     func result(of waiter: UInt64) -> PushResult? { results.first { $0.waiter == waiter }?.result }
 
     var isUsable: Bool { machine.isUsable(at: now) }
-    func hasLane(_ slot: Int) -> Bool { machine.hasLane(slot) }
+    func hasLane(_ slot: Int) -> Bool { machine.lanes[slot] != nil }
     func isBlocked(_ slot: Int) -> Bool { machine.isBlocked(slot) }
 
     /// Changes of the breaker: true where it opened.

@@ -118,13 +118,11 @@ final class Bench {
         let known = connectedCount
         while try commands(1, of: session, sourceLocation: sourceLocation)[0] != ["PING"] { session.send("+OK\r\n") }
         session.send("+PONG\r\n")
-        try run(until: { connectedCount > known }, sourceLocation: sourceLocation)
         if checksWait {
             #expect(try commands(1, of: session, sourceLocation: sourceLocation) == [["WAIT", "0", "0"]])
             session.send(":0\r\n")
-            try run(
-                until: { !pool.machine.lanes.contains { $0?.state == .checking } }, sourceLocation: sourceLocation)
         }
+        try run(until: { connectedCount > known }, sourceLocation: sourceLocation)
         return session
     }
 

@@ -31,6 +31,7 @@ final class FakeTransport: Transport {
 
     func send(_ bytes: Span<UInt8>) -> Transfer {
         if isBroken { return .failed(EPIPE) }
+        if bytes.isEmpty { heldBack = 0 }
         let count = min(room, bytes.count)
         guard count > 0 else { return .wouldBlock }
         for index in 0..<count { sent.append(bytes[index]) }
@@ -47,7 +48,7 @@ final class FakeTransport: Transport {
         return .bytes(chunk.count)
     }
 
-    var holdsOutput: Bool { false }
+    var holdsOutput: Bool { heldBack > 0 }
 
     var hasBufferedInput: Bool {
         guard incoming.isEmpty else { return true }
