@@ -111,8 +111,8 @@ package struct PayloadFaults: Equatable {
         }
         rows += unknown.map { Row(field: $0, message: "is not a known field") }
         if unknownCount > unknown.count {
-            rows.append(
-                Row(field: Array("…".utf8), message: "\(unknownCount - unknown.count) more are not known fields"))
+            let rest = unknownCount - unknown.count
+            rows.append(Row(field: Array("…".utf8), message: "\(rest) more unknown field\(rest == 1 ? "" : "s")"))
         }
         return rows
     }

@@ -21,7 +21,8 @@ package enum TenantsFile {
 
         /// One line that names neither tenants nor secrets.
         package var description: String {
-            let more = count > told.count ? ["and \(count - told.count) more faults"] : []
+            let rest = count - told.count
+            let more = rest > 0 ? ["and \(rest) more fault\(rest == 1 ? "" : "s")"] : []
             return (told + more).joined(separator: "; ")
         }
     }
@@ -37,14 +38,14 @@ package enum TenantsFile {
             size.idBytes += id.count
         }
         if size.tenants == 0 {
-            faults.add("it names no tenant")
+            faults.add("the file has no tenants")
         } else if text[text.count - 1] != .lineFeed {
-            faults.add("its last line does not end with a line feed: the file may be truncated")
+            faults.add("the last line does not end with a line feed: the file may be truncated")
         }
         guard faults.isEmpty else { throw faults }
         let table = TenantTable(tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes)
         forEachLine(of: text) { number, id, secrets in
-            guard table.add(text.extracting(id)) else { return faults.add("line \(number): the tenant occurs twice") }
+            guard table.add(text.extracting(id)) else { return faults.add("line \(number): duplicate tenant") }
             for secret in secrets { table.addKey(of: text.extracting(secret)) }
         }
         guard faults.isEmpty else { throw faults }
@@ -55,12 +56,12 @@ package enum TenantsFile {
         _ number: Int, _ id: Range<Int>, _ secrets: [Range<Int>], in text: Span<UInt8>, _ faults: inout Faults
     ) {
         if !Ticket.isTenantID(text.extracting(id)) {
-            faults.add("line \(number): a tenant id is 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")
+            faults.add("line \(number): expected a tenant id of 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")
         } else if !(1...secretLimit).contains(secrets.count) {
             let count = secrets.count > secretLimit ? "more" : "none"
-            faults.add("line \(number): a tenant has 1 to \(secretLimit) secrets, not \(count)")
+            faults.add("line \(number): expected 1 to \(secretLimit) secrets, found \(count)")
         } else if secrets.contains(where: { $0.count < Secrets.minimumLength }) {
-            faults.add("line \(number): a secret has at least \(Secrets.minimumLength) bytes")
+            faults.add("line \(number): expected secrets of at least \(Secrets.minimumLength) bytes")
         }
     }
 

@@ -15,7 +15,7 @@ package enum PayloadError: Error, Equatable {
     package var rows: [PayloadFaults.Row] {
         switch self {
         case .json(let fault):
-            let message = "\(fault.kind.rawValue), at byte \(fault.offset)"
+            let message = "\(fault.kind.rawValue) at byte offset \(fault.offset)"
             return [PayloadFaults.Row(field: Array("(body)".utf8), message: message)]
         case .fields(let faults): return faults.rows
         }

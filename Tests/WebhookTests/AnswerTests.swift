@@ -103,7 +103,7 @@ struct AnswerTests {
         let other = Payload().without("event").adding(#"a\"\\\n\u0001\u00e9😀"#, "1").bytes
         #expect(
             outcome { $0.body = other }.answer == problem("400 Bad Request", "Invalid webhook payload", errors: two))
-        let json = #","errors":[{"field":"(body)","message":"ends in the middle, at byte 1"}]"#
+        let json = #","errors":[{"field":"(body)","message":"unexpected end of input at byte offset 1"}]"#
         #expect(
             outcome { $0.body = utf8("{") }.answer
                 == problem("400 Bad Request", "Invalid webhook payload", errors: json))

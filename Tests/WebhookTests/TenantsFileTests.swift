@@ -49,12 +49,13 @@ struct TenantsFileTests {
     }
 
     @Test(arguments: [
-        ("ACME {a}", "a tenant id is 1 to 100 of a-z, 0-9 and -"), ("acme", "a tenant has 1 to 3 secrets, not none"),
-        ("acme {a} {a} {a} {a}", "a tenant has 1 to 3 secrets, not more"),
-        ("acme {a} {a} {a} {a} {a} {a}", "a tenant has 1 to 3 secrets, not more"),
-        ("acme {a} short", "a secret has at least 32 bytes"),
-        ("acme_2 {a}", "a tenant id is 1 to 100 of a-z, 0-9 and -"),
-        ("acme # {a}", "a tenant has 1 to 3 secrets, not none"), ("globex {a}", "the tenant occurs twice"),
+        ("ACME {a}", "expected a tenant id of 1 to 100 of a-z, 0-9 and -"),
+        ("acme", "expected 1 to 3 secrets, found none"),
+        ("acme {a} {a} {a} {a}", "expected 1 to 3 secrets, found more"),
+        ("acme {a} {a} {a} {a} {a} {a}", "expected 1 to 3 secrets, found more"),
+        ("acme {a} short", "expected secrets of at least 32 bytes"),
+        ("acme_2 {a}", "expected a tenant id of 1 to 100 of a-z, 0-9 and -"),
+        ("acme # {a}", "expected 1 to 3 secrets, found none"), ("globex {a}", "duplicate tenant"),
     ])
     func `a fault names its line`(line: String, fault: String) {
         let text = "# comment\nglobex \(b.text)\n\(line.replacing("{a}", with: a.text))\n"
@@ -63,14 +64,15 @@ struct TenantsFileTests {
 
     @Test func `five faults are listed without secrets, and the rest counted`() {
         let told = faults(utf8(String(repeating: "ACME \(a.text)\n", count: 8)))
-        #expect(told?.hasPrefix("line 1: a tenant id") == true && told?.hasSuffix("; and 3 more faults") == true)
+        #expect(
+            told?.hasPrefix("line 1: expected a tenant id") == true && told?.hasSuffix("; and 3 more faults") == true)
         #expect(told?.contains("line 5") == true && told?.contains("line 6") == false)
         #expect(told?.contains(a.text.prefix(8)) == false)
     }
 
     @Test(arguments: ["", "\n\n", "# only a comment\n", "  \t\r\n"])
     func `a file without tenants is refused`(text: String) {
-        #expect(faults(utf8(text)) == "it names no tenant")
+        #expect(faults(utf8(text)) == "the file has no tenants")
     }
 
     /// Read while it is written, a file may end anywhere, even within a secret that is long enough already.

@@ -109,7 +109,7 @@ replace() {
     cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
     printf 'acme %s' 'another-secret-that-was-cut-off-while-it-was-written' | replace
     reload
-    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'its last line does not end with a line feed'
+    tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'the last line does not end with a line feed'
     chmod 644 "$SERVICEDESK_TENANTS_FILE"
     reload
     tail -n 5 "$SERVICEDESK_LOG_FILE" | grep -q 'can be read or written by others'
