@@ -25,12 +25,12 @@ package struct Address: Equatable, Sendable {
         let scheme: String
         var rest: Substring
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
-            throw Fault(description: "is no URL; redis://host:port/db and unix:///path?db=0 are accepted")
+            throw Fault(description: "is not a URL: expected redis://host:port/db or unix:///path?db=0")
         }
         scheme = url[..<colon].lowercased()
         rest = url[colon...].dropFirst(3)
         guard scheme == "redis" || scheme == "unix" else {
-            throw Fault(description: "has an unknown scheme; redis:// and unix:// are accepted")
+            throw Fault(description: "has an unknown scheme: expected redis:// or unix://")
         }
         let credentials = try Address.takeCredentials(from: &rest)
         (user, password) = (credentials.user, credentials.password)
@@ -49,7 +49,7 @@ package struct Address: Equatable, Sendable {
         guard let at = authority.lastIndex(of: "@") else { return (nil, nil) }
         let parts = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         rest = rest[rest.index(after: at)...]
-        guard parts.count == 2, !parts[1].isEmpty else { throw Fault(description: "names a user without a password") }
+        guard parts.count == 2, !parts[1].isEmpty else { throw Fault(description: "has a user without a password") }
         let user = try decode(parts[0])
         return (user.isEmpty ? nil : user, try decode(parts[1]))
     }
@@ -58,7 +58,7 @@ package struct Address: Equatable, Sendable {
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = try decode(parts[0])
         guard path.hasPrefix("/"), !path.utf8.contains(0), SocketAddress(unixPath: path) != nil else {
-            throw Fault(description: "needs the absolute path of a socket, of at most 107 bytes: unix:///path?db=0")
+            throw Fault(description: "has no absolute socket path of at most 107 bytes: expected unix:///path?db=0")
         }
         guard parts.count == 2 else { return (.unix(path: path), 0) }
         guard parts[1].hasPrefix("db=") else { throw Fault(description: "has a query other than ?db=") }
@@ -67,7 +67,7 @@ package struct Address: Equatable, Sendable {
 
     private static func parseTCP(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
         guard !rest.contains(where: { $0 == "?" || $0 == "#" }) else {
-            throw Fault(description: "has a query: the database is part of the path, redis://host:port/db")
+            throw Fault(description: "has a query: expected the database in the path, as in redis://host:port/db")
         }
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let (host, port) = try hostAndPort(parts[0])
@@ -82,20 +82,24 @@ package struct Address: Equatable, Sendable {
             guard let end = text.firstIndex(of: "]") else { throw Fault(description: "has an IPv6 address without ]") }
             host = text[text.index(after: text.startIndex)..<end]
             let tail = text[text.index(after: end)...]
-            guard tail.isEmpty || tail.hasPrefix(":") else { throw Fault(description: "has something between ] and :") }
+            guard tail.isEmpty || tail.hasPrefix(":") else {
+                throw Fault(description: "has characters between ] and :")
+            }
             if !tail.isEmpty { port = tail.dropFirst() }
         } else if let colon = text.firstIndex(of: ":") {
             host = text[..<colon]
             port = text[text.index(after: colon)...]
         }
-        guard !host.isEmpty, host.utf8.count <= 253 else { throw Fault(description: "needs a host") }
-        guard let number = decimal(port), number > 0 else { throw Fault(description: "has a port outside 1 to 65535") }
+        guard !host.isEmpty, host.utf8.count <= 253 else { throw Fault(description: "has no host of 1 to 253 bytes") }
+        guard let number = decimal(port), number > 0 else {
+            throw Fault(description: "has a port that is not a number from 1 to 65535")
+        }
         return (String(host), number)
     }
 
     private static func database(_ text: Substring) throws(Fault) -> Int {
         guard let number = decimal(text) else {
-            throw Fault(description: "has a database that is no number of 0 to 65535")
+            throw Fault(description: "has a database that is not a number from 0 to 65535")
         }
         return Int(number)
     }
@@ -115,11 +119,13 @@ package struct Address: Equatable, Sendable {
                 continue
             }
             guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else {
-                throw Fault(description: "has a % without two hexadecimal digits behind it")
+                throw Fault(description: "has a % that is not followed by two hexadecimal digits")
             }
             bytes.append(high << 4 | low)
         }
-        guard let decoded = String(validating: bytes, as: UTF8.self) else { throw Fault(description: "is not UTF-8") }
+        guard let decoded = String(validating: bytes, as: UTF8.self) else {
+            throw Fault(description: "is not valid UTF-8")
+        }
         return decoded
     }
 }

@@ -31,7 +31,7 @@ struct SettingsReader {
     private mutating func value(_ name: String) -> String? {
         guard let bytes = bytes(name) else { return nil }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            faults.append("\(name) is not UTF-8: only UTF-8 is accepted")
+            faults.append("\(name) is not valid UTF-8")
             return nil
         }
         return text
@@ -41,7 +41,7 @@ struct SettingsReader {
         guard let value = value(name) else { return standard }
         guard let number = Int(value), range.contains(number) else {
             faults.append(
-                "\(name) is \(quoted(value)): a whole number from \(range.lowerBound) to \(range.upperBound) is accepted"
+                "\(name) is \(quoted(value)): expected a whole number from \(range.lowerBound) to \(range.upperBound)"
             )
             return standard
         }
@@ -61,7 +61,7 @@ struct SettingsReader {
         guard let value = value(name) else { return .seconds(standard) }
         guard let number = Double(value), range.contains(number) else {
             faults.append(
-                "\(name) is \(quoted(value)): seconds from \(range.lowerBound) to \(range.upperBound) are accepted")
+                "\(name) is \(quoted(value)): expected seconds from \(range.lowerBound) to \(range.upperBound)")
             return .seconds(standard)
         }
         return .seconds(number)
@@ -73,7 +73,7 @@ struct SettingsReader {
         guard let value = value(name) else { return standard }
         guard let choice = Choice(rawValue: value) else {
             let accepted = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-            faults.append("\(name) is \(quoted(value)): one of \(accepted) is accepted")
+            faults.append("\(name) is \(quoted(value)): expected one of \(accepted)")
             return standard
         }
         return choice
@@ -82,7 +82,7 @@ struct SettingsReader {
     mutating func text(_ name: String, limit: Int) -> String? {
         guard let value = value(name) else { return nil }
         guard value.utf8.count <= limit else {
-            faults.append("\(name) has \(value.utf8.count) bytes: at most \(limit) are accepted")
+            faults.append("\(name) has \(value.utf8.count) bytes: expected at most \(limit)")
             return nil
         }
         return value
@@ -96,7 +96,7 @@ struct SettingsReader {
         do throws(SystemError) {
             try checkAppending(to: path)
         } catch {
-            faults.append("\(name) is \(quoted(path)): a file that this user may append to is accepted (\(error))")
+            faults.append("\(name) is \(quoted(path)): expected a file that this user may append to (\(error))")
         }
         return path
     }
@@ -106,7 +106,7 @@ struct SettingsReader {
         do throws(SystemError) {
             try CounterPages.check(directory: path, layout: Metrics.layout)
         } catch {
-            faults.append("\(name) is \(quoted(path)): a directory that this user may write to is accepted (\(error))")
+            faults.append("\(name) is \(quoted(path)): expected a directory that this user may write to (\(error))")
         }
         return path
     }
@@ -114,7 +114,7 @@ struct SettingsReader {
     mutating func webServers(_ name: String) -> WebServerAddresses? {
         guard let value = value(name) else { return nil }
         guard let addresses = WebServerAddresses(value) else {
-            faults.append("\(name) is \(quoted(value)): IPv4 addresses with commas between them are accepted")
+            faults.append("\(name) is \(quoted(value)): expected IPv4 addresses separated by commas")
             return nil
         }
         return addresses
@@ -138,7 +138,7 @@ struct SettingsReader {
             range.contains(replicas), milliseconds >= 1, Double(milliseconds) / 1000 < timeout.seconds
         else {
             faults.append(
-                "\(name) is \(quoted(value)): \(range.lowerBound) to \(range.upperBound) replicas and milliseconds below SERVICEDESK_REDIS_TIMEOUT are accepted, such as 1,100"
+                "\(name) is \(quoted(value)): expected \(range.lowerBound) to \(range.upperBound) replicas and milliseconds below SERVICEDESK_REDIS_TIMEOUT, such as 1,100"
             )
             return nil
         }
@@ -153,7 +153,7 @@ struct SettingsReader {
         case (let secret?, nil):
             if secret.count < Secrets.minimumLength {
                 faults.append(
-                    "\(name) has \(secret.count) bytes: at least \(Secrets.minimumLength) are accepted, as `openssl rand -hex 32` gives"
+                    "\(name) has \(secret.count) bytes: expected at least \(Secrets.minimumLength), such as the output of `openssl rand -hex 32`"
                 )
             }
             return Secrets(shared: secret)
@@ -165,10 +165,10 @@ struct SettingsReader {
             }
         case (nil, nil):
             faults.append(
-                "\(name) is not set: a secret of at least \(Secrets.minimumLength) bytes, or a file of the tenants' secrets in \(tenants), is required"
+                "\(name) is not set: expected a secret of at least \(Secrets.minimumLength) bytes, or a file of the tenants' secrets in \(tenants)"
             )
         case (_?, _?):
-            faults.append("\(name) is set beside \(tenants): only one of them is accepted")
+            faults.append("\(name) and \(tenants) are both set: set only one")
         }
         return nil
     }

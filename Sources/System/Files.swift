@@ -102,8 +102,8 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
         case .notRegular: "is not a regular file"
         case .exposed(let mode):
             "can be read or written by others, or written by its group (mode 0\(String(mode, radix: 8))): chmod 640 it"
-        case .tooLong(let count, let limit): "has \(count) bytes: at most \(limit) are accepted"
-        case .changing: "changed while it was read: try again"
+        case .tooLong(let count, let limit): "has \(count) bytes: expected at most \(limit)"
+        case .changing: "changed while it was being read: try again"
         }
     }
 }

@@ -54,7 +54,7 @@ struct AddressTests {
     }
 
     @Test(arguments: [
-        ("", "no URL"), ("localhost:6379", "no URL"), ("redis:/h", "no URL"), ("http://h", "scheme"),
+        ("", "not a URL"), ("localhost:6379", "not a URL"), ("redis:/h", "not a URL"), ("http://h", "scheme"),
         ("rediss://h", "scheme"),
         ("redis://", "host"), ("redis:///0", "host"), ("redis://:6379", "host"), ("redis://::1", "host"),
         ("redis://\(String(repeating: "x", count: 254))", "host"),

@@ -96,8 +96,8 @@ struct SettingsTests {
         let tooLow = "\(Int(lowest)! - 1)"
         let tooHigh = "\(Int(highest)! + 1)"
         for bad in [tooLow, tooHigh, "1.5", "one", " 1", "1 ", "0x1", "99999999999999999999", "--1"] {
-            let accepted = "a whole number from \(lowest) to \(highest) is accepted"
-            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(accepted)"])
+            let expected = "expected a whole number from \(lowest) to \(highest)"
+            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(expected)"])
         }
     }
 
@@ -110,8 +110,8 @@ struct SettingsTests {
         for good in [lowest, highest, "1", ""] { #expect(faults([name: good]) == []) }
         for bad in ["-1", "601", "nan", "inf", "-0.1", "1s", "1,5", "soon", "1e400", "0.00001"] {
             if bad == "0.00001" && lowest == "0.0" { continue }
-            let accepted = "seconds from \(lowest) to \(highest) are accepted"
-            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(accepted)"])
+            let expected = "expected seconds from \(lowest) to \(highest)"
+            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(expected)"])
         }
     }
 
@@ -122,7 +122,7 @@ struct SettingsTests {
     func `a choice must be one of the listed words`(name: String, accepted: String) {
         for good in accepted.split(separator: ", ") { #expect(faults([name: String(good)]) == []) }
         for bad in ["INFO", "none", " json"] {
-            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": one of \(accepted) is accepted"])
+            #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": expected one of \(accepted)"])
         }
     }
 
@@ -130,7 +130,7 @@ struct SettingsTests {
     func `SERVICEDESK_REDIS_WAIT must be two numbers in their ranges`(value: String) throws {
         let lines = faults(["SERVICEDESK_REDIS_WAIT": value])
         try #require(lines.count == 1)
-        #expect(lines[0].hasPrefix("SERVICEDESK_REDIS_WAIT is \"\(value)\": 1 to 100 replicas"))
+        #expect(lines[0].hasPrefix("SERVICEDESK_REDIS_WAIT is \"\(value)\": expected 1 to 100 replicas"))
         #expect(lines[0].contains("SERVICEDESK_REDIS_TIMEOUT"))
     }
 
@@ -139,7 +139,7 @@ struct SettingsTests {
         for (name, limit) in [
             ("SERVICEDESK_QUEUE_KEY", 512), ("SERVICEDESK_LOG_FILE", 4095), ("SERVICEDESK_RUNTIME_DIR", 4000),
         ] {
-            #expect(faults([name: long]) == ["\(name) has 5000 bytes: at most \(limit) are accepted"])
+            #expect(faults([name: long]) == ["\(name) has 5000 bytes: expected at most \(limit)"])
         }
         #expect(faults(["SERVICEDESK_QUEUE_KEY": String(repeating: "x", count: 512)]) == [])
     }
@@ -147,7 +147,8 @@ struct SettingsTests {
     @Test func `a runtime directory that does not exist is refused`() {
         let lines = faults(["SERVICEDESK_RUNTIME_DIR": "/no/such/directory"])
         #expect(lines.count == 1)
-        #expect(lines.first?.hasPrefix("SERVICEDESK_RUNTIME_DIR is \"/no/such/directory\": a directory") == true)
+        #expect(
+            lines.first?.hasPrefix("SERVICEDESK_RUNTIME_DIR is \"/no/such/directory\": expected a directory") == true)
         #expect(lines.first?.contains("No such file or directory") == true)
     }
 
@@ -155,13 +156,14 @@ struct SettingsTests {
         let lines = faults(["SERVICEDESK_LOG_FILE": "/no/such/directory/log"])
         #expect(lines.count == 1)
         #expect(
-            lines.first?.hasPrefix("SERVICEDESK_LOG_FILE is \"/no/such/directory/log\": a file that this user") == true)
+            lines.first?.hasPrefix("SERVICEDESK_LOG_FILE is \"/no/such/directory/log\": expected a file that this user")
+                == true)
         #expect(lines.first?.contains("No such file or directory") == true)
     }
 
     @Test(arguments: ["localhost", "127.0.0.1,", "127.0.0.1;::1"])
     func `FCGI_WEB_SERVER_ADDRS must be a list of IPv4 addresses`(list: String) {
-        let told = "FCGI_WEB_SERVER_ADDRS is \"\(list)\": IPv4 addresses with commas between them are accepted"
+        let told = "FCGI_WEB_SERVER_ADDRS is \"\(list)\": expected IPv4 addresses separated by commas"
         #expect(faults(["FCGI_WEB_SERVER_ADDRS": list]) == [told])
     }
 
@@ -184,7 +186,7 @@ struct SettingsTests {
         "SERVICEDESK_QUEUE_KEY", "SERVICEDESK_REDIS_URL", "SERVICEDESK_LOG_LEVEL", "SERVICEDESK_MAX_BODY",
     ])
     func `a value that is not UTF-8 is refused where text is expected`(name: String) {
-        #expect(faults(of: name, utf8("queue") + [0xFF]) == ["\(name) is not UTF-8: only UTF-8 is accepted"])
+        #expect(faults(of: name, utf8("queue") + [0xFF]) == ["\(name) is not valid UTF-8"])
     }
 
     @Test(arguments: ["SERVICEDESK_SECRET", "SERVICEDESK_QUEUE_KEY", "SERVICEDESK_LOG_FILE", "SERVICEDESK_REDIS_URL"])
@@ -227,7 +229,7 @@ struct SettingsTests {
 struct SecretSettingsTests {
     @Test func `a secret has at least 32 bytes`() throws {
         let lines = faults(["SERVICEDESK_SECRET": String(repeating: "k", count: 31)])
-        #expect(lines.count == 1 && lines[0].hasPrefix("SERVICEDESK_SECRET has 31 bytes: at least 32 are accepted"))
+        #expect(lines.count == 1 && lines[0].hasPrefix("SERVICEDESK_SECRET has 31 bytes: expected at least 32"))
         // Bytes, not characters.
         #expect(faults(["SERVICEDESK_SECRET": String(repeating: "é", count: 16)]) == [])
     }
@@ -238,7 +240,7 @@ struct SecretSettingsTests {
         #expect(none.first?.contains("SERVICEDESK_TENANTS_FILE") == true && none.first?.contains("32 bytes") == true)
         #expect(faults(["SERVICEDESK_SECRET": ""]) == none, "an empty value counts as not set")
         let both = faults(["SERVICEDESK_TENANTS_FILE": "/dev/null"])
-        #expect(both == ["SERVICEDESK_SECRET is set beside SERVICEDESK_TENANTS_FILE: only one of them is accepted"])
+        #expect(both == ["SERVICEDESK_SECRET and SERVICEDESK_TENANTS_FILE are both set: set only one"])
     }
 
     @Test func `a tenants file is read`() throws {

@@ -65,7 +65,7 @@ proxy() {
         [[ $output == *'SERVICEDESK_QUEUE_KEY ends with'* ]]
     done
     SERVICEDESK_QUEUE_KEY=$'q\xff' run -78 "$program" --check
-    [[ $output == *'SERVICEDESK_QUEUE_KEY is not UTF-8'* ]]
+    [[ $output == *'SERVICEDESK_QUEUE_KEY is not valid UTF-8'* ]]
 }
 
 @test "SERVICEDESK_MAX_AGE limits how long a captured request can be sent again" {
