@@ -16,9 +16,9 @@ package final class Client {
         package var description: String {
             switch self {
             case .notConnected(let reason): "Redis cannot be reached: \(reason)"
-            case .timedOut: "Redis did not answer in time"
+            case .timedOut: "no reply from Redis in time"
             case .refused(let word): "Redis answered \(word)"
-            case .unexpected(let what): "Redis answered something unexpected: \(what)"
+            case .unexpected(let what): "unexpected reply from Redis: \(what)"
             }
         }
     }
@@ -72,7 +72,7 @@ package final class Client {
         do throws(Fault) {
             try send(command)
             reply = try self.reply()
-            guard input.isEmpty else { throw .unexpected("a reply that nobody had asked for") }
+            guard input.isEmpty else { throw .unexpected("an unsolicited reply") }
         } catch {
             fault = error
             throw error
@@ -105,7 +105,7 @@ package final class Client {
                     return reply
                 }
             } catch {
-                throw .unexpected(error.rawValue)
+                throw .unexpected("invalid RESP (\(error.rawValue))")
             }
             switch transport.receive(into: &chunk, after: 0) {
             case .bytes(let count): input += chunk[..<count]
@@ -149,7 +149,7 @@ package struct QueueService {
     /// The oldest job, which stays where it is; nil where there is none.
     package func oldest() throws(Client.Fault) -> [UInt8]? {
         guard case .bulk(let job) = try client.call([Array("LINDEX".utf8), key, Array("-1".utf8)]) else {
-            throw .unexpected("no bulk string")
+            throw .unexpected("expected a bulk string")
         }
         return job
     }
@@ -163,7 +163,7 @@ package struct QueueService {
     package func peek(_ count: Int) throws(Client.Fault) -> [[UInt8]] {
         let range = [Array(String(-min(max(count, 1), 1000)).utf8), Array("-1".utf8)]
         guard case .array(let jobs?) = try client.call([Array("LRANGE".utf8), key] + range) else {
-            throw .unexpected("no array")
+            throw .unexpected("expected an array")
         }
         return jobs.reversed().compactMap { job in if case .bulk(let bytes) = job { bytes } else { nil } }
     }
@@ -174,7 +174,7 @@ package struct QueueService {
     }
 
     private func integer(_ reply: Reply) throws(Client.Fault) -> Int {
-        guard case .integer(let number) = reply else { throw .unexpected("no integer") }
+        guard case .integer(let number) = reply else { throw .unexpected("expected an integer") }
         return Int(number)
     }
 }

@@ -6,9 +6,9 @@ extension ErrorReply {
     /// What the reply means, and what to do about it.
     var advice: String {
         switch self {
-        case .notPrimary: "\(explanation); point SERVICEDESK_REDIS_URL at the primary"
-        case .elsewhere: "\(explanation); point SERVICEDESK_REDIS_URL at the node that has it"
-        case .notAuthenticated: "\(explanation); put it into SERVICEDESK_REDIS_URL"
+        case .notPrimary: "\(explanation): point SERVICEDESK_REDIS_URL at the primary"
+        case .elsewhere: "\(explanation): point SERVICEDESK_REDIS_URL at the node that does"
+        case .notAuthenticated: "\(explanation): set it in SERVICEDESK_REDIS_URL"
         default: explanation
         }
     }
@@ -17,10 +17,10 @@ extension ErrorReply {
 extension ConnectionFailure {
     var advice: String {
         switch self {
-        case .connectTimedOut: "no connection within the time of SERVICEDESK_REDIS_CONNECT_TIMEOUT"
+        case .connectTimedOut: "not connected within SERVICEDESK_REDIS_CONNECT_TIMEOUT"
         case .greetingRefused(let error, let word), .refused(let error, let word):
             "Redis answered \(word): \(error.advice)"
-        case .noSuchDatabase: "\(self), which SERVICEDESK_REDIS_URL names"
+        case .noSuchDatabase: "\(self): change it in SERVICEDESK_REDIS_URL"
         default: description
         }
     }
@@ -47,10 +47,10 @@ extension PushFailure {
         switch self {
         case .notConnected: "Redis cannot be reached"
         case .timedOut: "the deadline passed before Redis could be reached"
-        case .ambiguous: "Redis did not answer: the job may be queued or not"
+        case .ambiguous: "no reply from Redis: the job may be queued"
         case .refused(let error, let word): "Redis answered \(word): \(error.advice)"
-        case .notReplicated(let acknowledged): "only \(acknowledged) replicas have acknowledged the job in time"
-        case .notConfirmed(let word): "Redis answered \(word) to WAIT: the job is queued, its replication unknown"
+        case .notReplicated(let acknowledged): "too few replicas acknowledged the job in time: \(acknowledged)"
+        case .notConfirmed(let word): "Redis answered \(word) to WAIT: the job is queued, but may not be replicated"
         case .foreignValue: "the idempotency key of this delivery holds a value that this program did not write"
         }
     }

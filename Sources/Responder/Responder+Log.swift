@@ -35,14 +35,14 @@ extension Responder {
     }
 
     mutating func logDrop(_ reason: DropReason) {
-        guard log.begin(.warning, "a request was dropped unanswered") else { return }
+        guard log.begin(.warning, "request dropped without a response") else { return }
         switch reason {
-        case .incomplete: log.add("reason", "the web server closed the connection before it was answered")
-        case .timedOut: log.add("reason", "the request was not whole within SERVICEDESK_REQUEST_TIMEOUT")
-        case .lengthMismatch: log.add("reason", "its body is not as long as its Content-Length")
-        case .assemblyFull: log.add("reason", "no room to assemble it: too many other requests are unfinished")
-        case .outOfResources: log.add("reason", "the system has no memory or descriptor for it")
-        case .unreadable: log.add("reason", "libfcgi could not read it")
+        case .incomplete: log.add("reason", "the web server closed the connection before the response")
+        case .timedOut: log.add("reason", "the request was not complete within SERVICEDESK_REQUEST_TIMEOUT")
+        case .lengthMismatch: log.add("reason", "the length of the body is not its Content-Length")
+        case .assemblyFull: log.add("reason", "no room to assemble the request: too many others are incomplete")
+        case .outOfResources: log.add("reason", "out of memory or descriptors")
+        case .unreadable: log.add("reason", "libfcgi could not read the request")
         case .replyNotRead: log.add("reason", "the web server did not read the reply to FCGI_GET_VALUES")
         case .fault(let fault): log.add("reason", text: "unexpected FastCGI from the web server: \(fault.rawValue)")
         }
@@ -89,7 +89,7 @@ extension Responder {
             log.line(
                 .error, "answering 503 at once until Redis at \(settings.redis) takes jobs again: \(cause.advice)")
         case .redirected(let node, let other):
-            log.line(.info, "Redis at \(node) is a node of a cluster, and sends the queue on to \(other)")
+            log.line(.info, "Redis node \(node) redirects the queue to \(other)")
         case .breakerClosed: log.line(.info, "Redis takes jobs again")
         case .lengthRefused(let word):
             log.line(

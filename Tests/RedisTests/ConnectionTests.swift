@@ -169,7 +169,7 @@ struct ConnectionTests {
         try bench.run { bench.pool.breakerState == .unreachable }
         #expect(Instant.now.since(start) >= 130_000_000, "three attempts of 50 ms")
         #expect(bench.result(of: waiter) == .failed(.notConnected) && bench.tryPush() == .breakerOpen)
-        #expect(bench.dialFailures == ["the name of redis.example:6379 is not resolved in time"])
+        #expect(bench.dialFailures == ["the host of redis.example:6379 was not resolved in time"])
         ends.store(true, ordering: .relaxed)
         try bench.connect()
         #expect(bench.pool.isUsable)

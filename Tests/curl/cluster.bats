@@ -51,7 +51,7 @@ setup() {
         accepted
         same "$number" "$(at 0 LLEN "$queue")"
     done
-    wait_for 5 grep -q 'is a node of a cluster, and sends the queue on to 127.0.0.1:' "$SERVICEDESK_LOG_FILE"
+    wait_for 5 grep -q 'redirects the queue to 127.0.0.1:' "$SERVICEDESK_LOG_FILE"
 }
 
 @test "a named delivery is queued once, by the script, on the node that has the queue" {
