@@ -12,7 +12,7 @@ struct MetricsText {
         renderer.renderRequests()
         renderer.renderQueue()
         renderer.renderHistogram(
-            .request, "servicedesk_request_duration_seconds", "From a whole request to its answer.")
+            .request, "servicedesk_request_duration_seconds", "From a complete request to its response.")
         renderer.renderHistogram(.push, "servicedesk_push_duration_seconds", "From a job to the queue's confirmation.")
         renderer.renderProcesses()
         return Array(renderer.text.utf8)
@@ -45,16 +45,16 @@ struct MetricsText {
             let labels = [("status", "\(reason.status)"), ("reason", "\(reason.label)")]
             sample("servicedesk_requests_total", labels, sum(reason))
         }
-        family("servicedesk_dropped_requests_total", "counter", "Requests that got no answer, by reason.")
+        family("servicedesk_dropped_requests_total", "counter", "Requests dropped without a response, by reason.")
         for drop in DropReason.all {
             let count = counters.sums[Metrics.firstDrop + drop.slot]
             sample("servicedesk_dropped_requests_total", [("reason", drop.label)], count)
         }
         family("servicedesk_oversize_requests_total", "counter", "Requests whose body was over the limit.")
         sample("servicedesk_oversize_requests_total", sum(.oversizeRequests))
-        family("servicedesk_undelivered_answers_total", "counter", "Answers that the web server did not take.")
+        family("servicedesk_undelivered_answers_total", "counter", "Responses that the web server did not read.")
         sample("servicedesk_undelivered_answers_total", sum(.undeliveredAnswers))
-        family("servicedesk_queued_unanswered_total", "counter", "Jobs queued whose sender did not get the answer.")
+        family("servicedesk_queued_unanswered_total", "counter", "Jobs queued whose sender did not get the response.")
         sample("servicedesk_queued_unanswered_total", sum(.queuedUnanswered))
     }
 
@@ -63,7 +63,8 @@ struct MetricsText {
         for reason in Reason.allCases where reason.isQueueFailure {
             sample("servicedesk_push_failures_total", [("reason", "\(reason.label)")], sum(reason))
         }
-        family("servicedesk_ambiguous_pushes_total", "counter", "Jobs that may be queued though the answer was 503.")
+        family(
+            "servicedesk_ambiguous_pushes_total", "counter", "Jobs that may be queued although the response was 503.")
         sample("servicedesk_ambiguous_pushes_total", sum(.ambiguous) &+ sum(.notReplicated))
         family("servicedesk_pending_pushes", "gauge", "Jobs that wait for Redis.")
         sample("servicedesk_pending_pushes", total(.pendingPushes))
@@ -71,13 +72,13 @@ struct MetricsText {
         sample("servicedesk_redis_connections", [("state", "idle")], total(.readyConnections))
         sample("servicedesk_redis_connections", [("state", "busy")], total(.busyConnections))
         sample("servicedesk_redis_connections", [("state", "connecting")], total(.connectingConnections))
-        family("servicedesk_redis_reconnects_total", "counter", "Connections to Redis made after a process' first.")
+        family("servicedesk_redis_reconnects_total", "counter", "Connections to Redis made after a process's first.")
         sample("servicedesk_redis_reconnects_total", sum(.reconnects))
         family("servicedesk_redis_connections_lost_total", "counter", "Connections to Redis that broke.")
         sample("servicedesk_redis_connections_lost_total", sum(.connectionsLost))
         family("servicedesk_breaker_open", "gauge", "Processes that refuse jobs at once because Redis failed.")
         sample("servicedesk_breaker_open", total(.breakerOpen))
-        family("servicedesk_queue_depth", "gauge", "Length of the queue, as the last push to any process was told.")
+        family("servicedesk_queue_depth", "gauge", "Length of the queue, as last reported by Redis.")
         sample("servicedesk_queue_depth", newestDepth())
     }
 
@@ -101,7 +102,7 @@ struct MetricsText {
 
     private mutating func renderProcesses() {
         let processes = values(.processID).filter { $0 > 0 }
-        family("servicedesk_processes", "gauge", "Processes that count here.")
+        family("servicedesk_processes", "gauge", "Processes that share these counters.")
         sample("servicedesk_processes", processes.count)
         family("servicedesk_web_connections", "gauge", "FastCGI connections of the web server.")
         sample("servicedesk_web_connections", total(.webConnections))
@@ -109,15 +110,16 @@ struct MetricsText {
         sample("servicedesk_accept_failures_total", sum(.acceptFailures))
         family("servicedesk_refused_connections_total", "counter", "Connections from addresses that are not allowed.")
         sample("servicedesk_refused_connections_total", sum(.refusedConnections))
-        family("servicedesk_dropped_log_lines_total", "counter", "Log lines that found no room.")
+        family("servicedesk_dropped_log_lines_total", "counter", "Log lines dropped because the backlog was full.")
         sample("servicedesk_dropped_log_lines_total", sum(.droppedLogLines))
-        family("process_cpu_seconds_total", "counter", "Processor time of all processes that there have been.")
+        family("process_cpu_seconds_total", "counter", "Processor time of all processes, past and present.")
         sample("process_cpu_seconds_total", Double(sum(.processorMicroseconds)) / 1e6)
-        family("process_resident_memory_bytes", "gauge", "Resident memory of the living processes.")
+        family("process_resident_memory_bytes", "gauge", "Resident memory of the running processes.")
         sample("process_resident_memory_bytes", total(.residentBytes))
         family("process_open_fds", "gauge", "Open descriptors of this process.")
         sample("process_open_fds", Descriptor.openCount)
-        family("process_start_time_seconds", "gauge", "When the oldest living process started, since 1970.")
+        family(
+            "process_start_time_seconds", "gauge", "Start time of the oldest running process, in seconds since 1970.")
         sample("process_start_time_seconds", values(.startTime).min() ?? 0)
     }
 }

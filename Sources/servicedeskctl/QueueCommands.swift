@@ -14,7 +14,7 @@ struct QueueOptions: ParsableArguments {
         let url = value("SERVICEDESK_REDIS_URL") ?? Array(Defaults.redisURL.utf8)
         let key = key.map { Array($0.utf8) } ?? value("SERVICEDESK_QUEUE_KEY") ?? Array(Defaults.queueKey.utf8)
         guard let url = String(validating: url, as: UTF8.self) else {
-            throw ValidationError("SERVICEDESK_REDIS_URL is not UTF-8")
+            throw ValidationError("SERVICEDESK_REDIS_URL is not valid UTF-8")
         }
         let address: Address
         do throws(Address.Fault) {
@@ -51,7 +51,7 @@ struct Peek: ParsableCommand {
 
 struct Pop: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints the oldest job and takes it out of the queue; the exit status is 1 where there is none.",
+        abstract: "Prints the oldest job and removes it from the queue; exits with status 1 if there is none.",
         discussion: """
             The job is removed only after it has been printed: if printing fails, it stays in the queue. If a worker \
             has taken it in the meantime, the exit status is 2, and the printed job must be ignored.
@@ -71,7 +71,7 @@ struct Pop: ParsableCommand {
 
 struct Push: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Puts a job from standard input into the queue as it is, and prints how long the queue is then.")
+        abstract: "Pushes a job from standard input to the queue as it is, and prints the new depth of the queue.")
     @OptionGroup var queue: QueueOptions
 
     func run() throws {

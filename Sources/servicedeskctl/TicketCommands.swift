@@ -7,7 +7,7 @@ import Webhook
 struct Sign: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the signature of a body from standard input.",
-        discussion: "The secret is taken from SERVICEDESK_SECRET, so that it stands in no list of processes.")
+        discussion: "The secret is taken from SERVICEDESK_SECRET, so that it does not appear in the list of processes.")
 
     func run() throws {
         guard let secret = ProcessEnvironment.all["SERVICEDESK_SECRET"], !secret.isEmpty else {
@@ -24,9 +24,9 @@ struct Sign: ParsableCommand {
 /// `servicedeskctl check < body`
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Tells what is wrong with a ticket from standard input, as the answer 400 would.")
+        abstract: "Checks a ticket from standard input and prints its errors, as a 400 response would.")
 
-    @Flag(help: "Accept fields that the contract does not know.") var ignoreUnknownFields = false
+    @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
 
     func run() throws {
         let body = try StandardStreams.read()
