@@ -2,7 +2,7 @@ import EventLoop
 import System
 
 /// Why a connection could not be accepted.
-package enum AcceptProblem: Equatable {
+package enum AcceptFailure: Equatable {
     /// Descriptors or memory have run out: the error, and the call that failed. Accepting pauses.
     case exhausted(call: String, code: Int32)
     /// FCGI_WEB_SERVER_ADDRS does not name the peer's address.
@@ -28,35 +28,35 @@ struct Acceptor: ~Copyable {
         try loop.watch(self.listener.number, for: [.readable, .exclusive], as: Acceptor.token)
     }
 
-    /// Accepts some of the waiting connections, and hands them to `add`. Returns the problems.
+    /// Accepts some of the waiting connections, and hands them to `add`. Returns the failures.
     mutating func accept(
         atMost limit: Int, _ add: (consuming Descriptor) throws(SystemError) -> Void
-    ) -> [AcceptProblem] {
+    ) -> [AcceptFailure] {
         guard listener.isOpen else { return [] }
         listener.ensureNonBlocking()
-        var problems: [AcceptProblem] = []
+        var failures: [AcceptFailure] = []
         for _ in 0..<limit {
             switch listener.accept() {
-            case .nobody: return problems
-            case .refused(let peer): problems.append(.refused(peer: peer))
+            case .nobody: return failures
+            case .refused(let peer): failures.append(.refused(peer: peer))
             case .exhausted(let error):
                 pause()
-                return problems + [AcceptProblem(error)]
+                return failures + [AcceptFailure(error)]
             case .dead(let error):
                 stopWatching()
                 listener.close()
-                return problems + [.dead(code: error.code)]
+                return failures + [.dead(code: error.code)]
             case .connection(let descriptor):
                 do throws(SystemError) {
                     try add(descriptor)
                 } catch {
                     // A sibling with more room may accept the waiting connections.
                     pause()
-                    return problems + [AcceptProblem(error)]
+                    return failures + [AcceptFailure(error)]
                 }
             }
         }
-        return problems
+        return failures
     }
 
     /// Accepts nothing for a while.

@@ -36,19 +36,19 @@ package final class Server {
 
     // MARK: Accepting
 
-    /// Accepts some of the waiting connections. Returns the problems; if descriptors or memory have run out, accepting
+    /// Accepts some of the waiting connections. Returns the failures; if descriptors or memory have run out, accepting
     /// pauses.
-    package func accept() -> [AcceptProblem] {
+    package func accept() -> [AcceptFailure] {
         return acceptor.accept(atMost: Server.acceptLimit, add)
     }
 
     /// On the listener's timer: descriptors may be free again.
-    package func resumeAccepting() -> [AcceptProblem] {
-        acceptor.resume().map { [AcceptProblem($0)] } ?? []
+    package func resumeAccepting() -> [AcceptFailure] {
+        acceptor.resume().map { [AcceptFailure($0)] } ?? []
     }
 
     /// Accepts all connections that wait on the listening socket, and closes it. Open connections go on.
-    package func stopAccepting() -> [AcceptProblem] {
+    package func stopAccepting() -> [AcceptFailure] {
         acceptor.stopWatching()
         defer { acceptor.close() }
         return acceptor.accept(atMost: Server.backlogLimit, add)

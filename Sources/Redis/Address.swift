@@ -2,17 +2,17 @@ import Bytes
 package import Delivery
 import System
 
+/// What is wrong with a URL. It never repeats the URL, which may hold a password.
+package struct AddressFault: Error, CustomStringConvertible {
+    package let description: String
+}
+
 /// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db` or `unix:///path?db=0`.
 package struct Address: Equatable, Sendable {
     package let endpoint: Endpoint
     package let database: Int
     package let user: String?
     package let password: String?
-
-    /// What is wrong with a URL. It never repeats the URL, which may hold a password.
-    package struct Fault: Error, CustomStringConvertible {
-        package let description: String
-    }
 
     /// Another server, that is spoken to in the same way.
     init(_ endpoint: Endpoint, like other: Address) {
@@ -21,16 +21,16 @@ package struct Address: Equatable, Sendable {
     }
 
     /// Parses a URL.
-    package init(_ url: String) throws(Fault) {
+    package init(_ url: String) throws(AddressFault) {
         let scheme: String
         var rest: Substring
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
-            throw Fault(description: "is not a URL: expected redis://host:port/db or unix:///path?db=0")
+            throw AddressFault(description: "is not a URL: expected redis://host:port/db or unix:///path?db=0")
         }
         scheme = url[..<colon].lowercased()
         rest = url[colon...].dropFirst(3)
         guard scheme == "redis" || scheme == "unix" else {
-            throw Fault(description: "has an unknown scheme: expected redis:// or unix://")
+            throw AddressFault(description: "has an unknown scheme: expected redis:// or unix://")
         }
         let credentials = try Address.takeCredentials(from: &rest)
         (user, password) = (credentials.user, credentials.password)
@@ -44,30 +44,34 @@ package struct Address: Equatable, Sendable {
     /// Takes `user:password@` from before the host. A password without a user is that of the default user.
     private static func takeCredentials(
         from rest: inout Substring
-    ) throws(Fault) -> (user: String?, password: String?) {
+    ) throws(AddressFault) -> (user: String?, password: String?) {
         let authority = rest.prefix { $0 != "/" }
         guard let at = authority.lastIndex(of: "@") else { return (nil, nil) }
         let parts = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         rest = rest[rest.index(after: at)...]
-        guard parts.count == 2, !parts[1].isEmpty else { throw Fault(description: "has a user without a password") }
+        guard parts.count == 2, !parts[1].isEmpty else {
+            throw AddressFault(description: "has a user without a password")
+        }
         let user = try decode(parts[0])
         return (user.isEmpty ? nil : user, try decode(parts[1]))
     }
 
-    private static func parseUnix(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
+    private static func parseUnix(_ rest: Substring) throws(AddressFault) -> (Endpoint, Int) {
         let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = try decode(parts[0])
         guard path.hasPrefix("/"), !path.utf8.contains(0), SocketAddress(unixPath: path) != nil else {
-            throw Fault(description: "has no absolute socket path of at most 107 bytes: expected unix:///path?db=0")
+            throw AddressFault(
+                description: "has no absolute socket path of at most 107 bytes: expected unix:///path?db=0")
         }
         guard parts.count == 2 else { return (.unix(path: path), 0) }
-        guard parts[1].hasPrefix("db=") else { throw Fault(description: "has a query other than ?db=") }
+        guard parts[1].hasPrefix("db=") else { throw AddressFault(description: "has a query other than ?db=") }
         return (.unix(path: path), try database(parts[1].dropFirst(3)))
     }
 
-    private static func parseTCP(_ rest: Substring) throws(Fault) -> (Endpoint, Int) {
+    private static func parseTCP(_ rest: Substring) throws(AddressFault) -> (Endpoint, Int) {
         guard !rest.contains(where: { $0 == "?" || $0 == "#" }) else {
-            throw Fault(description: "has a query: expected the database in the path, as in redis://host:port/db")
+            throw AddressFault(
+                description: "has a query: expected the database in the path, as in redis://host:port/db")
         }
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let (host, port) = try hostAndPort(parts[0])
@@ -75,31 +79,35 @@ package struct Address: Equatable, Sendable {
         return (.tcp(host: host, port: port), number)
     }
 
-    private static func hostAndPort(_ text: Substring) throws(Fault) -> (String, UInt16) {
+    private static func hostAndPort(_ text: Substring) throws(AddressFault) -> (String, UInt16) {
         var host = text
         var port = Substring("6379")
         if text.hasPrefix("[") {
-            guard let end = text.firstIndex(of: "]") else { throw Fault(description: "has an IPv6 address without ]") }
+            guard let end = text.firstIndex(of: "]") else {
+                throw AddressFault(description: "has an IPv6 address without ]")
+            }
             host = text[text.index(after: text.startIndex)..<end]
             let tail = text[text.index(after: end)...]
             guard tail.isEmpty || tail.hasPrefix(":") else {
-                throw Fault(description: "has characters between ] and :")
+                throw AddressFault(description: "has characters between ] and :")
             }
             if !tail.isEmpty { port = tail.dropFirst() }
         } else if let colon = text.firstIndex(of: ":") {
             host = text[..<colon]
             port = text[text.index(after: colon)...]
         }
-        guard !host.isEmpty, host.utf8.count <= 253 else { throw Fault(description: "has no host of 1 to 253 bytes") }
+        guard !host.isEmpty, host.utf8.count <= 253 else {
+            throw AddressFault(description: "has no host of 1 to 253 bytes")
+        }
         guard let number = decimal(port), number > 0 else {
-            throw Fault(description: "has a port that is not a number from 1 to 65535")
+            throw AddressFault(description: "has a port that is not a number from 1 to 65535")
         }
         return (String(host), number)
     }
 
-    private static func database(_ text: Substring) throws(Fault) -> Int {
+    private static func database(_ text: Substring) throws(AddressFault) -> Int {
         guard let number = decimal(text) else {
-            throw Fault(description: "has a database that is not a number from 0 to 65535")
+            throw AddressFault(description: "has a database that is not a number from 0 to 65535")
         }
         return Int(number)
     }
@@ -110,7 +118,7 @@ package struct Address: Equatable, Sendable {
     }
 
     /// Replaces `%` and two hexadecimal digits (RFC 3986, section 2.1).
-    private static func decode(_ text: some StringProtocol) throws(Fault) -> String {
+    private static func decode(_ text: some StringProtocol) throws(AddressFault) -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
@@ -119,12 +127,12 @@ package struct Address: Equatable, Sendable {
                 continue
             }
             guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else {
-                throw Fault(description: "has a % that is not followed by two hexadecimal digits")
+                throw AddressFault(description: "has a % that is not followed by two hexadecimal digits")
             }
             bytes.append(high << 4 | low)
         }
         guard let decoded = String(validating: bytes, as: UTF8.self) else {
-            throw Fault(description: "is not valid UTF-8")
+            throw AddressFault(description: "is not valid UTF-8")
         }
         return decoded
     }

@@ -4,35 +4,36 @@ import Glibc
 package import RESP
 package import System
 
-/// One connection to Redis that waits for each reply: for tools, where nothing else is to be done meanwhile.
-package final class Client {
-    package enum Fault: Error, CustomStringConvertible {
-        case notConnected(String)
-        case timedOut
-        /// An error reply: its first word.
-        case refused(String)
-        case unexpected(String)
+/// Why a tool's command did not succeed.
+package enum ClientFailure: Error, CustomStringConvertible {
+    case notConnected(String)
+    case timedOut
+    /// An error reply: its first word.
+    case refused(String)
+    case unexpected(String)
 
-        package var description: String {
-            switch self {
-            case .notConnected(let reason): "Redis cannot be reached: \(reason)"
-            case .timedOut: "no reply from Redis in time"
-            case .refused(let word): "Redis answered \(word)"
-            case .unexpected(let what): "unexpected reply from Redis: \(what)"
-            }
+    package var description: String {
+        switch self {
+        case .notConnected(let reason): "Redis cannot be reached: \(reason)"
+        case .timedOut: "no reply from Redis in time"
+        case .refused(let word): "Redis answered \(word)"
+        case .unexpected(let what): "unexpected reply from Redis: \(what)"
         }
     }
+}
 
+/// One connection to Redis that waits for each reply: for tools, where nothing else is to be done meanwhile.
+package final class Client {
     private let transport: PlainTransport
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
     /// A tool looks at what is there, up to what Redis itself accepts (proto-max-bulk-len).
     private var parser = ReplyParser(replyLimit: 1_073_741_824, bulkLimit: 536_870_912)
     /// What broke the connection: whatever comes on it after that may be the answer to an earlier command.
-    private var fault: Fault?
+    private var failure: ClientFailure?
 
     /// Connects and greets, within the timeout.
-    package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(Fault) {
+    package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(ClientFailure) {
         self.timeout = timeout
         transport = try Client.connect(to: address, timeout: timeout)
         var greeting: [UInt8] = []
@@ -43,7 +44,7 @@ package final class Client {
         }
     }
 
-    private static func connect(to address: Address, timeout: Nanoseconds) throws(Fault) -> PlainTransport {
+    private static func connect(to address: Address, timeout: Nanoseconds) throws(ClientFailure) -> PlainTransport {
         let candidates: [SocketAddress]
         switch address.endpoint {
         case .unix(let path): candidates = [SocketAddress(unixPath: path)].compactMap { $0 }
@@ -54,7 +55,8 @@ package final class Client {
         for candidate in candidates {
             do throws(SystemError) {
                 let transport = PlainTransport(try candidate.connect())
-                if let problem = transport.connect(within: timeout) { failure = problem } else { return transport }
+                guard let cause = transport.connect(within: timeout) else { return transport }
+                failure = cause
             } catch {
                 failure = .system("\(error)")
             }
@@ -63,25 +65,25 @@ package final class Client {
     }
 
     /// Sends a command and waits for its reply.
-    package func call(_ arguments: [[UInt8]]) throws(Fault) -> Reply {
-        if let fault { throw fault }
+    package func call(_ arguments: [[UInt8]]) throws(ClientFailure) -> Reply {
+        if let failure { throw failure }
         var command: [UInt8] = []
         command.append(commandOf: arguments.count)
         for argument in arguments { command.append(argument: argument.span) }
         let reply: Reply
-        do throws(Fault) {
+        do throws(ClientFailure) {
             try send(command)
             reply = try self.reply()
             guard input.isEmpty else { throw .unexpected("an unsolicited reply") }
         } catch {
-            fault = error
+            failure = error
             throw error
         }
         if case .error(let text) = reply { throw .refused(ErrorReply.word(of: text.span)) }
         return reply
     }
 
-    private func send(_ bytes: [UInt8]) throws(Fault) {
+    private func send(_ bytes: [UInt8]) throws(ClientFailure) {
         let deadline = Instant.now + timeout
         var sent = 0
         while sent < bytes.count {
@@ -93,7 +95,7 @@ package final class Client {
         }
     }
 
-    private func reply() throws(Fault) -> Reply {
+    private func reply() throws(ClientFailure) -> Reply {
         let deadline = Instant.now + timeout
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
@@ -142,12 +144,12 @@ package struct QueueService {
     }
 
     /// Puts a job in, and returns how long the queue is then.
-    package func push(_ job: [UInt8]) throws(Client.Fault) -> Int {
+    package func push(_ job: [UInt8]) throws(ClientFailure) -> Int {
         try integer(try client.call([Array("LPUSH".utf8), key, job]))
     }
 
     /// The oldest job, which stays where it is; nil where there is none.
-    package func oldest() throws(Client.Fault) -> [UInt8]? {
+    package func oldest() throws(ClientFailure) -> [UInt8]? {
         guard case .bulk(let job) = try client.call([Array("LINDEX".utf8), key, Array("-1".utf8)]) else {
             throw .unexpected("expected a bulk string")
         }
@@ -155,12 +157,12 @@ package struct QueueService {
     }
 
     /// Takes a job out, the oldest where there are several that are the same. Returns false where there is none.
-    package func remove(_ job: [UInt8]) throws(Client.Fault) -> Bool {
+    package func remove(_ job: [UInt8]) throws(ClientFailure) -> Bool {
         try integer(try client.call([Array("LREM".utf8), key, Array("-1".utf8), job])) == 1
     }
 
     /// The oldest jobs, at most 1,000, oldest first; they stay where they are.
-    package func peek(_ count: Int) throws(Client.Fault) -> [[UInt8]] {
+    package func peek(_ count: Int) throws(ClientFailure) -> [[UInt8]] {
         let range = [Array(String(-min(max(count, 1), 1000)).utf8), Array("-1".utf8)]
         guard case .array(let jobs?) = try client.call([Array("LRANGE".utf8), key] + range) else {
             throw .unexpected("expected an array")
@@ -169,11 +171,11 @@ package struct QueueService {
     }
 
     /// How many jobs there are.
-    package func depth() throws(Client.Fault) -> Int {
+    package func depth() throws(ClientFailure) -> Int {
         try integer(try client.call([Array("LLEN".utf8), key]))
     }
 
-    private func integer(_ reply: Reply) throws(Client.Fault) -> Int {
+    private func integer(_ reply: Reply) throws(ClientFailure) -> Int {
         guard case .integer(let number) = reply else { throw .unexpected("expected an integer") }
         return Int(number)
     }

@@ -3,14 +3,14 @@
 enum ListeningDescriptor {
     private static let first: Int32 = 3
 
-    static func number(in environment: [String: [UInt8]], processID: Int32) throws(Settings.Faults) -> Int32 {
+    static func number(in environment: [String: [UInt8]], processID: Int32) throws(StartFailure) -> Int32 {
         func number(_ name: String) -> Int32? {
             environment[name].flatMap { Int32(String(decoding: $0, as: UTF8.self)) }
         }
         // Meant for another process, which has passed its environment on.
         guard number("LISTEN_PID") == processID else { return 0 }
         guard number("LISTEN_FDS") == 1 else {
-            throw Settings.Faults(lines: ["LISTEN_FDS is not 1: expected a socket unit with exactly one socket"])
+            throw StartFailure(lines: ["LISTEN_FDS is not 1: expected a socket unit with exactly one socket"])
         }
         return first
     }

@@ -58,8 +58,8 @@ extension Responder {
             "the counters file in SERVICEDESK_RUNTIME_DIR was truncated: /metrics is incomplete until a restart")
     }
 
-    mutating func logAccept(_ problem: AcceptProblem) {
-        switch problem {
+    mutating func logAccept(_ failure: AcceptFailure) {
+        switch failure {
         case .exhausted(let call, let code):
             let delay = Server.exhaustionDelay.count / 1_000_000
             guard log.begin(.error, "cannot accept connections for \(delay) ms: raise the limit of open files") else {

@@ -3,10 +3,10 @@ import FastCGI
 
 /// What happens beside the requests: each is counted and logged.
 extension Responder {
-    mutating func note(_ problems: [AcceptProblem]) {
-        for problem in problems {
-            logAccept(problem)
-            switch problem {
+    mutating func note(_ failures: [AcceptFailure]) {
+        for failure in failures {
+            logAccept(failure)
+            switch failure {
             case .exhausted: metrics.add(.acceptFailures)
             case .refused: metrics.add(.refusedConnections)
             case .dead:

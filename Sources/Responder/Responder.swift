@@ -28,7 +28,7 @@ struct Responder: ~Copyable {
     var tenantReload: BackgroundWork<TenantWork>
     var hasReloadWaiting = false
     /// Why the counters are not shared, if they are not.
-    private let metricsProblem: SystemError?
+    private let metricsFailure: SystemError?
     var isLossOfCountersTold = false
 
     /// One for each slot of the server's connections.
@@ -51,7 +51,7 @@ struct Responder: ~Copyable {
         try loop.watch(tenantReload.number, for: .readable, as: Token(.tenants))
         try loop.watch(signals.descriptor.number, for: .readable, as: Token(.signals))
         let secrets = settings.takeSecrets()
-        (metrics, metricsProblem) = try Metrics.shared(in: settings.runtimeDirectory)
+        (metrics, metricsFailure) = try Metrics.shared(in: settings.runtimeDirectory)
         handler = Handler(
             secrets: secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields,
             maxAge: settings.maxAge)
@@ -70,10 +70,10 @@ struct Responder: ~Copyable {
         metrics.set(.processID, Int(getpid()))
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
         for name in settings.unknownVariables { log.line(.warning, "unknown setting \(name) ignored") }
-        if let metricsProblem, let directory = settings.runtimeDirectory {
+        if let metricsFailure, let directory = settings.runtimeDirectory {
             log.line(
                 .error,
-                "SERVICEDESK_RUNTIME_DIR \(directory) cannot hold counters (\(metricsProblem)): /metrics is incomplete")
+                "SERVICEDESK_RUNTIME_DIR \(directory) cannot hold counters (\(metricsFailure)): /metrics is incomplete")
         }
         if log.begin(.info, "started") {
             log.add("version", text: version)

@@ -2,9 +2,19 @@ import FastCGI
 import Glibc
 import System
 
+/// Why the program cannot serve: a line for each cause.
+package struct StartFailure: Error {
+    package let lines: [String]
+}
+
 /// Serves until a stop signal. Returns false if it ended because it could no longer do its work.
-package func serve() throws(Settings.Faults) -> Bool {
-    let settings = try readSettings()
+package func serve() throws(StartFailure) -> Bool {
+    let settings: Settings
+    do throws(SettingsFault) {
+        settings = try readSettings()
+    } catch {
+        throw StartFailure(lines: error.lines)
+    }
     initializeLibrary()
     let listener = try listener(for: settings)
     let sink = try sink(for: settings.logFile)
@@ -17,31 +27,31 @@ package func serve() throws(Settings.Faults) -> Bool {
         responder.run()
         return !responder.hasFailed
     } catch {
-        throw Settings.Faults(lines: ["cannot start: \(error)"])
+        throw StartFailure(lines: ["cannot start: \(error)"])
     }
 }
 
 /// Checks the settings as `serve` does. Returns the unknown variables that have our prefix.
-package func checkSettings() throws(Settings.Faults) -> [String] { try readSettings().unknownVariables }
+package func checkSettings() throws(SettingsFault) -> [String] { try readSettings().unknownVariables }
 
-private func readSettings() throws(Settings.Faults) -> Settings { try Settings(ProcessEnvironment.all) }
+private func readSettings() throws(SettingsFault) -> Settings { try Settings(ProcessEnvironment.all) }
 
-private func listener(for settings: Settings) throws(Settings.Faults) -> Listener {
+private func listener(for settings: Settings) throws(StartFailure) -> Listener {
     let number = try ListeningDescriptor.number(in: ProcessEnvironment.all, processID: getpid())
     do throws(SystemError) {
         return try Listener(Descriptor(owning: number), webServers: settings.webServers)
     } catch {
-        throw Settings.Faults(lines: [
+        throw StartFailure(lines: [
             "descriptor \(number) is not a listening socket (\(error)): start this with spawn-fcgi, or from a systemd socket unit"
         ])
     }
 }
 
-private func sink(for path: String?) throws(Settings.Faults) -> LogSink {
+private func sink(for path: String?) throws(StartFailure) -> LogSink {
     guard let path else { return LogSink(standardError: 2) }
     do throws(SystemError) {
         return try LogSink(path: path)
     } catch {
-        throw Settings.Faults(lines: ["SERVICEDESK_LOG_FILE \(path) cannot be opened (\(error))"])
+        throw StartFailure(lines: ["SERVICEDESK_LOG_FILE \(path) cannot be opened (\(error))"])
     }
 }

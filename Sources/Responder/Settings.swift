@@ -5,6 +5,11 @@ import Redis
 import System
 import Webhook
 
+/// Every fault of the environment, or of a file that it names: a line each.
+package struct SettingsFault: Error {
+    package let lines: [String]
+}
+
 /// What the environment says, checked.
 package struct Settings {
     /// Taken out by the responder, which replaces them when the tenants file is read again.
@@ -29,12 +34,7 @@ package struct Settings {
     /// Bytes of a tenants file: 100,000 tenants with two secrets have room.
     static let tenantsFileLimit = 67_108_864
 
-    /// Every fault of the environment, a line each.
-    package struct Faults: Error {
-        package let lines: [String]
-    }
-
-    init(_ environment: [String: [UInt8]]) throws(Faults) {
+    init(_ environment: [String: [UInt8]]) throws(SettingsFault) {
         var reader = SettingsReader(environment)
         redis = reader.address("SERVICEDESK_REDIS_URL", default: Defaults.redisURL)
         var delivery = DeliveryPolicy(queue: reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? Defaults.queueKey)
@@ -65,7 +65,7 @@ package struct Settings {
         tenantsFile = reader.path("SERVICEDESK_TENANTS_FILE")
         secrets = reader.secrets("SERVICEDESK_SECRET", tenants: "SERVICEDESK_TENANTS_FILE", file: tenantsFile)
         unknownVariables = reader.unknown()
-        guard reader.faults.isEmpty else { throw Faults(lines: reader.faults) }
+        guard reader.faults.isEmpty else { throw SettingsFault(lines: reader.faults) }
     }
 
     mutating func takeSecrets() -> Secrets {
@@ -74,18 +74,18 @@ package struct Settings {
     }
 
     /// Reads a tenants file. The fault is one line that names neither tenants nor secrets.
-    static func readTenants(_ path: String) throws(Faults) -> TenantTable {
+    static func readTenants(_ path: String) throws(SettingsFault) -> TenantTable {
         var content: [UInt8]
         do throws(SecretFileFault) {
             content = try readSecretFile(path, limit: tenantsFileLimit)
         } catch {
-            throw Faults(lines: ["\(path) \(error)"])
+            throw SettingsFault(lines: ["\(path) \(error)"])
         }
         defer { content.wipe() }
-        do throws(TenantsFile.Faults) {
+        do throws(TenantsFileFault) {
             return try TenantsFile.parse(content.span)
         } catch {
-            throw Faults(lines: ["\(path): \(error)"])
+            throw SettingsFault(lines: ["\(path): \(error)"])
         }
     }
 }

@@ -121,7 +121,7 @@ struct SettingsReader {
     }
 
     mutating func address(_ name: String, default standard: String) -> Address {
-        do throws(Address.Fault) {
+        do throws(AddressFault) {
             return try Address(value(name) ?? standard)
         } catch {
             faults.append("\(name) \(error)")
@@ -158,7 +158,7 @@ struct SettingsReader {
             }
             return Secrets(shared: secret)
         case (nil, let file?):
-            do throws(Settings.Faults) {
+            do throws(SettingsFault) {
                 return Secrets(tenants: try Settings.readTenants(file))
             } catch {
                 faults += error.lines.map { "\(tenants): \($0)" }

@@ -3,7 +3,7 @@ import Webhook
 
 /// What the thread that serves the tenants file has done.
 enum TenantWork: Sendable {
-    case loaded(Result<TenantTable, Settings.Faults>)
+    case loaded(Result<TenantTable, SettingsFault>)
     case wiped
 }
 
@@ -16,7 +16,7 @@ extension Responder {
             return
         }
         let isStarted = tenantReload.start {
-            do throws(Settings.Faults) {
+            do throws(SettingsFault) {
                 return .loaded(.success(try Settings.readTenants(path)))
             } catch {
                 return .loaded(.failure(error))

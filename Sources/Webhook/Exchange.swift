@@ -39,7 +39,7 @@ package struct Exchange {
     package internal(set) var jobID: [UInt8] = []
     /// SHA-256 of the body, if the delivery is named.
     package internal(set) var digest = Tag(repeating: 0)
-    package internal(set) var faults: [PayloadFaults.Row] = []
+    package internal(set) var faults: [FieldFaults.Row] = []
 
     package init() {}
 

@@ -59,7 +59,7 @@ package enum Field: Int, CaseIterable {
 }
 
 /// The faults in a payload: a row for each field.
-package struct PayloadFaults: Equatable {
+package struct FieldFaults: Equatable {
     /// Rows for keys that the contract does not know, at most; the rest are counted.
     package static let unknownLimit = 16
     /// Bytes of such a key that are repeated to the sender, at most.
@@ -79,9 +79,9 @@ package struct PayloadFaults: Equatable {
 
     mutating func addUnknown(_ key: [UInt8]) {
         unknownCount += 1
-        guard unknown.count < PayloadFaults.unknownLimit else { return }
+        guard unknown.count < FieldFaults.unknownLimit else { return }
         // A longer key is reported by its length: cutting it could split a character.
-        unknown.append(key.count <= PayloadFaults.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
+        unknown.append(key.count <= FieldFaults.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
     }
 
     var isEmpty: Bool {
@@ -117,5 +117,5 @@ package struct PayloadFaults: Equatable {
         return rows
     }
 
-    package static func == (a: PayloadFaults, b: PayloadFaults) -> Bool { a.rows == b.rows }
+    package static func == (a: FieldFaults, b: FieldFaults) -> Bool { a.rows == b.rows }
 }

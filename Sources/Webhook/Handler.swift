@@ -76,7 +76,7 @@ package struct Handler {
     }
 
     private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8]) -> Reason? {
-        do throws(PayloadError) {
+        do throws(PayloadFault) {
             try reader.read(body, into: &exchange.ticket)
         } catch {
             exchange.faults = error.rows
@@ -87,12 +87,12 @@ package struct Handler {
         if secrets.arePerTenant && exchange.ticket.tenantID != tenant { return .invalidSignature }
         if maxAge > 0 && !isRecent(exchange.ticket.createdAt, at: time) {
             let message = "must be within \(maxAge) seconds of now"
-            exchange.faults = [PayloadFaults.Row(field: Array("created_at".utf8), message: message)]
+            exchange.faults = [FieldFaults.Row(field: Array("created_at".utf8), message: message)]
             return .staleTicket
         }
         if exchange.hasInvalidDeliveryID {
             let message = "must be 1 to \(Exchange.deliveryIDLimit) visible ASCII characters"
-            exchange.faults = [PayloadFaults.Row(field: Array(exchange.deliveryHeader.utf8), message: message)]
+            exchange.faults = [FieldFaults.Row(field: Array(exchange.deliveryHeader.utf8), message: message)]
             return .invalidDeliveryID
         }
         return nil

@@ -1,35 +1,37 @@
 import Bytes
 
+/// What is wrong with a tenants file, in all of its lines.
+package struct TenantsFileFault: Error, Equatable, CustomStringConvertible {
+    /// Faults that are listed; the rest are counted.
+    private static let limit = 5
+
+    private var told: [String] = []
+    private var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func add(_ fault: String) {
+        count += 1
+        if told.count < TenantsFileFault.limit { told.append(fault) }
+    }
+
+    /// One line that names neither tenants nor secrets.
+    package var description: String {
+        let rest = count - told.count
+        let more = rest > 0 ? ["and \(rest) more fault\(rest == 1 ? "" : "s")"] : []
+        return (told + more).joined(separator: "; ")
+    }
+}
+
 /// The text of a tenants file: a line for each tenant, its id and its secrets with white space between them, `#` before
 /// a comment.
 package enum TenantsFile {
     /// Secrets of one tenant.
     package static let secretLimit = 3
-    /// Faults that are listed; the rest are counted.
-    package static let faultLimit = 5
-
-    package struct Faults: Error, Equatable, CustomStringConvertible {
-        private var told: [String] = []
-        private var count = 0
-
-        var isEmpty: Bool { count == 0 }
-
-        mutating func add(_ fault: String) {
-            count += 1
-            if told.count < faultLimit { told.append(fault) }
-        }
-
-        /// One line that names neither tenants nor secrets.
-        package var description: String {
-            let rest = count - told.count
-            let more = rest > 0 ? ["and \(rest) more fault\(rest == 1 ? "" : "s")"] : []
-            return (told + more).joined(separator: "; ")
-        }
-    }
 
     /// Reads the text.
-    package static func parse(_ text: Span<UInt8>) throws(Faults) -> TenantTable {
-        var faults = Faults()
+    package static func parse(_ text: Span<UInt8>) throws(TenantsFileFault) -> TenantTable {
+        var faults = TenantsFileFault()
         var size = (tenants: 0, secrets: 0, idBytes: 0)
         forEachLine(of: text) { number, id, secrets in
             check(number, id, secrets, in: text, &faults)
@@ -53,7 +55,7 @@ package enum TenantsFile {
     }
 
     private static func check(
-        _ number: Int, _ id: Range<Int>, _ secrets: [Range<Int>], in text: Span<UInt8>, _ faults: inout Faults
+        _ number: Int, _ id: Range<Int>, _ secrets: [Range<Int>], in text: Span<UInt8>, _ faults: inout TenantsFileFault
     ) {
         if !Ticket.isTenantID(text.extracting(id)) {
             faults.add("line \(number): expected a tenant id of 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")

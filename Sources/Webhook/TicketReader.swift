@@ -7,16 +7,16 @@ package enum UnknownFields: String, CaseIterable, Sendable {
 }
 
 /// Why a body is not a ticket.
-package enum PayloadError: Error, Equatable {
+package enum PayloadFault: Error, Equatable {
     case json(JSONFault)
-    case fields(PayloadFaults)
+    case fields(FieldFaults)
 
     /// The errors that the sender gets, a row for each fault.
-    package var rows: [PayloadFaults.Row] {
+    package var rows: [FieldFaults.Row] {
         switch self {
         case .json(let fault):
             let message = "\(fault.kind.rawValue) at byte offset \(fault.offset)"
-            return [PayloadFaults.Row(field: Array("(body)".utf8), message: message)]
+            return [FieldFaults.Row(field: Array("(body)".utf8), message: message)]
         case .fields(let faults): return faults.rows
         }
     }
@@ -30,9 +30,9 @@ package struct TicketReader {
     package init(unknownFields: UnknownFields = .reject) { self.unknownFields = unknownFields }
 
     /// Reads a whole body. All faults in its fields are reported at once.
-    package mutating func read(_ body: Span<UInt8>, into ticket: inout Ticket) throws(PayloadError) {
+    package mutating func read(_ body: Span<UInt8>, into ticket: inout Ticket) throws(PayloadFault) {
         ticket.reset()
-        let faults: PayloadFaults
+        let faults: FieldFaults
         do throws(JSONFault) {
             faults = try readFields(body, into: &ticket)
         } catch {
@@ -44,8 +44,8 @@ package struct TicketReader {
 
     private mutating func readFields(
         _ body: Span<UInt8>, into ticket: inout Ticket
-    ) throws(JSONFault) -> PayloadFaults {
-        var faults = PayloadFaults()
+    ) throws(JSONFault) -> FieldFaults {
+        var faults = FieldFaults()
         var unknownKeys: Set<[UInt8]> = []
         var reader = JSONReader()
         try reader.beginObject(in: body)

@@ -15,7 +15,7 @@ occupyStandardDescriptors()
 ignoreFileSizeSignal()
 switch CommandLine.arguments.dropFirst() {
 case []:
-    do throws(Settings.Faults) {
+    do throws(StartFailure) {
         let hasStopped = try serve()
         if !hasStopped { pauseBeforeRestart() }
         // Without the handlers of exit(3): libcrypto's would take from a thread that still reads tenants what it uses.
@@ -26,7 +26,7 @@ case []:
         exit(EX_CONFIG)
     }
 case ["--check"]:
-    do throws(Settings.Faults) {
+    do throws(SettingsFault) {
         for name in try checkSettings() { complain("unknown setting \(name) ignored") }
     } catch {
         for line in error.lines { complain(line) }

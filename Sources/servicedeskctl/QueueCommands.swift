@@ -17,7 +17,7 @@ struct QueueOptions: ParsableArguments {
             throw ValidationError("SERVICEDESK_REDIS_URL is not valid UTF-8")
         }
         let address: Address
-        do throws(Address.Fault) {
+        do throws(AddressFault) {
             address = try Address(url)
         } catch {
             throw ValidationError("SERVICEDESK_REDIS_URL \(error)")
@@ -76,7 +76,7 @@ struct Push: ParsableCommand {
 
     func run() throws {
         let job = try StandardStreams.read()
-        guard !job.isEmpty else { throw StandardStreams.Failure(description: "no job on standard input") }
+        guard !job.isEmpty else { throw StandardStreamFailure(description: "no job on standard input") }
         try StandardStreams.write(number: try queue.service().push(job))
     }
 }

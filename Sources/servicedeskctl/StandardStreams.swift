@@ -2,6 +2,11 @@ import Bytes
 import Glibc
 import System
 
+/// Why a standard stream could not be read or written.
+struct StandardStreamFailure: Error, CustomStringConvertible {
+    let description: String
+}
+
 /// Standard input and output, byte for byte, with every failure told.
 enum StandardStreams {
     /// Bytes of standard input, at most.
@@ -11,10 +16,6 @@ enum StandardStreams {
 
     /// Set once, before anything else runs.
     nonisolated(unsafe) private static var isInputOpen = true
-
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
 
     /// Opens /dev/null in place of closed streams, so that nothing opened later takes their numbers. Exits with status
     /// 1 if standard output is closed: the result could not be printed.
@@ -31,12 +32,12 @@ enum StandardStreams {
 
     /// Standard input from where it stands to its end.
     static func read() throws -> [UInt8] {
-        guard unsafe isInputOpen else { throw Failure(description: "standard input is closed") }
+        guard unsafe isInputOpen else { throw StandardStreamFailure(description: "standard input is closed") }
         do throws(SystemError) {
             let input = try Descriptor.duplicate(STDIN_FILENO)
             return try input.readToEnd(limit: inputLimit)
         } catch {
-            throw Failure(description: "standard input cannot be read (\(error))")
+            throw StandardStreamFailure(description: "standard input cannot be read (\(error))")
         }
     }
 
@@ -50,12 +51,13 @@ enum StandardStreams {
             case .bytes(let count): written += count
             case .wouldBlock:
                 guard output.wait(for: .writable, until: .now + .seconds(Double(outputTimeout))) else {
-                    throw Failure(
+                    throw StandardStreamFailure(
                         description: "standard output accepted nothing for \(outputTimeout) s: is its reader stuck?")
                 }
-            case .closed: throw Failure(description: "standard output accepts nothing")
+            case .closed: throw StandardStreamFailure(description: "standard output accepts nothing")
             case .failed(let code):
-                throw Failure(description: "standard output cannot be written (\(SystemError.text(code)))")
+                throw StandardStreamFailure(
+                    description: "standard output cannot be written (\(SystemError.text(code)))")
             }
         }
     }

@@ -32,7 +32,7 @@ struct Check: ParsableCommand {
         let body = try StandardStreams.read()
         var reader = TicketReader(unknownFields: ignoreUnknownFields ? .ignore : .reject)
         var ticket = Ticket()
-        do throws(PayloadError) {
+        do throws(PayloadFault) {
             try reader.read(body.span, into: &ticket)
         } catch {
             for row in error.rows { try StandardStreams.write(line: row.field + Array(": \(row.message)".utf8)) }

@@ -35,8 +35,8 @@ struct AcceptingTests {
         #expect(try open.send(request(body: utf8("x")), from: try open.connectAndAccept()).body == utf8("x"))
         let closed = try Site(tcp: true, webServers: "192.0.2.1")
         let client = try closed.connect()
-        closed.turns { !closed.acceptProblems.isEmpty }
-        #expect(closed.acceptProblems == [.refused(peer: "127.0.0.1")] && closed.server.connectionCount == 0)
+        closed.turns { !closed.acceptFailures.isEmpty }
+        #expect(closed.acceptFailures == [.refused(peer: "127.0.0.1")] && closed.server.connectionCount == 0)
         #expect(client.receiveToEnd().isClosed)
         // The list is of addresses, and a unix socket has none.
         let unix = try Site(webServers: "192.0.2.1")
@@ -77,13 +77,13 @@ struct AcceptingTests {
             let before = limit.rlim_cur
             limit.rlim_cur = rlim_t(try openDescriptors())
             #expect(unsafe setrlimit(resource, &limit) == 0)
-            site.turns { !site.acceptProblems.isEmpty }
+            site.turns { !site.acceptFailures.isEmpty }
             limit.rlim_cur = before
             #expect(unsafe setrlimit(resource, &limit) == 0)
             // It is watched already, so that epoll_ctl(2) refuses.
             try site.loop.watch(site.listeningNumber, for: .closed, as: Token(.signals))
-            site.turns { site.acceptProblems.count >= 3 }
-            #expect(site.acceptProblems.dropFirst().allSatisfy { $0 == .exhausted(call: "epoll_ctl", code: EEXIST) })
+            site.turns { site.acceptFailures.count >= 3 }
+            #expect(site.acceptFailures.dropFirst().allSatisfy { $0 == .exhausted(call: "epoll_ctl", code: EEXIST) })
             site.loop.unwatch(site.listeningNumber)
             site.turns { site.server.connectionCount == 1 }
             #expect(site.server.connectionCount == 1)
@@ -95,8 +95,8 @@ struct AcceptingTests {
         let site = try Site()
         let client = try site.connectAndAccept()
         shutdown(site.listeningNumber, Int32(SHUT_RDWR))
-        site.turns { !site.acceptProblems.isEmpty }
-        #expect(site.acceptProblems == [.dead(code: EINVAL)])
+        site.turns { !site.acceptFailures.isEmpty }
+        #expect(site.acceptFailures == [.dead(code: EINVAL)])
         // It does not wake the loop again, and connections go on.
         #expect(site.loop.wait(until: .now + .milliseconds(50)) == 0)
         #expect(try site.send(request(body: utf8("x")), from: client).body == utf8("x"))
@@ -196,7 +196,7 @@ struct AcceptingTests {
             limit.rlim_cur = rlim_t(try openDescriptors())
             #expect(unsafe setrlimit(resource, &limit) == 0)
             site.turn()
-            #expect(site.acceptProblems == [.exhausted(call: "accept4", code: EMFILE)])
+            #expect(site.acceptFailures == [.exhausted(call: "accept4", code: EMFILE)])
             #expect(site.server.connectionCount <= 1)
             // It does not spin while it waits.
             #expect(site.loop.wait(until: .now + .milliseconds(30)) == 0)

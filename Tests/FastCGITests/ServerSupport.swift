@@ -101,7 +101,7 @@ final class Site {
     private let address: SocketAddress
     private let directory = TemporaryDirectory()
     private(set) var events: [Event] = []
-    private(set) var acceptProblems: [AcceptProblem] = []
+    private(set) var acceptFailures: [AcceptFailure] = []
 
     init(_ limits: Server.Limits = limits(), tcp: Bool = false, webServers: String? = nil) throws {
         Site.ready
@@ -139,14 +139,14 @@ final class Site {
         for index in 0..<count {
             let (token, readiness) = loop.event(index)
             if token.owner == .listener {
-                acceptProblems += server.accept()
+                acceptFailures += server.accept()
             } else {
                 receive(token, readiness)
             }
         }
         while let token = loop.due() {
             if token.owner == .listener {
-                acceptProblems += server.resumeAccepting()
+                acceptFailures += server.resumeAccepting()
             } else {
                 var parameters: [Parameter] = []
                 let overdue = server.timer(token) { parameters.append(Parameter($0, $1)) }

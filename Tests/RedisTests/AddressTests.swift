@@ -89,7 +89,7 @@ struct AddressTests {
     }
 
     private func fault(of url: String) -> String? {
-        do throws(Address.Fault) {
+        do throws(AddressFault) {
             _ = try Address(url)
             return nil
         } catch {

@@ -211,7 +211,7 @@ struct RealRedisTests {
         #expect(try service.peek(1000).count == 25)
         try redis.call("DEL \(queue)")
         try redis.call("SET \(queue) text")
-        let error = #expect(throws: Client.Fault.self) { try service.depth() }
+        let error = #expect(throws: ClientFailure.self) { try service.depth() }
         #expect(error?.description == "Redis answered WRONGTYPE")
         try redis.call("DEL \(queue)")
         #expect(try service.depth() == 0, "a refusal leaves the connection good")

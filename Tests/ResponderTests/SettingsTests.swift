@@ -14,7 +14,7 @@ private let secret = String(repeating: "s", count: 32)
 /// The faults in an environment, to which a valid secret is added unless `hasSecret` is false.
 private func faults(_ environment: [String: String], hasSecret: Bool = true) -> [String] {
     let base = hasSecret ? ["SERVICEDESK_SECRET": secret] : [:]
-    do throws(Settings.Faults) {
+    do throws(SettingsFault) {
         _ = try Settings(base.merging(environment) { $1 }.mapValues { utf8($0) })
         return []
     } catch {
@@ -23,7 +23,7 @@ private func faults(_ environment: [String: String], hasSecret: Bool = true) -> 
 }
 
 private func faults(of name: String, _ value: [UInt8]) -> [String] {
-    do throws(Settings.Faults) {
+    do throws(SettingsFault) {
         _ = try Settings(["SERVICEDESK_SECRET": utf8(secret)].merging([name: value]) { $1 })
         return []
     } catch {

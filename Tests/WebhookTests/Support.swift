@@ -86,9 +86,9 @@ struct Payload {
 }
 
 /// The error that a ticket reader throws for a body, or nil.
-func read(_ body: [UInt8], unknownFields: UnknownFields = .reject, into ticket: inout Ticket) -> PayloadError? {
+func read(_ body: [UInt8], unknownFields: UnknownFields = .reject, into ticket: inout Ticket) -> PayloadFault? {
     var reader = TicketReader(unknownFields: unknownFields)
-    do throws(PayloadError) {
+    do throws(PayloadFault) {
         try reader.read(body.span, into: &ticket)
         return nil
     } catch {

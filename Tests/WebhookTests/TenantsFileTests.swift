@@ -9,7 +9,7 @@ struct TenantsFileTests {
     private let c = utf8(String(repeating: "c", count: 200))
 
     private func faults(_ text: [UInt8]) -> String? {
-        do throws(TenantsFile.Faults) {
+        do throws(TenantsFileFault) {
             _ = try TenantsFile.parse(text.span)
             return nil
         } catch {

@@ -127,7 +127,7 @@ private func roundTrip(_ string: JSONString, of bytes: [UInt8]) {
     var reader = TicketReader()
     var exchange = Exchange()
     var ticket = Ticket()
-    do throws(PayloadError) {
+    do throws(PayloadFault) {
         try reader.read(bytes.span, into: &ticket)
     } catch {
         precondition(!error.rows.isEmpty)
