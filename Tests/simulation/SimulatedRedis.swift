@@ -214,7 +214,7 @@ final class SimulatedRedis {
 
 /// What a server knows of one connection.
 final class SimulatedSession {
-    let server: SimulatedRedis
+    unowned let server: SimulatedRedis
     unowned let link: Link
     private var input: [UInt8] = []
     /// Bytes that are still in the kernel's buffer.
