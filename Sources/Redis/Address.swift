@@ -122,7 +122,7 @@ package struct Address: Equatable, Sendable {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
-            guard byte == 0x25 else {
+            guard byte == UInt8(ascii: "%") else {
                 bytes.append(byte)
                 continue
             }
