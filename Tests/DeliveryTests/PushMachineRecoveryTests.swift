@@ -101,6 +101,28 @@ struct PushMachineRecoveryTests {
         #expect(rig.breakerChanges == [true, false] && rig.isUsable)
     }
 
+    /// With two others: one that is lost, and one that cannot be made.
+    @Test func `a connection whose check of WAIT ends after the breaker has opened closes it`() throws {
+        let rig = Rig {
+            $0.waitReplicas = 1
+            $0.attempts = 1
+        }
+        try rig.connect()
+        rig.reply(.integer(0))
+        rig.push()
+        rig.push()
+        try rig.connect()
+        rig.push()
+        #expect(rig.dial?.slot == 2 && rig.hasLane(1) && !rig.hasLane(2))
+        rig.lose(0)
+        rig.fail()
+        #expect(rig.machine.breakerState == .unreachable)
+        rig.reply(.integer(0), on: 1)
+        #expect(rig.isUsable && rig.breakerChanges == [true, false])
+        rig.push()
+        #expect(try rig.jobs(on: 1) == ["job"])
+    }
+
     // MARK: The right to WAIT
 
     private func waiting() -> Rig {

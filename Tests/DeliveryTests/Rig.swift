@@ -66,7 +66,7 @@ final class Rig {
                 #expect(dial == nil, "one dial at a time")
                 dial = (slot, endpoint)
                 dialTimes.append(now)
-            case .giveUpDial: fail(.connectTimedOut)
+            case .giveUpDial: dialFailed(.connectTimedOut)
             case .close(let slot):
                 closed.append(slot)
                 if dial?.slot == slot { dial = nil }
@@ -117,10 +117,15 @@ final class Rig {
     }
 
     /// The dial that is under way fails.
-    func fail(_ cause: ConnectionFailure = .connect(111)) {
+    func fail() {
+        dialFailed(.connect(111))
+        act()
+        turn()
+    }
+
+    private func dialFailed(_ cause: ConnectionFailure) {
         dial = nil
         machine.dialFailed(cause, hasMoreAddresses: false, at: now)
-        act()
     }
 
     func lose(_ slot: Int, _ cause: ConnectionFailure = .closedByRedis) {
@@ -179,6 +184,13 @@ final class Rig {
         defer { nextWaiter += 1 }
         let key = name.map { IdempotencyKey(key: utf8("{q}:seen:\($0)"), value: utf8("value of \($0)")) }
         return machine.push(utf8(job).span, key: key, waiter: nextWaiter, at: now)
+    }
+
+    /// The waiter, or nil where the push is refused; and ends the turn.
+    func pushIfTaken(_ job: String, named name: String? = nil) -> UInt64? {
+        guard tryPush(job, named: name) == nil else { return nil }
+        turn()
+        return nextWaiter - 1
     }
 
     func result(of waiter: UInt64) -> PushResult? { results.first { $0.waiter == waiter }?.result }
