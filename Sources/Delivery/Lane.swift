@@ -123,6 +123,8 @@ struct Lane {
     // MARK: Output
 
     mutating func append(_ command: InFlight.Command, at now: Instant, _ write: (inout [UInt8]) -> Void) {
+        // Of pushes that have all been answered no deadline is left.
+        if isIdle { earliestDeadline = .never }
         let before = output.count
         write(&output)
         let length = output.count - before

@@ -186,6 +186,19 @@ struct LaneTests {
         #expect(held?.push == nil && held?.result == .queued(depth: 1))
     }
 
+    @Test func `the deadlines of answered pushes are forgotten once the lane is idle`() {
+        var lane = lane()
+        append("a", push(0, seconds: 1), to: &lane)
+        append("b", push(1, seconds: 2), to: &lane)
+        _ = lane.popFirst()
+        append("c", push(2, seconds: 3), to: &lane)
+        #expect(lane.earliestDeadline == now + .seconds(1), "too early does no harm")
+        _ = lane.popFirst()
+        _ = lane.popFirst()
+        lane.append(.length, at: now) { $0.append(UInt8(ascii: "l")) }
+        #expect(lane.earliestDeadline == .never)
+    }
+
     // MARK: Leaving
 
     @Test func `a lane that is left counts what it gives back`() {
