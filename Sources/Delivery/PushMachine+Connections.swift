@@ -2,7 +2,7 @@ package import System
 
 /// Connections: when one is dialled, and what becomes of pushes when one cannot be made, is lost, or is left.
 extension PushMachine {
-    var hasReadyLane: Bool { lanes.contains { $0?.servesQueue == true } }
+    var hasReadyLane: Bool { slots.contains { lanes[$0]!.servesQueue } }
 
     // MARK: Dialling
 
@@ -11,7 +11,7 @@ extension PushMachine {
         guard now >= dialling.notBefore, let (endpoint, isForAsked) = wantedConnection, let slot = freeSlot(isForAsked)
         else { return }
         let takesPlace = lanes[slot] != nil
-        if takesPlace { closeUnused(slot) }
+        if takesPlace { close(slot) }
         let attempt = Dialling.Attempt(
             slot: slot, endpoint: endpoint, isForAsked: isForAsked, deadline: now + policy.connectTimeout)
         dialling.begin(attempt, at: now)
@@ -28,18 +28,20 @@ extension PushMachine {
     /// A slot for a connection: a free one, or else that of an idle connection which serves the other purpose.
     private func freeSlot(_ isForAsked: Bool) -> Int? {
         lanes.firstIndex { $0 == nil }
-            ?? lanes.firstIndex { $0?.isIdle == true && $0?.isReady == true && $0?.isForAsked != isForAsked }
+            ?? slots.first { lanes[$0]!.isIdle && lanes[$0]!.isReady && lanes[$0]!.isForAsked != isForAsked }
     }
 
     /// The connection that is wanted next: one for the queue before one for pushes that an ASK sends elsewhere.
     private var wantedConnection: (endpoint: Endpoint, isForAsked: Bool)? {
         guard !dialling.isUnderWay else { return nil }
-        if !hasReadyLane && !lanes.contains(where: { $0?.state == .checking }) || dialling.wantsAnother {
+        if !hasReadyLane && !slots.contains(where: { lanes[$0]!.state == .checking }) || dialling.wantsAnother {
             return (topology.current, false)
         }
         for item in waiting.items {
             guard let asked = item.push.asked else { continue }
-            if !lanes.contains(where: { $0?.isLeaving == false && $0?.endpoint == asked }) { return (asked, true) }
+            if !slots.contains(where: { !lanes[$0]!.isLeaving && lanes[$0]!.endpoint == asked }) {
+                return (asked, true)
+            }
         }
         return nil
     }
@@ -54,8 +56,8 @@ extension PushMachine {
         // Where neither holds, the queue has moved while this was being dialled.
         guard servesQueue || attempt.isForAsked else { return act(.close(slot: attempt.slot)) }
         let isChecking = policy.waitReplicas > 0
-        lanes[attempt.slot] = Lane(
-            endpoint: attempt.endpoint, isForAsked: !servesQueue, isChecking: isChecking, now: now)
+        let lane = Lane(endpoint: attempt.endpoint, isForAsked: !servesQueue, isChecking: isChecking, now: now)
+        open(lane, in: attempt.slot)
         if isChecking {
             appendWait(.waitCheck, to: attempt.slot, replicas: 0, milliseconds: 0, now)
         } else {
@@ -157,6 +159,9 @@ extension PushMachine {
 
     // MARK: Sending
 
+    /// Whether a connection has something to send, and room for it as far as is known.
+    package var hasSendable: Bool { slots.contains { hasUnsent($0) && !lanes[$0]!.isBlocked } }
+
     package func hasUnsent(_ slot: Int) -> Bool {
         lanes[slot] != nil && lanes[slot]!.hasUnsent && !lanes[slot]!.isLeaving
     }
@@ -183,8 +188,7 @@ extension PushMachine {
     /// Closes a connection that has failed, and decides what becomes of its pushes.
     package mutating func lose(_ slot: Int, _ cause: ConnectionFailure, at now: Instant) {
         guard var lane = lanes[slot] else { return }
-        lanes[slot] = nil
-        act(.close(slot: slot))
+        close(slot)
         guard lane.state != .checking else {
             return connectFailed(
                 to: lane.endpoint, isForAsked: lane.isForAsked, cause, hasMoreAddresses: false, at: now)
@@ -237,18 +241,12 @@ extension PushMachine {
     /// Closes a connection that is left, unless replies are on their way.
     mutating func closeUnlessAwaiting(_ slot: Int, at now: Instant) {
         guard case .leaving(let cause, _, _) = lanes[slot]!.state, !lanes[slot]!.awaitsReply else { return }
-        if lanes[slot]!.isIdle { closeUnused(slot) } else { lose(slot, cause, at: now) }
-    }
-
-    /// Closes a connection that carries nothing.
-    private mutating func closeUnused(_ slot: Int) {
-        lanes[slot] = nil
-        act(.close(slot: slot))
+        if lanes[slot]!.isIdle { close(slot) } else { lose(slot, cause, at: now) }
     }
 
     /// Closes everything. What has no reply is lost to its sender.
     package mutating func close() {
-        for slot in lanes.indices where lanes[slot] != nil { closeUnused(slot) }
+        for slot in slots { close(slot) }
         if let attempt = dialling.ended() { act(.close(slot: attempt.slot)) }
     }
 }

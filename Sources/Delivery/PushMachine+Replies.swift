@@ -180,7 +180,7 @@ extension PushMachine {
             leave(slot, .refused(error, word: word), at: now)
             // What one connection to a replica says holds for the others.
             guard error == .notPrimary else { break }
-            for other in lanes.indices where lanes[other]?.endpoint == endpoint && !lanes[other]!.isLeaving {
+            for other in slots where lanes[other]?.endpoint == endpoint && !lanes[other]!.isLeaving {
                 leave(other, .refused(error, word: word), at: now)
                 closeUnlessAwaiting(other, at: now)
             }
@@ -195,7 +195,7 @@ extension PushMachine {
     private mutating func follow(to node: Endpoint, asks: Bool, from slot: Int, at now: Instant) {
         let origin = lanes[slot]!.endpoint
         guard !asks else {
-            let isKnown = lanes.contains { $0?.isReady == true && $0?.endpoint == node }
+            let isKnown = slots.contains { lanes[$0]!.isReady && lanes[$0]!.endpoint == node }
             if !isKnown && !waiting.items.contains(where: { $0.push.asked == node }) {
                 note(.redirected(from: origin, to: node))
             }
@@ -207,7 +207,7 @@ extension PushMachine {
         topology.moved(to: node)
         act(.forgetAddresses(node))
         giveUpDial(unlessTo: node)
-        for other in lanes.indices where lanes[other] != nil && !lanes[other]!.isLeaving {
+        for other in slots where lanes[other] != nil && !lanes[other]!.isLeaving {
             if lanes[other]!.endpoint == node {
                 lanes[other]!.serveQueue()
             } else if !lanes[other]!.isForAsked || other == slot {

@@ -6,7 +6,7 @@ extension PushMachine {
     /// Does what is due. Its driver calls it at `wakeAt`, or later.
     package mutating func tick(at now: Instant) {
         failWaiting(.timedOut, at: now) { $0.deadline > now }
-        for slot in lanes.indices { tick(slot, at: now) }
+        for slot in slots { tick(slot, at: now) }
         if let attempt = dialling.attempt, attempt.deadline <= now { act(.giveUpDial(slot: attempt.slot)) }
         dial(at: now)
         release(at: now)
@@ -30,14 +30,13 @@ extension PushMachine {
         if let first = lanes[slot]!.inFlight.first {
             return min(first.sentAt + policy.replyTimeout, lanes[slot]!.earliestDeadline)
         }
-        let isFirst = lanes.firstIndex { $0?.servesQueue == true } == slot
+        let isFirst = slots.first { lanes[$0]!.servesQueue } == slot
         return isFirst ? .never : lanes[slot]!.lastUsed + policy.idleTimeout
     }
 
     private mutating func closeIdle(_ slot: Int) {
         dialling.stopAskingForAnother()
-        lanes[slot] = nil
-        act(.close(slot: slot))
+        close(slot)
     }
 
     /// Once the queue has become full, its length is asked for.
@@ -65,15 +64,15 @@ extension PushMachine {
         appendWait(.waitCheck, to: slot, replicas: 0, milliseconds: 0, now)
     }
 
-    private var idleLane: Int? { lanes.firstIndex { $0?.servesQueue == true && $0?.isIdle == true } }
+    private var idleLane: Int? { slots.first { lanes[$0]!.servesQueue && lanes[$0]!.isIdle } }
 
     /// When something is due next.
     package var wakeAt: Instant {
         var next = min(waiting.deadline, dialling.attempt?.deadline ?? .never)
-        for slot in lanes.indices where lanes[slot] != nil { next = min(next, deadline(of: slot)) }
+        for slot in slots { next = min(next, deadline(of: slot)) }
         if wantsToDial { next = min(next, dialling.notBefore) }
         // Without a lane nothing can be placed, and very much may wait.
-        if lanes.contains(where: { $0?.isReady == true }) {
+        if slots.contains(where: { lanes[$0]!.isReady }) {
             for item in waiting.items where item.notBefore < next && canPlace(item.push) { next = item.notBefore }
         }
         if isQueueFull { next = min(next, nextLengthCheck) }

@@ -13,7 +13,10 @@ package struct PushMachine: ~Copyable {
     package let idempotency: Idempotency
     let command: PushCommand
     var topology: Topology
+    /// What is on its way on each connection; nil where there is none.
     var lanes: [Lane?]
+    /// The slots that have a lane, in ascending order.
+    package private(set) var slots: [Int] = []
     var waiting = WaitingRoom()
     var dialling = Dialling()
     var breaker = Breaker()
@@ -60,15 +63,14 @@ package struct PushMachine: ~Copyable {
     /// Bytes of the commands without a reply, and of the pushes that wait.
     package var pendingBytes: Int {
         var bytes = waiting.byteCount
-        for slot in lanes.indices where lanes[slot] != nil { bytes += lanes[slot]!.byteCount }
+        for slot in slots { bytes += lanes[slot]!.byteCount }
         return bytes
     }
 
     package var connectionCounts: (ready: Int, busy: Int, connecting: Int) {
         var counts = (ready: 0, busy: 0, connecting: dialling.isUnderWay ? 1 : 0)
-        for index in lanes.indices {
-            guard let isIdle = lanes[index]?.inFlight.isEmpty else { continue }
-            if isIdle { counts.ready += 1 } else { counts.busy += 1 }
+        for slot in slots {
+            if lanes[slot]!.inFlight.isEmpty { counts.ready += 1 } else { counts.busy += 1 }
         }
         return counts
     }
@@ -116,8 +118,7 @@ package struct PushMachine: ~Copyable {
     mutating func laneForPush(_ push: Push) -> Int? {
         var best: Int?
         guard breaker.state != .lackingRights else { return nil }
-        for slot in lanes.indices {
-            guard let isReady = lanes[slot]?.isReady, isReady else { continue }
+        for slot in slots where lanes[slot]!.isReady {
             if let asked = push.asked {
                 if lanes[slot]!.endpoint == asked { return slot }
                 continue
@@ -132,16 +133,16 @@ package struct PushMachine: ~Copyable {
 
     /// Whether there is a lane for a push.
     func canPlace(_ push: Push) -> Bool {
-        breaker.state != .lackingRights
-            && lanes.contains { lane in
-                guard let lane, lane.isReady else { return false }
-                return push.asked.map { $0 == lane.endpoint } ?? !lane.isForAsked
-            }
+        guard breaker.state != .lackingRights else { return false }
+        return slots.contains { slot in
+            guard lanes[slot]!.isReady else { return false }
+            return push.asked.map { $0 == lanes[slot]!.endpoint } ?? !lanes[slot]!.isForAsked
+        }
     }
 
     /// Gives the pushes that wait, and whose time has come, to a lane.
     mutating func release(at now: Instant) {
-        guard !waiting.isEmpty, lanes.contains(where: { $0?.isReady == true }) else { return }
+        guard !waiting.isEmpty, slots.contains(where: { lanes[$0]!.isReady }) else { return }
         var room = waiting
         room.keep { item in
             // What is too late is told so by the next tick. Its sender would send it again.
@@ -167,7 +168,7 @@ package struct PushMachine: ~Copyable {
     /// Ends a turn: each lane with new pushes gets its WAIT, and a connection that is wanted is dialled.
     package mutating func endTurn(at now: Instant) {
         if policy.waitReplicas > 0 {
-            for slot in lanes.indices where lanes[slot]?.needsWait == true && lanes[slot]!.isReady {
+            for slot in slots where lanes[slot]!.needsWait && lanes[slot]!.isReady {
                 appendWait(.wait, to: slot, replicas: policy.waitReplicas, milliseconds: policy.waitMilliseconds, now)
             }
         }
@@ -189,6 +190,20 @@ package struct PushMachine: ~Copyable {
         guard breaker.isClosed != wasClosed else { return }
         wasClosed = breaker.isClosed
         note(wasClosed ? .breakerClosed : .breakerOpened(breakerCause))
+    }
+
+    // MARK: Lanes
+
+    mutating func open(_ lane: Lane, in slot: Int) {
+        lanes[slot] = lane
+        slots = lanes.indices.filter { lanes[$0] != nil }
+    }
+
+    /// Closes a connection, and forgets what was on its way there.
+    mutating func close(_ slot: Int) {
+        lanes[slot] = nil
+        slots.removeAll { $0 == slot }
+        act(.close(slot: slot))
     }
 
     // MARK: Results

@@ -69,9 +69,9 @@ package final class Pool {
         act()
         // A connection that breaks over sending may give its pushes to one that has had its turn.
         repeat {
-            for slot in connections.indices { send(on: slot) }
+            for slot in machine.slots { send(on: slot) }
             act()
-        } while connections.indices.contains { machine.hasUnsent($0) && !machine.isBlocked($0) }
+        } while machine.hasSendable
         reschedule()
     }
 
@@ -179,6 +179,7 @@ package final class Pool {
         } catch {
             return fail(connection, slot, .invalidRESP(error))
         }
+        // A reply may have closed it: the machine then ignores those after it.
         guard !connection.isClosed else { return }
         guard connection.discardReplies() else { return fail(connection, slot, .replyTooLong) }
         if connection.isReady { machine.repliesEnded(on: slot, at: network.now) }
@@ -186,15 +187,11 @@ package final class Pool {
     }
 
     private func take(_ reply: Reply, _ connection: Connection, _ slot: Int) {
-        guard !connection.isReady else {
-            machine.reply(reply, on: slot, at: network.now)
-            return act()
-        }
+        guard !connection.isReady else { return machine.reply(reply, on: slot, at: network.now) }
         if let objection = connection.takeGreeting(reply) { return fail(connection, slot, objection) }
         guard connection.isReady else { return }
         connections[slot]?.node.succeeded()
         machine.connected(at: network.now)
-        act()
     }
 
     /// A connection that cannot be written to: what Redis had answered before is read first.

@@ -210,9 +210,15 @@ struct Responder: ~Copyable {
         let slot = Int(token.slot)
         response.removeAll(keepingCapacity: true)
         let retryAfter = reason.status == 503 ? queue.health.retryAfter : 0
-        // Borrowed from the span: the array would give a copy of all that the exchange holds.
-        exchanges.span[slot].appendAnswer(reason, retryAfter: retryAfter, to: &response)
+        Responder.append(reason, of: &exchanges[slot], retryAfter: retryAfter, to: &response)
         finish(token, reason, error: error)
+    }
+
+    /// `inout`, since reading from the array would copy all that the exchange holds.
+    private static func append(
+        _ reason: Reason, of exchange: inout Exchange, retryAfter: Int, to response: inout [UInt8]
+    ) {
+        exchange.appendAnswer(reason, retryAfter: retryAfter, to: &response)
     }
 
     private mutating func answerAboutSelf(_ disposition: Disposition, _ token: Token) {
