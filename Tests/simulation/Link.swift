@@ -54,7 +54,7 @@ final class Link: Transport {
             guard state == .connecting else { return }
             if isRefused || !server.isUp {
                 state = .failed(ECONNREFUSED)
-                network.losses += 1
+                network.losses.append(world.now)
             } else {
                 state = .established
                 session = SimulatedSession(server, self)
@@ -166,7 +166,7 @@ final class Link: Transport {
     func close() {
         guard state != .closed else { return }
         world.note("slot \(token.slot) to \(server.name) is closed")
-        network.losses += 1
+        network.losses.append(world.now)
         state = .closed
         travel(to: \.server) { $0.session?.close() }
     }
@@ -209,7 +209,7 @@ final class Link: Transport {
         world.note("reset of slot \(token.slot)")
         if world.oneIn(2) { input.removeAll() }
         state = .failed(ECONNRESET)
-        network.losses += 1
+        network.losses.append(world.now)
         network.wake()
     }
 
@@ -225,7 +225,7 @@ final class Link: Transport {
         world.after(.seconds(5)) { [self] in
             guard isHalfOpen, state == .established else { return }
             state = .failed(ETIMEDOUT)
-            network.losses += 1
+            network.losses.append(world.now)
             network.wake()
         }
     }

@@ -7,9 +7,6 @@ final class Oracle {
     private struct Record {
         let delivery: Int?
         let time: Instant
-        /// Connections lost and errors answered before it was taken.
-        let losses: Int
-        let errors: Int
         var result: PushResult?
         var executions = 0
         var isConfirmed = false
@@ -21,10 +18,10 @@ final class Oracle {
     private let policy: DeliveryPolicy
     private var records: [Record] = []
     private(set) var violations: [String] = []
-    /// Error replies so far.
-    var errors = 0
-    /// Connections lost so far.
-    var losses: () -> Int = { 0 }
+    /// When servers answered an error.
+    private var errors: [Instant] = []
+    /// When connections were lost.
+    var losses: () -> [Instant] = { [] }
     private(set) var results: [String: Int] = [:]
 
     /// From the time at which something is due to the turn in which it is done.
@@ -47,14 +44,16 @@ final class Oracle {
     var nextNumber: Int { records.count }
 
     func took(delivery: Int?) {
-        records.append(Record(delivery: delivery, time: world.now, losses: losses(), errors: errors))
+        records.append(Record(delivery: delivery, time: world.now))
     }
 
     func arrived(_ job: Int, after last: Int) {
         guard policy.maxConnections == 1, job < last else { return }
-        // One that was tried again after an error, or more than once, has a delay of its own.
-        let record = records[job]
-        let isDelayed = errors > record.errors || losses() - record.losses > 1
+        // One that was tried again after an error, or more than once, has a delay of its own. What happened just before it
+        // was taken the pool may have learnt after that.
+        let since = records[job].time
+        let isRecent = { (time: Instant) in time + .seconds(1) > since }
+        let isDelayed = errors.contains(where: isRecent) || losses().count(where: isRecent) > 1
         expect(isDelayed, "order: \(job) arrived after \(last)")
     }
 
@@ -65,6 +64,8 @@ final class Oracle {
             records[job].delivery != nil || records[job].executions == 1,
             "\(job) has no name and was executed \(records[job].executions) times")
     }
+
+    func answeredError() { errors.append(world.now) }
 
     func redirected(_ job: Int, isReadable: Bool) { records[job].redirections += isReadable ? 1 : 2 }
 

@@ -20,8 +20,8 @@ final class SimulatedNetwork: Network {
     private(set) var links: [Link] = []
     private(set) var dueTimers: [Token] = []
     private var lookUps: [SimulatedLookUp] = []
-    /// Connections that ended or could not be made so far.
-    var losses = 0
+    /// When connections ended or could not be made.
+    var losses: [Instant] = []
 
     init(_ world: World, servers: [SimulatedRedis]) {
         self.world = world

@@ -271,7 +271,7 @@ final class SimulatedSession {
     }
 
     func reply(_ text: String, isError: Bool = false) {
-        if isError { server.oracle.errors += 1 }
+        if isError { server.oracle.answeredError() }
         reply(Array(text.utf8))
     }
 
