@@ -7,6 +7,8 @@ final class Faults {
     private let world: World
     private let network: SimulatedNetwork
     private var servers: [SimulatedRedis] { network.servers }
+    /// Pushes a named delivery.
+    var push: () -> Void = {}
     /// Whether the pool finds its server by a name.
     var isByName = false
     /// The server that takes pushes.
@@ -143,19 +145,30 @@ final class Faults {
         to.takeOver(from: from)
         to.isImporting = true
         from.askedAt = to
-        briefly(until: end) { [world] in
+        briefly(until: end) { [self] in
             world.note("the queue has moved to \(to.name)")
             from.askedAt = nil
             from.movedTo = to
             to.isImporting = false
+            if world.oneIn(3) { strikeNewOwner(to) }
             if world.oneIn(3) {
-                world.after(world.milliseconds(1...400)) {
+                world.after(world.milliseconds(1...400)) { [world] in
                     world.note("the queue moves back to \(from.name)")
                     from.takeOver(from: to)
                     from.movedTo = nil
                     to.movedTo = from
                 }
             }
+        }
+    }
+
+    /// The new owner of the queue hangs and dies while pushes are being sent on to it.
+    private func strikeNewOwner(_ owner: SimulatedRedis) {
+        owner.stall()
+        for _ in 0..<3 { world.after(world.milliseconds(1...200)) { [self] in push() } }
+        world.after(world.milliseconds(1...400)) { [world] in
+            owner.kill()
+            world.after(world.milliseconds(1...500)) { owner.restart() }
         }
     }
 

@@ -47,6 +47,7 @@ final class Schedule {
         oracle.losses = { [network] in network.losses }
         network.wake = { [unowned self] in wake() }
         faults.isByName = isByName
+        faults.push = { [unowned self] in push(isNamed: true) }
         wake()
     }
 
