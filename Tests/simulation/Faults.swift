@@ -164,7 +164,7 @@ final class Faults {
 
     /// The new owner of the queue hangs and dies while pushes are being sent on to it.
     private func strikeNewOwner(_ owner: SimulatedRedis) {
-        owner.stall()
+        if world.oneIn(2) { owner.kill() } else { owner.stall() }
         for _ in 0..<3 { world.after(world.milliseconds(1...200)) { [self] in push() } }
         world.after(world.milliseconds(1...400)) { [world] in
             owner.kill()

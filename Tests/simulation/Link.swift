@@ -167,6 +167,7 @@ final class Link: Transport {
         guard state != .closed else { return }
         world.note("slot \(token.slot) to \(server.name) is closed")
         network.losses.append(world.now)
+        if session == nil { server.oracle.connectFailed() }
         state = .closed
         travel(to: \.server) { $0.session?.close() }
     }

@@ -10,8 +10,10 @@ final class Oracle {
         var result: PushResult?
         var executions = 0
         var isConfirmed = false
-        /// Nodes that sent it on since a connection was lost under it.
+        /// Nodes that sent it on since a connection was lost under it, or could not be made while it waited.
         var redirections = 0
+        /// It was sent on by MOVED, and has not arrived anywhere since.
+        var waitsForOwner = false
     }
 
     private let world: World
@@ -48,6 +50,7 @@ final class Oracle {
     }
 
     func arrived(_ job: Int, after last: Int) {
+        records[job].waitsForOwner = false
         guard policy.maxConnections == 1, job < last else { return }
         // One that was tried again after an error, or more than once, has a delay of its own. What happened just before it
         // was taken the pool may have learnt after that.
@@ -67,7 +70,16 @@ final class Oracle {
 
     func answeredError() { errors.append(world.now) }
 
-    func redirected(_ job: Int, isReadable: Bool) { records[job].redirections += isReadable ? 1 : 2 }
+    func redirected(_ job: Int, isReadable: Bool, isMoved: Bool) {
+        records[job].redirections += isReadable ? 1 : 2
+        records[job].waitsForOwner = isMoved
+    }
+
+    /// With room for one connection, everything that is not in flight waited for this one.
+    func connectFailed() {
+        guard policy.maxConnections == 1 else { return }
+        for job in records.indices where records[job].waitsForOwner { records[job].redirections = 0 }
+    }
 
     /// A connection ended with this push on it and no reply sent.
     func lost(_ job: Int) { records[job].redirections = 0 }

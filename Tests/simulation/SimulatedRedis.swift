@@ -265,7 +265,8 @@ final class SimulatedSession {
     /// Sends a push on to another node, or refuses it.
     func refuse(_ job: Int, _ reply: String) {
         if reply.contains("MOVED ") || reply.contains("ASK ") {
-            server.oracle.redirected(job, isReadable: !reply.contains("?"))
+            server.oracle.redirected(
+                job, isReadable: !reply.contains("?"), isMoved: reply.contains("MOVED "))
         }
         self.reply(reply, isError: true)
     }
