@@ -38,7 +38,7 @@ struct BreakerTests {
         #expect(!isEarly && isAdmitted && !isSecond)
         #expect(breaker.state == .probing && !breaker.isClosed)
         breaker.connected()
-        #expect(breaker.state == .probing, "a connection is no answer to the probe")
+        #expect(breaker.state == .probing, "a connection does not answer the probe")
         breaker.wasRefused(probe: .never)
         let isRefused = breaker.tryAdmit(at: later)
         #expect(!isRefused)

@@ -16,7 +16,7 @@ struct TopologyTests {
         #expect(topology.current == second && topology.home == home)
     }
 
-    @Test func `back at the configured server there is no other owner`() {
+    @Test func `a move back to the configured server forgets the owner`() {
         var topology = Topology(home: home)
         topology.moved(to: first)
         topology.moved(to: home)

@@ -119,7 +119,7 @@ struct ClusterTests {
         #expect(first.isAbandoned || first.commandCount == 0)
     }
 
-    @Test func `following a redirection is no failed attempt to connect`() throws {
+    @Test func `following a redirection does not count as a failed attempt`() throws {
         let (bench, owner) = try Bench.cluster { $0.attempts = 1 }
         let (waiter, other) = try bench.redirected(to: owner, by: moved(to: owner))
         other.send(":1\r\n")

@@ -39,7 +39,7 @@ struct DesynchronisedTests {
         ("*2000", "tooManyElements"), ("+" + String(repeating: "x", count: 20_000), "lineTooLong"),
         ("$40000\r\n" + String(repeating: "x", count: 40_000), "tooLong"),
     ])
-    func `bytes that are no reply close the connection`(reply: String, fault: String) throws {
+    func `bytes that are not a reply close the connection`(reply: String, fault: String) throws {
         try expectLoss(reply, key: nil, reason: "invalid RESP from Redis (\(fault))")
     }
 

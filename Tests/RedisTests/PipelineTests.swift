@@ -21,7 +21,7 @@ struct PipelineTests {
         }
     }
 
-    @Test func `whoever gets a result may push and ask how the pool is`() throws {
+    @Test func `the receiver of a result may push and ask how the pool is`() throws {
         let bench = try Bench()
         let session = try bench.connect()
         _ = try bench.pushed(on: session)
