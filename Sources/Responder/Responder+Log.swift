@@ -14,6 +14,9 @@ extension Responder {
         log.add("tenant_id", exchanges[slot].ticket.tenantID)
         log.add("ticket_id", exchanges[slot].ticket.ticketID)
         log.add("job_id", exchanges[slot].jobID)
+        log.add("trace_id", exchanges[slot].trace.traceID)
+        log.add("span_id", exchanges[slot].trace.spanID)
+        log.add("parent_span_id", exchanges[slot].trace.parentID)
         log.add("status", number: reason.status)
         log.add("reason", reason.label)
         if let error { log.add("error", text: error.advice) }

@@ -54,7 +54,7 @@ struct Responder: ~Copyable {
         (metrics, metricsFailure) = try Metrics.shared(in: settings.runtimeDirectory)
         handler = Handler(
             secrets: secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields,
-            maxAge: settings.maxAge)
+            maxAge: settings.maxAge, encoder: settings.jobEncoder)
         queue = RedisQueue(pool)
         self.settings = settings
         self.tenantReload = tenantReload

@@ -23,6 +23,8 @@ package struct Settings {
     /// Seconds that `created_at` may lie before or after now; 0: any.
     var maxAge: Int
     var unknownFields: UnknownFields
+    var jobFormat: JobFormat
+    var jobEncoder: JobEncoder
     var drainTimeout: Nanoseconds
     var logLevel: LogLevel
     var logFormat: LogFormat
@@ -57,6 +59,10 @@ package struct Settings {
         webServers = reader.webServers("FCGI_WEB_SERVER_ADDRS")
         maxAge = reader.number("SERVICEDESK_MAX_AGE", 0...31_536_000, default: 0)
         unknownFields = reader.choice("SERVICEDESK_UNKNOWN_FIELDS", default: .reject)
+        jobFormat = reader.choice("SERVICEDESK_JOB_FORMAT", default: .plain)
+        jobEncoder = JobEncoder(
+            jobFormat, members: reader.jobMembers("SERVICEDESK_JOB_MEMBERS"),
+            task: reader.taskName("SERVICEDESK_CELERY_TASK"), queue: delivery.queue)
         drainTimeout = reader.seconds("SERVICEDESK_DRAIN_TIMEOUT", 0...600, default: 10)
         logLevel = reader.choice("SERVICEDESK_LOG_LEVEL", default: .info)
         logFormat = reader.choice("SERVICEDESK_LOG_FORMAT", default: .json)

@@ -145,6 +145,26 @@ struct SettingsReader {
         return (replicas, milliseconds)
     }
 
+    mutating func jobMembers(_ name: String) -> JobMembers {
+        guard let value = value(name) else { return [] }
+        guard let members = JobMembers(value) else {
+            let accepted = JobMembers.names.joined(separator: ", ")
+            faults.append("\(name) is \(quoted(value)): expected names separated by commas, of \(accepted)")
+            return []
+        }
+        return members
+    }
+
+    mutating func taskName(_ name: String) -> String {
+        guard let value = value(name) else { return CeleryMessage.defaultTask }
+        guard CeleryMessage.isTaskName(value) else {
+            faults.append(
+                "\(name) is \(quoted(value)): expected 1 to \(CeleryMessage.taskLimit) letters, digits, _ and .")
+            return CeleryMessage.defaultTask
+        }
+        return value
+    }
+
     mutating func secrets(_ name: String, tenants: String, file: String?) -> Secrets? {
         let faultCount = faults.count
         let shared = bytes(name)

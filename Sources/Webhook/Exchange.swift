@@ -31,13 +31,14 @@ package struct Exchange {
     package private(set) var hasInvalidDeliveryID = false
     /// The header that the delivery id came in. `webhook-id` takes precedence over `Idempotency-Key`.
     package private(set) var deliveryHeader = ""
+    package internal(set) var trace = TraceContext()
     package internal(set) var bodyLength = 0
 
     // Set while the request is handled.
     package internal(set) var ticket = Ticket()
     /// The job's id once there is a job: new, or that of the first delivery.
     package internal(set) var jobID: [UInt8] = []
-    /// SHA-256 of the body, if the delivery is named.
+    /// SHA-256 of the body, if the delivery is named or the job is to name it.
     package internal(set) var digest = Tag(repeating: 0)
     package internal(set) var faults: [FieldFaults.Row] = []
 
@@ -56,6 +57,7 @@ package struct Exchange {
         deliveryID.removeAll(keepingCapacity: true)
         hasInvalidDeliveryID = false
         deliveryHeader = ""
+        trace.reset()
         bodyLength = 0
         ticket.reset()
         jobID.removeAll(keepingCapacity: true)
@@ -81,6 +83,9 @@ package struct Exchange {
             if name.equals("HTTP_WEBHOOK_ID") && !value.isEmpty {
                 takeDeliveryID(value.extracting(value.trimmedRange), from: "webhook-id")
             }
+            if name.equals("HTTP_TRACESTATE") { trace.take(state: value) }
+        case 16:
+            if name.equals("HTTP_TRACEPARENT") { trace.take(parent: value.extracting(value.trimmedRange)) }
         case 20:
             guard name.equals("HTTP_IDEMPOTENCY_KEY"), !value.isEmpty, deliveryHeader != "webhook-id" else { break }
             takeDeliveryID(value.extracting(value.trimmedRange), from: "Idempotency-Key")

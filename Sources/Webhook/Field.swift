@@ -37,7 +37,7 @@ package enum Field: Int, CaseIterable {
         case .tenantID: "must be a string of 1 to \(grouped(limit)) of a-z, 0-9 and -"
         case .description: "must be a string of 1 to \(grouped(limit)) characters without U+0000"
         case .priority: "must be one of low, medium, high, critical"
-        case .createdAt: "must be an RFC 3339 date-time with an offset"
+        case .createdAt: "must be an RFC 3339 date-time with an offset, in the years 1 to 9999 of UTC"
         case .correlationID: "must be a UUID of version 4, or null"
         }
     }

@@ -20,6 +20,7 @@ package struct Handler {
 
     package var secrets: Secrets
     private let bodyLimit: Int
+    private var encoder: JobEncoder
     /// Seconds that `created_at` may lie before or after now; 0: any.
     private let maxAge: Int
     private var reader: TicketReader
@@ -27,10 +28,13 @@ package struct Handler {
     private var job: [UInt8] = []
     package var random = RandomSource()
 
-    package init(secrets: Secrets, bodyLimit: Int, unknownFields: UnknownFields, maxAge: Int) {
+    package init(
+        secrets: Secrets, bodyLimit: Int, unknownFields: UnknownFields, maxAge: Int, encoder: JobEncoder = .plain([])
+    ) {
         self.secrets = secrets
         self.bodyLimit = bodyLimit
         self.maxAge = maxAge
+        self.encoder = encoder
         reader = TicketReader(unknownFields: unknownFields)
     }
 
@@ -50,6 +54,7 @@ package struct Handler {
             guard exchange.method == .get || exchange.method == .head else { return .answer(.methodNotAllowed) }
             return route == .metrics ? .metrics : route == .live ? .live : .ready
         }
+        exchange.trace.begin(random: &random)
         guard exchange.method == .post else { return .answer(.methodNotAllowed) }
         guard exchange.bodyLength <= bodyLimit else { return .answer(.tooLarge) }
         switch exchange.declaredLength {
@@ -108,11 +113,12 @@ package struct Handler {
     ) -> Disposition {
         UUID(from: &random).append(to: &exchange.jobID)
         if exchange.ticket.correlationID.isEmpty { exchange.ticket.correlate(with: UUID(from: &random)) }
+        let isNamed = !exchange.deliveryID.isEmpty
+        if isNamed || encoder.namesDeliveries { exchange.digest = digest(of: body) }
         job.removeAll(keepingCapacity: true)
-        Job.append(of: exchange, description: body.extracting(exchange.ticket.description), createdAt: time, to: &job)
+        encoder.append(of: exchange, body: body, createdAt: time, to: &job)
         var delivery: NamedDelivery?
-        if !exchange.deliveryID.isEmpty {
-            exchange.digest = digest(of: body)
+        if isNamed {
             delivery = NamedDelivery(
                 tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, digest: exchange.digest)
         }

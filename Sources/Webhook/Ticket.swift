@@ -19,10 +19,12 @@ package struct Ticket {
     package private(set) var ticketID: [UInt8] = []
     package private(set) var tenantID: [UInt8] = []
     package private(set) var priority = Priority.low
+    /// As received, with `T` and `Z` in upper case.
     package private(set) var createdAt: [UInt8] = []
     /// Empty if the payload has none.
     package private(set) var correlationID: [UInt8] = []
-    /// Where the description is in the body. It is passed on as it was written, escapes and all.
+    /// Where the event and the description are in the body. They are passed on as they were written, escapes and all.
+    package private(set) var event = 0..<0
     package private(set) var description = 0..<0
 
     package init() {}
@@ -32,6 +34,7 @@ package struct Ticket {
         tenantID.removeAll(keepingCapacity: true)
         createdAt.removeAll(keepingCapacity: true)
         correlationID.removeAll(keepingCapacity: true)
+        event = 0..<0
         description = 0..<0
     }
 
@@ -44,6 +47,10 @@ package struct Ticket {
         if field == .description {
             description = string.range
             return !string.hasNull
+        }
+        if field == .event {
+            event = string.range
+            return true
         }
         if string.hasEscapes {
             scratch.removeAll(keepingCapacity: true)
@@ -69,6 +76,7 @@ package struct Ticket {
         case .createdAt:
             guard Timestamp.isDateTime(value) else { return false }
             createdAt.append(value)
+            Timestamp.capitalize(&createdAt)
         case .correlationID:
             guard UUID.isVersion4(value) else { return false }
             correlationID.append(value)

@@ -7,8 +7,11 @@ package enum Timestamp {
 
     /// Whether text is a `date-time` of RFC 3339, section 5.6, with a real calendar date.
     ///
-    /// The year 0000 and a 60th second are not accepted: the readers of the queue cannot represent them.
-    package static func isDateTime(_ text: Span<UInt8>) -> Bool {
+    /// The year 0000, a 60th second, and a time that is not in the years 1 to 9999 of UTC are not accepted: the readers of
+    /// the queue cannot represent them.
+    package static func isDateTime(_ text: Span<UInt8>) -> Bool { hasForm(text) && isInRange(text) }
+
+    private static func hasForm(_ text: Span<UInt8>) -> Bool {
         guard (20...limit).contains(text.count), isDate(text), text[10].lowercased == UInt8(ascii: "t"), isTime(text)
         else { return false }
         var index = 19
@@ -24,6 +27,18 @@ package enum Timestamp {
             let minutes = number(text, index + 4, 2)
         else { return false }
         return hours < 24 && minutes < 60
+    }
+
+    /// Whether UTC has a year of four digits for it; an offset can move it into the year 0 or 10000.
+    private static func isInRange(_ text: Span<UInt8>) -> Bool {
+        guard let year = number(text, 0, 4), year == 1 || year == 9999 else { return true }
+        return (-62_135_596_800...253_402_300_799).contains(seconds(of: text))
+    }
+
+    /// Writes the letters of a `date-time` in upper case, as ISO 8601 has them and some parsers require.
+    static func capitalize(_ text: inout [UInt8]) {
+        text[10] = UInt8(ascii: "T")
+        if text[text.count - 1] == UInt8(ascii: "z") { text[text.count - 1] = UInt8(ascii: "Z") }
     }
 
     private static func isDate(_ text: Span<UInt8>) -> Bool {

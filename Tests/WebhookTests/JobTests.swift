@@ -60,7 +60,7 @@ struct JobTests {
         .with("created_at", #""2026\u002d11-24t10:29:24\u007a""#)
         let job = try #require(outcome { $0.body = payload.bytes }.jobs.first)
         #expect(job.contains(#""ticket_id":"T-1","tenant_id":"acme","#))
-        #expect(job.contains(#""priority":"low","timestamp":"2026-11-24t10:29:24z","#))
+        #expect(job.contains(#""priority":"low","timestamp":"2026-11-24T10:29:24Z","#))
     }
 
     @Test func `ignored fields are not part of the job`() throws {
@@ -71,8 +71,61 @@ struct JobTests {
         #expect(!(try #require(result.jobs.first)).contains("extra"))
     }
 
-    @Test func `the event is not part of the job`() throws {
-        #expect(!(try #require(outcome().jobs.first)).contains("event"))
+    @Test(arguments: [
+        ("2026-11-24t10:29:24z", "2026-11-24T10:29:24Z"),
+        ("2026-11-24t10:29:24.5+01:00", "2026-11-24T10:29:24.5+01:00"),
+        ("2026-11-24T10:29:24Z", "2026-11-24T10:29:24Z"),
+    ])
+    func `the timestamp is the sender's, with T and Z in upper case`(sent: String, expected: String) throws {
+        let job = try #require(outcome { $0.body = Payload().with("created_at", "\"\(sent)\"").bytes }.jobs.first)
+        #expect(job.contains(#","timestamp":"\#(expected)","#))
+    }
+
+    @Test func `without a setting, a job has neither event nor delivery id nor trace context`() throws {
+        let result = outcome { $0.others = [("HTTP_WEBHOOK_ID", "msg-1"), ("HTTP_TRACEPARENT", traceParent)] }
+        let job = try #require(result.jobs.first)
+        #expect(!job.contains("event") && !job.contains("delivery_id") && !job.contains("trace"))
+    }
+
+    @Test func `members of the setting follow the others, in a fixed order`() throws {
+        var desk = Desk(encoder: .plain(try #require(JobMembers("traceparent,delivery_id,event"))))
+        let result = desk.handle(
+            Request {
+                $0.body = Payload().with("event", #""ticket_\u00fcpdated \"2\"""#).bytes
+                $0.others = [
+                    ("HTTP_WEBHOOK_ID", #"a"b\c"#), ("HTTP_TRACEPARENT", traceParent),
+                    ("HTTP_TRACESTATE", "congo=t61rcWkgMzE"),
+                ]
+            })
+        let job = try #require(result.jobs.first)
+        let span = result.exchange.trace.spanID.text
+        #expect(
+            job.hasSuffix(
+                #"","event":"ticket_\u00fcpdated \"2\"","delivery_id":"a\"b\\c","#
+                    + #""traceparent":"00-0af7651916cd43dd8448eb211c80319c-\#(span)-01","tracestate":"congo=t61rcWkgMzE"}"#
+            ))
+        #expect(isJSONObject(job[...]))
+    }
+
+    @Test func `a delivery that its sender has not named is named by the digest of its body`() throws {
+        var desk = Desk(encoder: .plain(.deliveryID))
+        let request = Request()
+        let result = desk.handle(request)
+        #expect(result.queue.pushes[0].delivery == nil)
+        let name = "sha256:\(bytes(of: digest(of: request.body.span)).hex)"
+        #expect(try #require(result.jobs.first).hasSuffix(#","delivery_id":"\#(name)"}"#))
+    }
+
+    @Test(arguments: [
+        "", "Event", "event,", ",event", "event delivery_id", "event;delivery_id", "job_id", "tracestate",
+    ])
+    func `a list with a name that is unknown or empty is refused`(list: String) {
+        #expect(JobMembers(list) == nil)
+    }
+
+    @Test func `a list of names may have any order, and repeat itself`() {
+        #expect(JobMembers("event") == .event && JobMembers("delivery_id,event,event") == [.event, .deliveryID])
+        #expect(JobMembers("traceparent") == .traceContext)
     }
 
     @Test func `UUIDs have version 4, their variant, and no repeats`() {

@@ -23,6 +23,9 @@ struct MemoryQueue: JobQueue {
     }
 }
 
+/// A valid one, of version 00.
+let traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 let secret = utf8("0123456789abcdef0123456789abcdef")
 
 extension Array where Element == UInt8 {
@@ -168,9 +171,11 @@ struct Desk {
     init(
         _ secrets: Secrets = Secrets(shared: secret), bodyLimit: Int = Handler.largestBody,
         unknownFields: UnknownFields = .reject,
-        maxAge: Int = 0
+        maxAge: Int = 0, encoder: JobEncoder = .plain([])
     ) {
-        handler = Handler(secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields, maxAge: maxAge)
+        handler = Handler(
+            secrets: secrets, bodyLimit: bodyLimit, unknownFields: unknownFields, maxAge: maxAge,
+            encoder: encoder)
     }
 
     mutating func handle(

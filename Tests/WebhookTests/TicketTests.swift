@@ -11,7 +11,7 @@ struct TicketTests {
         "tenant_id": "must be a string of 1 to 100 of a-z, 0-9 and -",
         "description": "must be a string of 1 to 10,000 characters without U+0000",
         "priority": "must be one of low, medium, high, critical",
-        "created_at": "must be an RFC 3339 date-time with an offset",
+        "created_at": "must be an RFC 3339 date-time with an offset, in the years 1 to 9999 of UTC",
         "correlation_id": "must be a UUID of version 4, or null",
     ]
 
@@ -123,7 +123,8 @@ struct TicketTests {
         #expect(
             rows(utf8(body)) == [
                 "event: must be a string of 1 to 100 characters", "ticket_id: is required", "description: is required",
-                "priority: occurs more than once", "created_at: must be an RFC 3339 date-time with an offset",
+                "priority: occurs more than once",
+                "created_at: must be an RFC 3339 date-time with an offset, in the years 1 to 9999 of UTC",
                 "correlation_id: must be a UUID of version 4, or null", "zeta: is not a known field",
                 "alpha: is not a known field",
             ])

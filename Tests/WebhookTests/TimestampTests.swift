@@ -49,6 +49,17 @@ struct TimestampTests {
         #expect(!isDateTime(text))
     }
 
+    @Test(arguments: [
+        ("0001-01-01T00:00:00+00:01", false), ("0001-01-01T00:00:00.9+00:01", false),
+        ("0001-01-01T00:01:00+00:01", true),
+        ("0001-01-01T00:00:00-00:01", true), ("9999-12-31T23:59:59-00:01", false),
+        ("9999-12-31T23:58:59.9-00:01", true),
+        ("9999-12-31T23:59:59+00:01", true), ("0001-06-01T00:00:00+23:59", true), ("9999-06-01T00:00:00-23:59", true),
+    ])
+    func `a time that UTC has in the year 0 or 10000 is refused`(text: String, isAccepted: Bool) {
+        #expect(isDateTime(text) == isAccepted)
+    }
+
     @Test func `a date-time cut off anywhere is refused`() {
         for text in ["2026-11-24T10:29:24.123456+01:00", "2026-11-24T10:29:24+01:00"] {
             for end in 0..<text.utf8.count { #expect(!isDateTime(String(text.prefix(end)))) }

@@ -1,0 +1,88 @@
+import Bytes
+import JSON
+
+/// A job as a Celery task message: protocol 2 (Celery's "Message Protocol"), in the JSON envelope that kombu puts into
+/// Redis lists.
+///
+/// It has every header and property that Celery's own client sends. Message, root and correlation ids are the job's id,
+/// and so is the delivery tag, under which a worker keeps a message that it has not acknowledged. `argsrepr`, which
+/// workers log, shows the job's id alone.
+package struct CeleryMessage: Sendable {
+    /// The task that is called unless a setting names another.
+    package static let defaultTask = "tasks.enhance_ticket"
+    /// Characters of a task's name, at most.
+    package static let taskLimit = 200
+
+    let members: JobMembers
+    /// From the end of the body to the job's id in the headers.
+    private let headers: [UInt8]
+    /// From the delivery mode to the delivery tag.
+    private let delivery: [UInt8]
+
+    init(members: JobMembers, task: String, queue: String) {
+        self.members = members
+        var headers: [UInt8] = []
+        headers.append(#"],{},{\"callbacks\":null,\"errbacks\":null,\"chain\":null,\"chord\":null}]","#)
+        headers.append(#""content-encoding":"utf-8","content-type":"application/json","#)
+        headers.append(#""headers":{"lang":"py","task":"#)
+        headers.append(jsonString: task)
+        headers.append(#","id":""#)
+        self.headers = headers
+        var delivery: [UInt8] = []
+        // Nobody waits for a reply. In Redis priority 0 is the list itself; others have lists of their own.
+        delivery.append(#"","reply_to":null,"delivery_mode":2,"delivery_info":{"exchange":"","routing_key":"#)
+        delivery.append(jsonString: queue)
+        delivery.append(#"},"priority":0,"delivery_tag":""#)
+        self.delivery = delivery
+    }
+
+    /// Whether text is a task's name: 1 to 200 letters, digits, `_` and `.`.
+    package static func isTaskName(_ text: String) -> Bool {
+        (1...taskLimit).contains(text.utf8.count)
+            && text.utf8.allSatisfy {
+                $0.isLowercaseLetter || $0.isUppercaseLetter || $0.isDigit || $0 == UInt8(ascii: "_")
+                    || $0 == UInt8(ascii: ".")
+            }
+    }
+
+    /// Appends the message for the job of a ticket.
+    func append(
+        of exchange: borrowing Exchange, body: Span<UInt8>, createdAt: [UInt8], to message: inout [UInt8]
+    ) {
+        var job: [UInt8] = []
+        let jobMembers = members.subtracting(.traceContext)
+        Job.append(of: exchange, body: body, createdAt: createdAt, members: jobMembers, to: &job)
+        appendBody(job.span, id: exchange.jobID, to: &message)
+        Job.append(members, of: exchange, body: body, to: &message)
+        appendProperties(id: exchange.jobID, to: &message)
+    }
+
+    /// Appends the message for a job that has been written already.
+    package func append(job: Span<UInt8>, id: [UInt8], to message: inout [UInt8]) {
+        appendBody(job, id: id, to: &message)
+        appendProperties(id: id, to: &message)
+    }
+
+    private func appendBody(_ job: Span<UInt8>, id: [UInt8], to message: inout [UInt8]) {
+        // The body is JSON within a JSON string.
+        message.append(#"{"body":"[["#)
+        message.append(jsonContent: job)
+        message.append(headers.span)
+        message.append(id.span)
+        message.append(#"","shadow":null,"eta":null,"expires":null,"group":null,"group_index":null,"retries":0,"#)
+        message.append(#""timelimit":[null,null],"root_id":""#)
+        message.append(id.span)
+        message.append(#"","parent_id":null,"argsrepr":"({'job_id': '"#)
+        message.append(id.span)
+        message.append(#"'},)","kwargsrepr":"{}","origin":"servicedesk-responder","ignore_result":false,"#)
+        message.append(#""replaced_task_nesting":0,"stamped_headers":null,"stamps":{}"#)
+    }
+
+    private func appendProperties(id: [UInt8], to message: inout [UInt8]) {
+        message.append(#"},"properties":{"correlation_id":""#)
+        message.append(id.span)
+        message.append(delivery.span)
+        message.append(id.span)
+        message.append(#""}}"#)
+    }
+}
