@@ -92,9 +92,8 @@ package struct TicketReader {
     /// it takes one quick pass, whatever the body holds.
     package func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
         tenant.removeAll(keepingCapacity: true)
-        guard let claim = body.findString(named: Field.tenantID.name), claim.scalars <= Field.tenantID.limit else {
-            return
-        }
+        let field = Field.tenantID
+        guard let claim = body.findString(named: field.name, limit: field.limit) else { return }
         claim.unescape(from: body, into: &tenant)
     }
 }

@@ -5,7 +5,7 @@ import Testing
 /// The quick search, compared with the strict reader.
 struct MemberSearchTests {
     private func find(_ name: StaticString, in text: [UInt8]) -> [UInt8]? {
-        text.span.findString(named: name).map { $0.text(from: text.span) }
+        text.span.findString(named: name, limit: 100).map { $0.text(from: text.span) }
     }
 
     private func find(in text: String) -> String? { find("tenant_id", in: utf8(text))?.text }
@@ -42,6 +42,15 @@ struct MemberSearchTests {
         }
         #expect(find(in: nested(JSONReader.depthLimit - 1)) == "acme")
         #expect(find(in: nested(JSONReader.depthLimit)) == nil)
+    }
+
+    @Test(arguments: ["a", "é", "票", "😀", #"\n"#, #"\u00e9"#, #"\ud83d\ude00"#])
+    func `a string has at most as many characters as the limit, whatever they take`(character: String) {
+        func claimed(_ count: Int) -> String {
+            #"{"tenant_id":"\#(String(repeating: character, count: count))","x":""}"#
+        }
+        #expect(find(in: claimed(100))?.unicodeScalars.count == 100)
+        #expect(find(in: claimed(101)) == nil)
     }
 
     /// Whether the strict reader accepts the whole text, and the string that it then finds as `k`.
