@@ -16,9 +16,9 @@ extension Responder {
     }
 
     private mutating func reload() {
-        if settings.logFile != nil {
+        if let path = settings.logFile {
             if let error = log.reopen() {
-                log.line(.error, "cannot reopen SERVICEDESK_LOG_FILE (\(error)); still writing to the old file")
+                log.line(.error, "cannot reopen SERVICEDESK_LOG_FILE \(path) (\(error)); still writing to the old file")
             } else {
                 log.line(.info, "log reopened")
             }

@@ -32,7 +32,8 @@ extension Responder {
         case .wiped: break
         case .loaded(.failure(let faults)):
             let reason = faults.lines.joined(separator: "; ")
-            log.line(.error, "tenants not reloaded, still using the old ones: \(reason)")
+            log.line(
+                .error, "tenants not reloaded, still using the old ones: SERVICEDESK_TENANTS_FILE: \(reason)")
         case .loaded(.success(let tenants)):
             let old = handler.secrets.tenants
             handler.secrets = Secrets(tenants: tenants)

@@ -120,6 +120,23 @@ proxy() {
     [[ $output == *'descriptor 0 is not a listening socket'* ]]
 }
 
+@test "a file that cannot be opened again on HUP is named, with its setting" {
+    mkdir logs
+    (umask 027 && printf 'acme %s\n' "$secret" >tenants)
+    unset SERVICEDESK_SECRET
+    export SERVICEDESK_LOG_FILE=$PWD/logs/log SERVICEDESK_TENANTS_FILE=$PWD/tenants
+    serve
+    rm tenants
+    mv logs elsewhere
+    kill -HUP "$responder"
+    wait_for 5 grep -q "SERVICEDESK_LOG_FILE $PWD/logs/log (open: No such file" elsewhere/log
+    wait_for 5 grep -q "SERVICEDESK_TENANTS_FILE: $PWD/tenants .*(open: No such file" elsewhere/log
+    # The old log and the old tenants are kept.
+    post "$(ticket)"
+    accepted
+    wait_for 5 grep -q '"status":202' elsewhere/log
+}
+
 # --- logs that cannot be written -------------------------------------------------------------------------------------
 
 # wakeups PID: prints how often it has gone to sleep.
