@@ -111,6 +111,26 @@ long() { head -c "$1" /dev/zero | tr '\0' x; }
     done
 }
 
+@test "tickets over HTTP/2 are accepted, with and without their length" {
+    local listen='s|listen \(.*\);|listen \1 http2;|'
+    nginx_start http2 "$dir/responder.sock" "$listen"
+    nginx_start http2-streaming "$dir/responder.sock" \
+        "$listen; s|fastcgi_request_buffering on|fastcgi_request_buffering off|"
+    for name in http2 http2-streaming; do
+        nginx_use $name
+        for body in "$(ticket)" "$(long_ticket 😀)"; do
+            post "$body" -m 4 --http2-prior-knowledge
+            accepted
+            # curl does not know the length of what comes through a pipe.
+            printf %s "$body" >"$BATS_TEST_TMPDIR/body"
+            request /webhook/servicedesk -m 4 --http2-prior-knowledge -X POST -T - -H 'Content-Type: application/json' \
+                -H "X-ServiceDesk-Signature: $(sign <"$BATS_TEST_TMPDIR/body")" < <(cat "$BATS_TEST_TMPDIR/body")
+            accepted
+        done
+    done
+    same 8 "$(redis LLEN "$queue")"
+}
+
 @test "a body without Content-Length that is cut short is a 401" {
     nginx_use streaming
     body=$(ticket)
