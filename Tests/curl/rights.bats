@@ -108,3 +108,28 @@ is_full() {
     recovers
     same 2 "$(depth)"
 }
+
+@test "the rights in the README are enough, with +select for another database" {
+    # The README's line as it is, with a name and a password of ours.
+    read -ra rights < <(sed -n 's/^ *ACL SETUSER responder on >PASSWORD //p' "$root/README.md")
+    ((${#rights[@]}))
+    redis ACL SETUSER readme on '>p' "${rights[@]}" >/dev/null
+    for database in 0 1 1; do
+        # The second time in database 1 with the right.
+        name=readme-$database-$(redis ACL GETUSER readme | grep -c +select || true)
+        SERVICEDESK_REDIS_URL="unix://readme:p@$dir/redis.sock?db=$database" SERVICEDESK_LOG_FILE=$dir/$name.json \
+            start_responder "$dir/$name.log" "$dir/$name.sock" --processes 1
+        nginx_start "$name" "$dir/$name.sock"
+        use "$name"
+        if [[ $name == readme-1-0 ]]; then
+            post "$(ticket)"
+            unavailable "Redis answered NOPERM"
+            redis ACL SETUSER readme +select >/dev/null
+            continue
+        fi
+        wait_for 5 recovers
+        post "$(ticket)" -H "webhook-id: $name"
+        accepted
+        [[ $(redis -n "$database" LLEN "$queue") -ge 2 ]]
+    done
+}
