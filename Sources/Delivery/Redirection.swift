@@ -2,18 +2,18 @@ import Bytes
 
 /// What a node of a Redis Cluster answers about a key that it does not have: `MOVED 3999 10.0.0.7:6381`, or `ASK …` while
 /// the key's slot is on its way (Redis Cluster Specification, "Redirection and resharding").
-struct Redirection {
+package struct Redirection {
     /// Bytes of such an answer, at most.
     static let limit = 300
 
     /// The key is there for this once: `ASKING` has to go before each command, and nothing is to be remembered.
-    let asks: Bool
+    package let asks: Bool
     /// nil: the host that answered.
     let host: String?
     let port: UInt16
 
     /// nil where it is neither, or names no node.
-    init?(_ reply: Span<UInt8>) {
+    package init?(_ reply: Span<UInt8>) {
         guard reply.count <= Redirection.limit,
             reply.indices.allSatisfy({ reply[$0].isVisibleASCII || reply[$0] == UInt8(ascii: " ") })
         else { return nil }
@@ -32,7 +32,7 @@ struct Redirection {
     }
 
     /// Where it leads to from the node that answered it; nil where that is a unix socket, and has no host.
-    func endpoint(from node: Endpoint) -> Endpoint? {
+    package func endpoint(from node: Endpoint) -> Endpoint? {
         if let host { return .tcp(host: host, port: port) }
         guard case .tcp(let host, _) = node else { return nil }
         return .tcp(host: host, port: port)

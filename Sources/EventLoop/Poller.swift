@@ -14,6 +14,7 @@ package struct Token: Hashable {
         case resolver = 5
         case signals = 6
         case tenants = 7
+        case formatCheck = 8
     }
 
     package let owner: Owner

@@ -22,9 +22,12 @@ package enum ClientFailure: Error, CustomStringConvertible {
     }
 }
 
-/// One connection to Redis that waits for each reply: for tools, where nothing else is to be done meanwhile.
+/// A connection to Redis that waits for each reply: for tools and threads, where nothing else is to be done meanwhile.
+/// In a cluster it moves once, to the node that has the key.
 package final class Client {
-    private let transport: PlainTransport
+    private var transport: PlainTransport
+    private var address: Address
+    private var hasMoved = false
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
     /// A tool looks at what is there, up to what Redis itself accepts (proto-max-bulk-len).
@@ -35,7 +38,12 @@ package final class Client {
     /// Connects and greets, within the timeout.
     package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(ClientFailure) {
         self.timeout = timeout
+        self.address = address
         transport = try Client.connect(to: address, timeout: timeout)
+        try greet()
+    }
+
+    private func greet() throws(ClientFailure) {
         var greeting: [UInt8] = []
         let steps = Greeting.append(for: address, namesItself: false, to: &greeting)
         try send(greeting)
@@ -79,8 +87,27 @@ package final class Client {
             failure = error
             throw error
         }
-        if case .error(let text) = reply { throw .refused(ErrorReply.word(of: text.span)) }
-        return reply
+        guard case .error(let text) = reply else { return reply }
+        if !hasMoved, let redirection = Redirection(text.span), !redirection.asks,
+            let node = redirection.endpoint(from: address.endpoint)
+        {
+            try move(to: node)
+            return try call(arguments)
+        }
+        throw .refused(ErrorReply.word(of: text.span))
+    }
+
+    /// Connects to another node of a cluster instead.
+    private func move(to node: Endpoint) throws(ClientFailure) {
+        hasMoved = true
+        address = Address(node, like: address)
+        do throws(ClientFailure) {
+            transport = try Client.connect(to: address, timeout: timeout)
+            try greet()
+        } catch {
+            failure = error
+            throw error
+        }
     }
 
     private func send(_ bytes: [UInt8]) throws(ClientFailure) {
@@ -130,53 +157,5 @@ extension PlainTransport {
             case .failed(let code): return .connect(code)
             }
         }
-    }
-}
-
-/// The queue, for tools: what workers and operators do with it.
-package struct QueueService {
-    private let client: Client
-    private let key: [UInt8]
-
-    package init(_ client: Client, key: [UInt8]) {
-        self.client = client
-        self.key = key
-    }
-
-    /// Puts a job in, and returns how long the queue is then.
-    package func push(_ job: [UInt8]) throws(ClientFailure) -> Int {
-        try integer(try client.call([Array("LPUSH".utf8), key, job]))
-    }
-
-    /// The oldest job, which stays where it is; nil where there is none.
-    package func oldest() throws(ClientFailure) -> [UInt8]? {
-        guard case .bulk(let job) = try client.call([Array("LINDEX".utf8), key, Array("-1".utf8)]) else {
-            throw .unexpected("expected a bulk string")
-        }
-        return job
-    }
-
-    /// Takes a job out, the oldest where there are several that are the same. Returns false where there is none.
-    package func remove(_ job: [UInt8]) throws(ClientFailure) -> Bool {
-        try integer(try client.call([Array("LREM".utf8), key, Array("-1".utf8), job])) == 1
-    }
-
-    /// The oldest jobs, at most 1,000, oldest first; they stay where they are.
-    package func peek(_ count: Int) throws(ClientFailure) -> [[UInt8]] {
-        let range = [Array(String(-min(max(count, 1), 1000)).utf8), Array("-1".utf8)]
-        guard case .array(let jobs?) = try client.call([Array("LRANGE".utf8), key] + range) else {
-            throw .unexpected("expected an array")
-        }
-        return jobs.reversed().compactMap { job in if case .bulk(let bytes) = job { bytes } else { nil } }
-    }
-
-    /// How many jobs there are.
-    package func depth() throws(ClientFailure) -> Int {
-        try integer(try client.call([Array("LLEN".utf8), key]))
-    }
-
-    private func integer(_ reply: Reply) throws(ClientFailure) -> Int {
-        guard case .integer(let number) = reply else { throw .unexpected("expected an integer") }
-        return Int(number)
     }
 }

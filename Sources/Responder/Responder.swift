@@ -27,6 +27,8 @@ struct Responder: ~Copyable {
     /// Reads the tenants file, and wipes the tenants that it replaced.
     var tenantReload: BackgroundWork<TenantWork>
     var hasReloadWaiting = false
+    /// Looks at the jobs that are in the queue at the start; nil before and afterwards.
+    var formatCheck: BackgroundWork<FormatFinding>?
     /// Why the counters are not shared, if they are not.
     private let metricsFailure: SystemError?
     var isLossOfCountersTold = false
@@ -119,6 +121,7 @@ struct Responder: ~Copyable {
         case .listener: note(server.accept())
         case .signals: takeSignals()
         case .tenants: finishReload()
+        case .formatCheck: finishFormatCheck()
         case .redisPool: break  // It has timers only.
         }
     }
@@ -131,7 +134,7 @@ struct Responder: ~Copyable {
             if let (token, arrival) = overdue { take(arrival, of: token) }
         case .redisPool: queue.timerFired(token)
         case .listener: note(server.resumeAccepting())
-        case .redisConnection, .resolver, .signals, .tenants: break  // They set no timers.
+        case .redisConnection, .resolver, .signals, .tenants, .formatCheck: break  // They set no timers.
         }
     }
 

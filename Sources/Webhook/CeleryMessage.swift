@@ -19,7 +19,10 @@ package struct CeleryMessage: Sendable {
     /// From the delivery mode to the delivery tag.
     private let delivery: [UInt8]
 
-    init(members: JobMembers, task: String, queue: String) {
+    /// - Parameters:
+    ///   - task: the name of the task that is called.
+    ///   - queue: the key of the list that the message goes to.
+    package init(members: JobMembers = [], task: String, queue: String) {
         self.members = members
         var headers: [UInt8] = []
         headers.append(#"],{},{\"callbacks\":null,\"errbacks\":null,\"chain\":null,\"chord\":null}]","#)
@@ -57,9 +60,18 @@ package struct CeleryMessage: Sendable {
         appendProperties(id: exchange.jobID, to: &message)
     }
 
-    /// Appends the message for a job that has been written already.
+    /// Appends the message for a job that has been written already. What the job has of event and delivery id becomes
+    /// headers.
     package func append(job: Span<UInt8>, id: [UInt8], to message: inout [UInt8]) {
         appendBody(job, id: id, to: &message)
+        for name: StaticString in ["event", "delivery_id"] {
+            guard let value = job.findString(named: name, limit: Exchange.deliveryIDLimit) else { continue }
+            message.append(#",""#)
+            message.append(name)
+            message.append(#"":""#)
+            message.append(job.extracting(value.range))
+            message.append(#"""#)
+        }
         appendProperties(id: id, to: &message)
     }
 

@@ -68,6 +68,9 @@ package struct FieldFaults: Equatable {
     package struct Row: Equatable {
         package let field: [UInt8]
         package let message: String
+
+        /// `field: message`
+        package var line: [UInt8] { field + Array(": \(message)".utf8) }
     }
 
     /// The state of one field after the payload was read.

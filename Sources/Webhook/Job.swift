@@ -15,7 +15,7 @@ package struct JobMembers: OptionSet, Sendable {
 
     package static let names = ["event", "delivery_id", "traceparent"]
 
-    /// From names separated by commas; nil where one is unknown.
+    /// From names separated by commas; nil where one is unknown or empty.
     package init?(_ list: String) {
         self = []
         for name in list.split(separator: ",", omittingEmptySubsequences: false) {

@@ -10,9 +10,9 @@ package enum JobFormat: String, CaseIterable, Sendable {
 
     /// The format of a message in the queue; nil where it is in neither.
     package init?(of message: Span<UInt8>) {
-        if message.findString(named: "job_id") != nil {
+        if message.findString(named: "job_id", limit: 36) != nil {
             self = .plain
-        } else if message.findString(named: "content-type") != nil {
+        } else if message.findString(named: "content-type", limit: 100) != nil {
             self = .celery
         } else {
             return nil

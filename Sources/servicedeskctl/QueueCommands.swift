@@ -1,29 +1,16 @@
 import ArgumentParser
-import Bytes
 import Product
 import Redis
-import System
 
 /// Which queue. The URL comes from the environment: it may hold a password.
 struct QueueOptions: ParsableArguments {
     @Option(help: "The queue's key (default: SERVICEDESK_QUEUE_KEY, or \(Defaults.queueKey)).") var key: String?
 
-    func service() throws -> QueueService {
-        let environment = ProcessEnvironment.all
-        func value(_ name: String) -> [UInt8]? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        let url = value("SERVICEDESK_REDIS_URL") ?? Array(Defaults.redisURL.utf8)
-        let key = key.map { Array($0.utf8) } ?? value("SERVICEDESK_QUEUE_KEY") ?? Array(Defaults.queueKey.utf8)
-        guard let url = String(validating: url, as: UTF8.self) else {
-            throw ValidationError("SERVICEDESK_REDIS_URL is not valid UTF-8")
-        }
-        let address: Address
-        do throws(AddressFault) {
-            address = try Address(url)
-        } catch {
-            throw ValidationError("SERVICEDESK_REDIS_URL \(error)")
-        }
-        return QueueService(try Client(address), key: key)
+    var queueKey: [UInt8] {
+        key.map { Array($0.utf8) } ?? Environment.value("SERVICEDESK_QUEUE_KEY") ?? Array(Defaults.queueKey.utf8)
     }
+
+    func service() throws -> QueueService { QueueService(try Environment.client(), key: queueKey) }
 }
 
 struct Depth: ParsableCommand {

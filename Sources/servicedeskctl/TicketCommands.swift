@@ -35,7 +35,7 @@ struct Check: ParsableCommand {
         do throws(PayloadFault) {
             try reader.read(body.span, into: &ticket)
         } catch {
-            for row in error.rows { try StandardStreams.write(line: row.field + Array(": \(row.message)".utf8)) }
+            for row in error.rows { try StandardStreams.write(line: row.line) }
             throw ExitCode(1)
         }
         try StandardStreams.write(line: Array("valid".utf8))

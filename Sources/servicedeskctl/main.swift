@@ -6,7 +6,10 @@ struct ServiceDeskCtl: ParsableCommand {
         commandName: "servicedeskctl",
         abstract: "Looks at the queue, and signs and checks tickets, as servicedesk-responder does.",
         version: Product.version,
-        subcommands: [Sign.self, Check.self, Depth.self, Peek.self, Pop.self, Push.self, Listener.self])
+        subcommands: [
+            Sign.self, Check.self, JobCommand.self, Depth.self, Peek.self, Pop.self, Push.self, Dead.self,
+            Listener.self,
+        ])
 }
 
 StandardStreams.prepare()

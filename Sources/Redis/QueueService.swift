@@ -1,0 +1,72 @@
+import RESP
+
+/// The queue, for tools: what workers and operators do with it.
+package struct QueueService {
+    private let client: Client
+    private let key: [UInt8]
+
+    package init(_ client: Client, key: [UInt8]) {
+        self.client = client
+        self.key = key
+    }
+
+    /// Puts a job in, and returns how long the queue is then.
+    package func push(_ job: [UInt8]) throws(ClientFailure) -> Int {
+        try integer(try client.call([Array("LPUSH".utf8), key, job]))
+    }
+
+    /// The oldest job, which stays where it is; nil where there is none.
+    package func oldest() throws(ClientFailure) -> [UInt8]? { try job(at: "-1") }
+
+    /// The newest job, likewise.
+    package func newest() throws(ClientFailure) -> [UInt8]? { try job(at: "0") }
+
+    private func job(at index: String) throws(ClientFailure) -> [UInt8]? {
+        guard case .bulk(let job) = try client.call([Array("LINDEX".utf8), key, Array(index.utf8)]) else {
+            throw .unexpected("expected a bulk string")
+        }
+        return job
+    }
+
+    /// Takes a job out, the oldest where there are several that are the same. Returns false where there is none.
+    package func remove(_ job: [UInt8]) throws(ClientFailure) -> Bool {
+        try integer(try client.call([Array("LREM".utf8), key, Array("-1".utf8), job])) == 1
+    }
+
+    /// The oldest jobs after `skipped` even older ones, at most 1,000, oldest first; they stay where they are.
+    package func peek(_ count: Int, after skipped: Int = 0) throws(ClientFailure) -> [[UInt8]] {
+        let first = -skipped - min(max(count, 1), 1000)
+        let range = [Array("\(first)".utf8), Array("\(-skipped - 1)".utf8)]
+        guard case .array(let jobs?) = try client.call([Array("LRANGE".utf8), key] + range) else {
+            throw .unexpected("expected an array")
+        }
+        return jobs.reversed().compactMap { job in if case .bulk(let bytes) = job { bytes } else { nil } }
+    }
+
+    /// Puts a message into the queue, and takes an entry out of the list `source`, in one step: neither is lost, nor is the
+    /// message queued twice. Returns false where the entry is no longer there.
+    package func push(_ message: [UInt8], inPlaceOf entry: [UInt8], in source: [UInt8]) throws(ClientFailure) -> Bool {
+        let call = [
+            Array("EVAL".utf8), Array(QueueService.moveScript.utf8), Array("2".utf8), key, source, message, entry,
+        ]
+        return try integer(try client.call(call)) > 0
+    }
+
+    /// The push first: if Redis refuses it, the entry stays.
+    private static let moveScript = """
+        if not redis.call('LPOS', KEYS[2], ARGV[2]) then return 0 end \
+        local depth = redis.call('LPUSH', KEYS[1], ARGV[1]) \
+        redis.call('LREM', KEYS[2], 1, ARGV[2]) \
+        return depth
+        """
+
+    /// How many jobs there are.
+    package func depth() throws(ClientFailure) -> Int {
+        try integer(try client.call([Array("LLEN".utf8), key]))
+    }
+
+    private func integer(_ reply: Reply) throws(ClientFailure) -> Int {
+        guard case .integer(let number) = reply else { throw .unexpected("expected an integer") }
+        return Int(number)
+    }
+}

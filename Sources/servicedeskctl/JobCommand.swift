@@ -1,0 +1,113 @@
+import ArgumentParser
+import Bytes
+import Product
+import System
+import Webhook
+
+/// The format of jobs, as the responder takes it from the environment.
+struct FormatOptions: ParsableArguments {
+    @Option(help: "plain or celery (default: SERVICEDESK_JOB_FORMAT, or plain).") var format: String?
+    @Option(help: "The Celery task (default: SERVICEDESK_CELERY_TASK, or \(CeleryMessage.defaultTask)).")
+    var task: String?
+    @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
+    var members: String?
+
+    func jobFormat() throws -> JobFormat {
+        let name = try format ?? Environment.text("SERVICEDESK_JOB_FORMAT") ?? JobFormat.plain.rawValue
+        guard let format = JobFormat(rawValue: name) else {
+            let accepted = JobFormat.allCases.map(\.rawValue).joined(separator: " or ")
+            throw ValidationError("the job format must be \(accepted)")
+        }
+        return format
+    }
+
+    private func taskName() throws -> String {
+        let name = try task ?? Environment.text("SERVICEDESK_CELERY_TASK") ?? CeleryMessage.defaultTask
+        guard CeleryMessage.isTaskName(name) else {
+            throw ValidationError("a task's name must be 1 to \(CeleryMessage.taskLimit) letters, digits, _ and .")
+        }
+        return name
+    }
+
+    func encoder(queue: [UInt8]) throws -> JobEncoder {
+        let list = try members ?? Environment.text("SERVICEDESK_JOB_MEMBERS")
+        guard let members = list.map({ JobMembers($0) }) ?? [] else {
+            throw ValidationError("the further members must be some of \(JobMembers.names.joined(separator: ", "))")
+        }
+        return JobEncoder(
+            try jobFormat(), members: members, task: try taskName(), queue: String(decoding: queue, as: UTF8.self))
+    }
+
+    /// For a job that was a call of `task` before.
+    func celeryMessage(task former: String?, queue: [UInt8]) throws -> CeleryMessage {
+        CeleryMessage(
+            task: task == nil ? try former ?? taskName() : try taskName(), queue: String(decoding: queue, as: UTF8.self)
+        )
+    }
+}
+
+/// `servicedeskctl job < body`
+struct JobCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "job",
+        abstract: "Prints the job that a ticket from standard input would become, and queues nothing.",
+        discussion: "A ticket with errors has no job: they are printed as `check` prints them, with exit status 1.")
+
+    @OptionGroup var queue: QueueOptions
+    @OptionGroup var format: FormatOptions
+    @Option(help: "The delivery's id, as webhook-id.") var deliveryID: String?
+    @Option(help: "The sender's traceparent.") var traceparent: String?
+    @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
+
+    func run() throws {
+        let body = try StandardStreams.read()
+        var random = RandomSource()
+        let secret = (0..<Secrets.minimumLength).map { _ in random.next() }
+        var handler = Handler(
+            secrets: Secrets(shared: secret), bodyLimit: Handler.largestBody,
+            unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0,
+            encoder: try format.encoder(queue: queue.queueKey))
+        var signature: [UInt8] = []
+        signature.append(hex: Authenticator(key: secret.span).tag(of: body.span))
+        var exchange = Exchange()
+        for (name, value) in variables(signature: signature) { exchange.take(Array(name.utf8).span, value.span) }
+        exchange.complete(bodyLength: body.count, random: &handler.random)
+        var printed = PrintedQueue()
+        let now = Timestamp.format(WallClock.now.microseconds)
+        let disposition = handler.handle(
+            &exchange, body: body.span, time: now, request: RequestHandle(slot: 0, generation: 0), queue: &printed)
+        guard disposition == .queued, let job = printed.job else {
+            for row in exchange.faults { try StandardStreams.write(line: row.line) }
+            if exchange.faults.isEmpty, case .answer(let reason) = disposition {
+                StandardStreams.complain("\(reason.detail)")
+            }
+            throw ExitCode(1)
+        }
+        try StandardStreams.write(line: job)
+    }
+
+    /// The CGI variables of a signed request.
+    private func variables(signature: [UInt8]) -> [(String, [UInt8])] {
+        var variables = [
+            ("REQUEST_METHOD", Array("POST".utf8)), ("SCRIPT_NAME", Array("/webhook/servicedesk".utf8)),
+            ("CONTENT_TYPE", Array("application/json".utf8)), ("HTTP_X_SERVICEDESK_SIGNATURE", signature),
+        ]
+        if let deliveryID { variables.append(("HTTP_WEBHOOK_ID", Array(deliveryID.utf8))) }
+        if let traceparent { variables.append(("HTTP_TRACEPARENT", Array(traceparent.utf8))) }
+        return variables
+    }
+}
+
+/// Keeps the job instead of queueing it.
+private struct PrintedQueue: JobQueue {
+    private(set) var job: [UInt8]?
+
+    mutating func push(
+        _ job: Span<UInt8>, id: [UInt8], delivery: NamedDelivery?, for request: RequestHandle
+    ) -> Reason? {
+        var copy: [UInt8] = []
+        copy.append(job)
+        self.job = copy
+        return nil
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Bytes
+import Redis
+import Webhook
+
+extension Dead {
+    struct Replay: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Puts dead jobs into the queue again, with their job_id, and prints their ids.",
+            discussion: """
+                A job is queued once, however often it died, and leaves the list of dead jobs in the same step. It is \
+                written in the format that --format names; without that, in the one that it was taken in: for Celery if \
+                its entry has a task, or else as SERVICEDESK_JOB_FORMAT says. A message that its worker could not read \
+                is queued as it was.
+                """)
+        @OptionGroup var queue: QueueOptions
+        @OptionGroup var source: Source
+        @OptionGroup var format: FormatOptions
+        @OptionGroup var selection: Selection
+
+        func run() throws {
+            let client = try Environment.client()
+            let letters = source.letters(client)
+            let service = QueueService(client, key: queue.queueKey)
+            var hasFailed = false
+            for job in try selection.jobs(among: letters) {
+                let id = String(decoding: job[0].id, as: UTF8.self)
+                guard let message = try message(of: job[0]) else {
+                    StandardStreams.complain("\(id) holds no job that could be queued: see `dead show`")
+                    hasFailed = true
+                    continue
+                }
+                guard try service.push(message, inPlaceOf: job[0].entry, in: Array(source.deadKey.utf8)) else {
+                    StandardStreams.complain("\(id) has left the list in the meantime: not queued")
+                    hasFailed = true
+                    continue
+                }
+                for letter in job.dropFirst() { _ = try letters.service.remove(letter.entry) }
+                try StandardStreams.write(line: job[0].id)
+            }
+            if hasFailed { throw ExitCode(1) }
+        }
+
+        /// What is queued for a dead letter; nil if it holds nothing.
+        private func message(of letter: DeadLetter) throws -> [UInt8]? {
+            switch letter.content {
+            case .none: return nil
+            case .message(let message): return message
+            case .job(let job):
+                let isForCelery = format.format == nil && letter.task != nil
+                guard try isForCelery || format.jobFormat() == .celery else { return job }
+                guard let id = letter.jobID else { return nil }
+                let celery = try format.celeryMessage(task: letter.task, queue: queue.queueKey)
+                var message: [UInt8] = []
+                celery.append(job: job.span, id: id, to: &message)
+                return message
+            }
+        }
+    }
+}

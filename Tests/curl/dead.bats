@@ -1,0 +1,143 @@
+# Dead jobs: what workers gave up, and what an operator does about it.
+load stack.bash
+
+setup_file() { redis_start; }
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    redis FLUSHALL >/dev/null
+}
+
+dead=enhancement:dead
+ctl() { "${program%/*}/servicedeskctl" "$@"; }
+
+# job TICKET: prints a new job.
+job() { ticket ".ticket_id = \"$1\"" | ctl job --members event,delivery_id; }
+
+# bury JOB [JQ]: puts it among the dead jobs, as a worker does.
+bury() {
+    jq -nc --argjson job "$1" '{job: $job, reason: "ValueError: no such model", attempts: 3,
+        failed_at: "2026-11-26T10:00:00Z", worker: "worker-1"} | '"${2-.}" | tr -d '\n' | redis -x LPUSH $dead >/dev/null
+}
+
+@test "dead list prints a line for each job, oldest first" {
+    first=$(job TKT-1) second=$(job TKT-2)
+    bury "$first"
+    bury "$second" '.reason = "tab\there, \u001b[31mred\u001b[0m"'
+    redis LPUSH $dead 'no JSON' >/dev/null
+    run -0 ctl dead list
+    same 3 ${#lines[@]}
+    same "$(jq -r .job_id <<<"$first")"$'\t2026-11-26T10:00:00Z\t3\tacme\tTKT-1\tValueError: no such model' "${lines[0]}"
+    # Nothing that a terminal would obey.
+    [[ ${lines[1]} == *$'\ttab here,  [31mred [0m' ]]
+    [[ ${lines[2]} == sha256:* ]]
+    redis DEL $dead >/dev/null
+    run -0 ctl dead list
+    same '' "$output"
+}
+
+@test "dead show prints an entry byte for byte" {
+    bury "$(job TKT-1)"
+    bury "$(job TKT-2)"
+    id=$(redis LINDEX $dead 0 | jq -r .job.job_id)
+    same "$(redis LINDEX $dead 0)" "$(ctl dead show "$id")"
+    same "$(redis LRANGE $dead 0 -1 | tac)" "$(ctl dead show --all)"
+}
+
+@test "dead replay queues a job again with its job_id, and takes it from the list" {
+    job=$(job TKT-1)
+    bury "$job"
+    bury "$(job TKT-2)"
+    id=$(jq -r .job_id <<<"$job")
+    same "$id" "$(ctl dead replay "$id")"
+    same "$job" "$(newest)"
+    same 1 "$(depth)"
+    same TKT-2 "$(redis LRANGE $dead 0 -1 | jq -r .job.ticket_id)"
+}
+
+@test "dead replay of a Celery task's job calls the same task again, with event and delivery id as headers" {
+    job=$(job TKT-1)
+    bury "$job" '.task = "app.enhance"'
+    id=$(jq -r .job_id <<<"$job")
+    ctl dead replay "$id" --key other:queue
+    message=$(redis LINDEX other:queue 0)
+    same "$job" "$(jq -c '.body | fromjson | .[0][0]' <<<"$message")"
+    same "[\"app.enhance\",\"$id\",\"$id\",\"other:queue\",\"ticket_created\",$(jq .delivery_id <<<"$job")]" \
+        "$(jq -c '[.headers.task, .headers.id, .properties.delivery_tag, .properties.delivery_info.routing_key,
+            .headers.event, .headers.delivery_id]' <<<"$message")"
+    # As what the responder queues, but for the ids.
+    same "$(ctl job --format celery <<<"$(ticket)" | jq -c '[paths | map(strings)]')" \
+        "$(jq -c 'del(.headers.event, .headers.delivery_id) | [paths | map(strings)]' <<<"$message")"
+}
+
+@test "dead replay writes the format that an option or the environment names" {
+    bury "$(job TKT-1)"
+    ctl dead replay --all --format celery --task a.b
+    same a.b "$(newest | jq -r .headers.task)"
+    bury "$(job TKT-2)"
+    SERVICEDESK_JOB_FORMAT=celery ctl dead replay --all
+    same tasks.enhance_ticket "$(newest | jq -r .headers.task)"
+    bury "$(job TKT-3)" '.task = "app.enhance"'
+    ctl dead replay --all --format plain
+    same TKT-3 "$(newest | jq -r .ticket_id)"
+}
+
+@test "dead replay queues a job once, however often it died" {
+    job=$(job TKT-1)
+    for _ in 1 2 3; do bury "$job"; done
+    same "$(jq -r .job_id <<<"$job")" "$(ctl dead replay --all)"
+    same 1 "$(depth)"
+    same 0 "$(redis LLEN $dead)"
+}
+
+@test "dead replay queues a message that was unreadable as it was, and leaves what holds no job" {
+    redis LPUSH $dead '{"job":"{\"cut","reason":"no JSON","attempts":1}' rubbish '{"job":5}' >/dev/null
+    run -1 --separate-stderr ctl dead replay --all
+    same '{"cut' "$(newest)"
+    same 1 "$(depth)"
+    same 2 "$(redis LLEN $dead)"
+    [[ $stderr == *'holds no job that could be queued'* ]]
+    # A job for Celery needs an id, and none that would break the message.
+    redis LPUSH $dead '{"job":{"a":1}}' '{"job":{"job_id":"\"}"}}' >/dev/null
+    run -1 ctl dead replay --all --format celery
+    same 1 "$(depth)"
+}
+
+@test "a dead job stays where it is if Redis refuses the push" {
+    bury "$(job TKT-1)"
+    redis SET "$queue" 'no list' >/dev/null
+    run -1 ctl dead replay --all
+    [[ $output == *'Redis answered'* ]]
+    same 1 "$(redis LLEN $dead)"
+}
+
+@test "dead drop removes a job, and an id that is not there is an error" {
+    bury "$(job TKT-1)"
+    bury "$(job TKT-2)"
+    id=$(redis LINDEX $dead 0 | jq -r .job.job_id)
+    run -1 ctl dead drop nothing
+    same 'servicedeskctl: no dead job nothing' "$output"
+    same "$id" "$(ctl dead drop "$id")"
+    same TKT-1 "$(redis LRANGE $dead 0 -1 | jq -r .job.ticket_id)"
+    ctl dead drop --all
+    same 0 "$(redis LLEN $dead)"
+    run -64 ctl dead drop
+    run -64 ctl dead drop --all "$id"
+}
+
+@test "more than a thousand dead jobs are all found" {
+    job=$(job TKT-1)
+    redis EVAL "for n = 1, 1234 do redis.call('LPUSH', KEYS[1], string.format('{\"job\":{\"job_id\":\"00000000-0000-4000-8000-%012d\"}}', n)) end" \
+        1 $dead >/dev/null
+    same 1234 "$(ctl dead list | wc -l)"
+    same 00000000-0000-4000-8000-000000000001 "$(ctl dead list | head -n 1 | cut -f 1)"
+    same 1234 "$(ctl dead replay --all | sort -u | wc -l)"
+    same 1234 "$(depth)"
+    same 0 "$(redis LLEN $dead)"
+}
+
+@test "another list of dead jobs may be named" {
+    redis LPUSH graveyard '{"job":{},"reason":"x"}' >/dev/null
+    same 1 "$(ctl dead list --dead-key graveyard | wc -l)"
+    ctl dead drop --all --dead-key graveyard
+    same 0 "$(redis LLEN graveyard)"
+}
