@@ -35,7 +35,7 @@ struct Dead: ParsableCommand {
             var jobs: [[DeadLetter]] = []
             var places: [[UInt8]: Int] = [:]
             let wanted = Set(ids.map { Array($0.utf8) })
-            try letters.forEach { letter in
+            try letters.visit { letter in
                 guard all || wanted.contains(letter.id) else { return }
                 if let place = places[letter.id] {
                     jobs[place].append(letter)
@@ -59,7 +59,7 @@ struct Dead: ParsableCommand {
         @OptionGroup var source: Source
 
         func run() throws {
-            try source.letters(Environment.client()).forEach { try StandardStreams.write(line: $0.summary) }
+            try source.letters(Environment.client()).visit { try StandardStreams.write(line: $0.summary) }
         }
     }
 
@@ -96,7 +96,7 @@ struct DeadLetters {
     let service: QueueService
 
     /// Hands out every entry, oldest first.
-    func forEach(_ body: (DeadLetter) throws -> Void) throws {
+    func visit(_ body: (DeadLetter) throws -> Void) throws {
         var count = 0
         while true {
             let entries = try service.peek(DeadLetters.page, after: count)

@@ -46,7 +46,8 @@ struct ClientTests {
     private func calls(
         _ redis: ScriptedRedis, _ commands: [[String]], credentials: String = "", timeout: Nanoseconds = .seconds(5)
     ) throws -> [String] {
-        let url = "unix://\(credentials)\(redis.url.dropFirst(7))"
+        let scheme = redis.url.prefix { $0 != "/" } + "//"
+        let url = "\(scheme)\(credentials)\(redis.url.dropFirst(scheme.count))"
         return try play(redis) {
             do {
                 let client = try Client(try Address(url), timeout: timeout)
@@ -102,6 +103,26 @@ struct ClientTests {
     func `after bytes that cannot be the reply nothing more is sent`(answer: String, told: String) throws {
         let lines = try calls(try redis(["GET": answer]), [["GET", "a"], ["LLEN", "b"]])
         #expect(lines.count == 2 && lines.allSatisfy { $0.contains("unexpected") && $0.contains(told) }, "\(lines)")
+    }
+
+    @Test func `in a cluster the client moves once, with its password, to the node that has the key`() throws {
+        let redis = try ScriptedRedis(.loopback)
+        let node = "-MOVED 7 127.0.0.1:\(redis.port)\r\n"
+        redis.answer = { session, command in
+            guard command[0] == "LLEN" else { return command[0] == "PING" ? "+PONG\r\n" : "+OK\r\n" }
+            return session === redis.sessions[0] || command[1] == "far" ? node : ":3\r\n"
+        }
+        let lines = try calls(redis, [["LLEN", "q"], ["LLEN", "q"], ["LLEN", "far"]], credentials: ":p@")
+        #expect(lines == ["integer(3)", "integer(3)", "Redis answered MOVED"])
+        #expect(redis.sessions.count == 2 && redis.sessions[1].received.starts(with: resp("AUTH", "p")))
+    }
+
+    @Test func `a node that cannot be reached fails every later call`() throws {
+        let redis = try ScriptedRedis(.loopback)
+        redis.answer = { _, command in command[0] == "PING" ? "+PONG\r\n" : "-MOVED 7 127.0.0.1:1\r\n" }
+        let lines = try calls(redis, [["LLEN", "q"], ["LLEN", "q"]])
+        #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("Redis cannot be reached: connect") }, "\(lines)")
+        #expect(redis.sessions.count == 1)
     }
 
     @Test func `a connection that breaks stays broken`() throws {

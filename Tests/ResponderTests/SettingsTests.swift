@@ -49,7 +49,7 @@ struct SettingsTests {
         #expect(settings.unknownFields == .reject && settings.drainTimeout == .seconds(10))
         #expect(settings.logLevel == .info && settings.logFormat == .json && settings.logFile == nil)
         #expect(settings.runtimeDirectory == nil && settings.tenantsFile == nil && settings.unknownVariables == [])
-        #expect(settings.webServers == nil && settings.maxAge == 0)
+        #expect(settings.webServers == nil && settings.maxAge == 0 && settings.jobFormat == .plain)
         #expect(!settings.takeSecrets().arePerTenant)
     }
 
@@ -117,12 +117,30 @@ struct SettingsTests {
 
     @Test(arguments: [
         ("SERVICEDESK_UNKNOWN_FIELDS", "reject, ignore"), ("SERVICEDESK_LOG_FORMAT", "json, text"),
-        ("SERVICEDESK_LOG_LEVEL", "debug, info, warning, error"),
+        ("SERVICEDESK_LOG_LEVEL", "debug, info, warning, error"), ("SERVICEDESK_JOB_FORMAT", "plain, celery"),
     ])
     func `a choice must be one of the listed words`(name: String, accepted: String) {
         for good in accepted.split(separator: ", ") { #expect(faults([name: String(good)]) == []) }
         for bad in ["INFO", "none", " json"] {
             #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": expected one of \(accepted)"])
+        }
+    }
+
+    @Test func `further members of a job are names separated by commas`() {
+        for good in ["event", "delivery_id,traceparent", "traceparent,event,delivery_id", ""] {
+            #expect(faults(["SERVICEDESK_JOB_MEMBERS": good]) == [])
+        }
+        for bad in ["event;delivery_id", "event, delivery_id", "tracestate", ","] {
+            let expected = "expected names separated by commas, of event, delivery_id, traceparent"
+            #expect(faults(["SERVICEDESK_JOB_MEMBERS": bad]) == ["SERVICEDESK_JOB_MEMBERS is \"\(bad)\": \(expected)"])
+        }
+    }
+
+    @Test func `a Celery task's name is checked`() {
+        #expect(faults(["SERVICEDESK_CELERY_TASK": "app.tasks.enhance_2"]) == [])
+        for bad in ["a b", "a-b", "é"] {
+            let expected = "expected 1 to 200 letters, digits, _ and ."
+            #expect(faults(["SERVICEDESK_CELERY_TASK": bad]) == ["SERVICEDESK_CELERY_TASK is \"\(bad)\": \(expected)"])
         }
     }
 

@@ -91,3 +91,22 @@ setup() {
     done
     same 0 "$(at 0 EXISTS "$queue" 2>&1 | grep -c '^[1-9]')"
 }
+
+@test "servicedeskctl finds the node that has the queue" {
+    ctl() { "${program%/*}/servicedeskctl" "$@"; }
+    same 1 "$(echo one | ctl push)"
+    same 1 "$(ctl depth)"
+    same one "$(ctl pop | head -n 1)"
+    # One hash tag for both lists, so that one step can take a job from one to the other.
+    at 0 LPUSH '{enhancement}:dead' '{"job":{"ticket_id":"T-1"},"reason":"x"}' >/dev/null
+    ctl dead replay --all --dead-key '{enhancement}:dead' --key '{enhancement}:queue'
+    same '{"ticket_id":"T-1"}' "$(at 0 LINDEX '{enhancement}:queue' 0)"
+    at 0 DEL '{enhancement}:queue' >/dev/null
+}
+
+@test "a start in a cluster checks the format of the jobs in the queue" {
+    at 0 LPUSH "$queue" '{"job_id":"1"}' >/dev/null
+    SERVICEDESK_JOB_FORMAT=celery SERVICEDESK_LOG_FILE=$dir/celery.json \
+        start_responder "$dir/celery.log" "$dir/celery.sock" --processes 1
+    wait_for 3 grep -q "$queue holds plain jobs, and SERVICEDESK_JOB_FORMAT is celery" "$dir/celery.json"
+}
