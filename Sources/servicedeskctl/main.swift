@@ -7,7 +7,7 @@ struct ServiceDeskCtl: ParsableCommand {
         abstract: "Looks at the queue, and signs and checks tickets, as servicedesk-responder does.",
         version: Product.version,
         subcommands: [
-            Sign.self, Check.self, JobCommand.self, Depth.self, Peek.self, Pop.self, Push.self, Dead.self,
+            Sign.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self, Pop.self, Push.self, Dead.self,
             Listener.self,
         ])
 }

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Webhook
+
+/// `servicedeskctl schema job|ticket`
+struct Schema: ParsableCommand {
+    enum Subject: String, CaseIterable, ExpressibleByArgument { case job, ticket }
+
+    static let configuration = CommandConfiguration(
+        abstract: "Prints the JSON Schema of jobs or of tickets (draft 2020-12).",
+        discussion: "The schema's own description names what the responder refuses beyond it.")
+
+    @Argument(help: "What the schema describes: job or ticket.") var subject: Subject
+    @Flag(help: "Accept unknown fields in a ticket.") var ignoreUnknownFields = false
+
+    func validate() throws {
+        guard subject == .ticket || !ignoreUnknownFields else {
+            throw ValidationError("--ignore-unknown-fields is for the schema of tickets")
+        }
+    }
+
+    func run() throws {
+        switch subject {
+        case .job: try StandardStreams.write(line: Schemas.job.text)
+        case .ticket:
+            let schema = Schemas.ticket(unknownFields: ignoreUnknownFields ? .ignore : .reject)
+            try StandardStreams.write(line: schema.text)
+        }
+    }
+}
