@@ -1,0 +1,1 @@
+from servicedesk import servicedesk  # noqa: F401 - the fixture
