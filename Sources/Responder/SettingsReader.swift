@@ -210,6 +210,6 @@ struct SettingsReader {
 extension Settings {
     /// Stands in where there is a fault already.
     static let anyAddress = try! Address("redis://127.0.0.1")
-    /// Variables of the scripts that start the program.
-    static let ofOthers: Set<String> = ["SERVICEDESK_PROGRAM", "SERVICEDESK_RATE"]
+    /// Variables of the scripts that start the program, and of workers' tests.
+    static let ofOthers: Set<String> = ["SERVICEDESK_PROGRAM", "SERVICEDESK_RATE", "SERVICEDESK_URL"]
 }
