@@ -80,19 +80,8 @@ setup() {
     same 1 "$(at 0 EXISTS '{enhancement}:queue:seen:acme:tagged-1')"
 }
 
-@test "ASK is followed while the queue's slot is migrating" {
-    slot=$(at 0 CLUSTER KEYSLOT "$queue")
-    at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 0 CLUSTER MYID)"
-    at 0 CLUSTER SETSLOT "$slot" MIGRATING "$(at 1 CLUSTER MYID)"
-    for number in 1 2 3; do
-        post "$(ticket)"
-        accepted
-        same "OK $number" "$(printf 'ASKING\nLLEN %s\n' "$queue" | at 1 | tr '\n' ' ' | sed 's/ $//')"
-    done
-    same 0 "$(at 0 EXISTS "$queue" 2>&1 | grep -c '^[1-9]')"
-}
-
 @test "servicedeskctl finds the node that has the queue" {
+    export SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1")
     ctl() { "${program%/*}/servicedeskctl" "$@"; }
     same 1 "$(echo one | ctl push)"
     same 1 "$(ctl depth)"
@@ -106,7 +95,20 @@ setup() {
 
 @test "a start in a cluster checks the format of the jobs in the queue" {
     at 0 LPUSH "$queue" '{"job_id":"1"}' >/dev/null
-    SERVICEDESK_JOB_FORMAT=celery SERVICEDESK_LOG_FILE=$dir/celery.json \
+    SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1") SERVICEDESK_JOB_FORMAT=celery \
+        SERVICEDESK_LOG_FILE=$dir/celery.json \
         start_responder "$dir/celery.log" "$dir/celery.sock" --processes 1
     wait_for 3 grep -q "$queue holds plain jobs, and SERVICEDESK_JOB_FORMAT is celery" "$dir/celery.json"
+}
+
+@test "ASK is followed while the queue's slot is migrating" {
+    slot=$(at 0 CLUSTER KEYSLOT "$queue")
+    at 1 CLUSTER SETSLOT "$slot" IMPORTING "$(at 0 CLUSTER MYID)"
+    at 0 CLUSTER SETSLOT "$slot" MIGRATING "$(at 1 CLUSTER MYID)"
+    for number in 1 2 3; do
+        post "$(ticket)"
+        accepted
+        same "OK $number" "$(printf 'ASKING\nLLEN %s\n' "$queue" | at 1 | tr '\n' ' ' | sed 's/ $//')"
+    done
+    same 0 "$(at 0 EXISTS "$queue" 2>&1 | grep -c '^[1-9]')"
 }
