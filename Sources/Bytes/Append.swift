@@ -19,6 +19,37 @@ extension [UInt8] {
         }
     }
 
+    /// Appends bytes between two literal texts: one check for room for all three.
+    @inlinable package mutating func append(_ before: StaticString, _ bytes: Span<UInt8>, _ after: StaticString) {
+        unsafe bytes.withUnsafeBytes { bytes in
+            unsafe append(before, copying: bytes, after)
+        }
+    }
+
+    /// Appends three literal texts, likewise.
+    @inlinable package mutating func append(_ before: StaticString, _ text: StaticString, _ after: StaticString) {
+        let bytes = unsafe UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        unsafe append(before, copying: bytes, after)
+    }
+
+    @inlinable mutating func append(
+        _ before: StaticString, copying bytes: UnsafeRawBufferPointer, _ after: StaticString
+    ) {
+        let start = before.utf8CodeUnitCount
+        let end = start + bytes.count
+        let length = end + after.utf8CodeUnitCount
+        append(addingCapacity: length) { output in
+            unsafe output.withUnsafeMutableBufferPointer { room, count in
+                let room = UnsafeMutableRawBufferPointer(room)
+                unsafe room.baseAddress?.copyMemory(from: before.utf8Start, byteCount: start)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: room[start...]).copyMemory(from: bytes)
+                unsafe room.baseAddress?.advanced(by: end).copyMemory(
+                    from: after.utf8Start, byteCount: after.utf8CodeUnitCount)
+                count = length
+            }
+        }
+    }
+
     @inlinable package mutating func append(text: String) {
         append(contentsOf: text.utf8)
     }

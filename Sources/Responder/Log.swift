@@ -91,14 +91,8 @@ struct Log: ~Copyable {
 
     private mutating func appendName(_ name: StaticString) {
         switch format {
-        case .json:
-            buffer.append(#",""#)
-            buffer.append(name)
-            buffer.append(#"":"#)
-        case .text:
-            buffer.append(.space)
-            buffer.append(name)
-            buffer.append(UInt8(ascii: "="))
+        case .json: buffer.append(#",""#, name, #"":"#)
+        case .text: buffer.append(" ", name, "=")
         }
     }
 
@@ -107,6 +101,13 @@ struct Log: ~Copyable {
         guard !value.isEmpty else { return }
         appendName(name)
         if format == .json { buffer.append(jsonString: value.span) } else { buffer.append(value.span) }
+    }
+
+    /// Adds a text of characters that JSON does not escape, such as an id that was checked; an empty one is left out.
+    mutating func add(_ name: StaticString, plain value: [UInt8]) {
+        guard !value.isEmpty else { return }
+        appendName(name)
+        if format == .json { buffer.append(#"""#, value.span, #"""#) } else { buffer.append(value.span) }
     }
 
     /// Adds what somebody else sent, a short text of which nothing is known; other bytes than visible ASCII become `?`.

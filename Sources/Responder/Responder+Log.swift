@@ -10,13 +10,13 @@ extension Responder {
     {
         guard log.begin(level(of: reason)) else { return }
         log.add("request_id", exchanges[slot].requestID)
-        log.add("correlation_id", exchanges[slot].ticket.correlationID)
-        log.add("tenant_id", exchanges[slot].ticket.tenantID)
-        log.add("ticket_id", exchanges[slot].ticket.ticketID)
-        log.add("job_id", exchanges[slot].jobID)
-        log.add("trace_id", exchanges[slot].trace.traceID)
-        log.add("span_id", exchanges[slot].trace.spanID)
-        log.add("parent_span_id", exchanges[slot].trace.parentID)
+        log.add("correlation_id", plain: exchanges[slot].ticket.correlationID)
+        log.add("tenant_id", plain: exchanges[slot].ticket.tenantID)
+        log.add("ticket_id", plain: exchanges[slot].ticket.ticketID)
+        log.add("job_id", plain: exchanges[slot].jobID)
+        log.add("trace_id", plain: exchanges[slot].trace.traceID)
+        log.add("span_id", plain: exchanges[slot].trace.spanID)
+        log.add("parent_span_id", plain: exchanges[slot].trace.parentID)
         log.add("status", number: reason.status)
         log.add("reason", reason.label)
         if let error { log.add("error", text: error.advice) }

@@ -43,23 +43,17 @@ extension Exchange {
         let length = before.utf8CodeUnitCount + jobID.count + after.utf8CodeUnitCount
         appendHead(.accepted, type: "application/json", length: length, to: &response)
         response.append("\r\n")
-        response.append(before)
-        response.append(jobID.span)
-        response.append(after)
+        response.append(before, jobID.span, after)
     }
 
     private func appendHead(_ reason: Reason, type: StaticString, length: Int, to response: inout [UInt8]) {
         response.append("Status: ")
         response.append(decimal: reason.status)
-        response.append(" ")
-        response.append(reason.title)
-        response.append("\r\nContent-Type: ")
+        response.append(" ", reason.title, "\r\nContent-Type: ")
         response.append(type)
         response.append("\r\nContent-Length: ")
         response.append(decimal: length)
-        response.append("\r\nX-Request-ID: ")
-        response.append(requestID.span)
-        response.append("\r\n")
+        response.append("\r\nX-Request-ID: ", requestID.span, "\r\n")
     }
 
     /// A problem of RFC 9457.

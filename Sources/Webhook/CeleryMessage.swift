@@ -82,19 +82,16 @@ package struct CeleryMessage: Sendable {
         message.append(headers.span)
         message.append(id.span)
         message.append(#"","shadow":null,"eta":null,"expires":null,"group":null,"group_index":null,"retries":0,"#)
-        message.append(#""timelimit":[null,null],"root_id":""#)
-        message.append(id.span)
-        message.append(#"","parent_id":null,"argsrepr":"({'job_id': '"#)
-        message.append(id.span)
-        message.append(#"'},)","kwargsrepr":"{}","origin":"servicedesk-responder","ignore_result":false,"#)
-        message.append(#""replaced_task_nesting":0,"stamped_headers":null,"stamps":{}"#)
+        message.append(#""timelimit":[null,null],"root_id":""#, id.span, #"","parent_id":null,"#)
+        message.append(#""argsrepr":"({'job_id': '"#, id.span, #"'},)","kwargsrepr":"{}","#)
+        message.append(#""origin":"servicedesk-responder","ignore_result":false,"replaced_task_nesting":0,"#)
+        message.append(#""stamped_headers":null,"stamps":{}"#)
     }
 
     private func appendProperties(id: [UInt8], to message: inout [UInt8]) {
         message.append(#"},"properties":{"correlation_id":""#)
         message.append(id.span)
         message.append(delivery.span)
-        message.append(id.span)
-        message.append(#""}}"#)
+        message.append("", id.span, #""}}"#)
     }
 }

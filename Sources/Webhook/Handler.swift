@@ -54,7 +54,7 @@ package struct Handler {
             guard exchange.method == .get || exchange.method == .head else { return .answer(.methodNotAllowed) }
             return route == .metrics ? .metrics : route == .live ? .live : .ready
         }
-        exchange.trace.begin(random: &random)
+        exchange.trace.begin(requestID: exchange.requestID, random: &random)
         guard exchange.method == .post else { return .answer(.methodNotAllowed) }
         guard exchange.bodyLength <= bodyLimit else { return .answer(.tooLarge) }
         switch exchange.declaredLength {

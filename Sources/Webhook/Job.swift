@@ -39,24 +39,17 @@ enum Job {
         of exchange: borrowing Exchange, body: Span<UInt8>, createdAt: [UInt8], members: JobMembers,
         to json: inout [UInt8]
     ) {
-        json.append(#"{"job_id":""#)
-        json.append(exchange.jobID.span)
-        json.append(#"","ticket_id":""#)
+        json.append(#"{"job_id":""#, exchange.jobID.span, #"","ticket_id":""#)
         json.append(exchange.ticket.ticketID.span)
-        json.append(#"","tenant_id":""#)
-        json.append(exchange.ticket.tenantID.span)
-        json.append(#"","description":""#)
+        json.append(#"","tenant_id":""#, exchange.ticket.tenantID.span, #"","description":""#)
         json.append(body.extracting(exchange.ticket.description))
-        json.append(#"","priority":""#)
-        json.append(exchange.ticket.priority.name)
-        json.append(#"","timestamp":""#)
+        json.append(#"","priority":""#, exchange.ticket.priority.name, #"","timestamp":""#)
         json.append(exchange.ticket.createdAt.span)
-        json.append(#"","created_at":""#)
-        json.append(createdAt.span)
-        json.append(#"","correlation_id":""#)
+        json.append(#"","created_at":""#, createdAt.span, #"","correlation_id":""#)
         json.append(exchange.ticket.correlationID.span)
+        if members.isEmpty { return json.append(#""}"#) }
         json.append(#"""#)
-        if !members.isEmpty { append(members, of: exchange, body: body, to: &json) }
+        append(members, of: exchange, body: body, to: &json)
         json.append(#"}"#)
     }
 
@@ -65,9 +58,7 @@ enum Job {
         _ members: JobMembers, of exchange: borrowing Exchange, body: Span<UInt8>, to json: inout [UInt8]
     ) {
         if members.contains(.event) {
-            json.append(#","event":""#)
-            json.append(body.extracting(exchange.ticket.event))
-            json.append(#"""#)
+            json.append(#","event":""#, body.extracting(exchange.ticket.event), #"""#)
         }
         if members.contains(.deliveryID) {
             json.append(#","delivery_id":""#)

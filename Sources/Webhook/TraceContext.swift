@@ -23,8 +23,8 @@ package struct TraceContext {
     package mutating func reset() {
         traceID.removeAll(keepingCapacity: true)
         spanID.removeAll(keepingCapacity: true)
-        parentID.removeAll(keepingCapacity: true)
-        state.removeAll(keepingCapacity: true)
+        if !parentID.isEmpty { parentID.removeAll(keepingCapacity: true) }
+        if !state.isEmpty { state.removeAll(keepingCapacity: true) }
         isSampled = true
     }
 
@@ -45,11 +45,17 @@ package struct TraceContext {
     }
 
     /// Begins the request's span, in the sender's trace or in a new one. Call this after the last header.
-    mutating func begin(random: inout RandomSource) {
+    ///
+    /// A new trace has the request's id if that can be a trace's: nginx' `$request_id` is 32 random hexadecimal digits.
+    mutating func begin(requestID: [UInt8], random: inout RandomSource) {
         if parentID.isEmpty {
             // A state belongs to the parent that it came with ("Processing Model").
-            state.removeAll(keepingCapacity: true)
-            traceID.append(hexOf: 16, from: &random)
+            if !state.isEmpty { state.removeAll(keepingCapacity: true) }
+            if requestID.count == 32 && requestID.span.isID {
+                traceID.append(requestID.span)
+            } else {
+                traceID.append(hexOf: 16, from: &random)
+            }
         }
         spanID.append(hexOf: 8, from: &random)
     }
@@ -78,10 +84,9 @@ private struct TraceParent {
         guard value.count >= TraceParent.length,
             value.count == TraceParent.length || (!isVersion0 && value[TraceParent.length] == UInt8(ascii: "-")),
             value[2] == UInt8(ascii: "-"), value[35] == UInt8(ascii: "-"), value[52] == UInt8(ascii: "-"),
-            value.isLowercaseHex(0..<2), !value.hasPrefix("ff"),
-            value.isLowercaseHex(traceID), !value.isZeros(traceID),
-            value.isLowercaseHex(parentID), !value.isZeros(parentID),
-            value.isLowercaseHex(53..<55), let lowDigit = value[54].hexValue
+            value.extracting(0..<2).isLowercaseHex, !value.hasPrefix("ff"),
+            value.extracting(traceID).isID, value.extracting(parentID).isID,
+            value.extracting(53..<55).isLowercaseHex, let lowDigit = value[54].hexValue
         else { return nil }
         isSampled = lowDigit & 1 == 1
     }
@@ -160,13 +165,20 @@ extension Span<UInt8> {
         return nil
     }
 
-    fileprivate func isLowercaseHex(_ range: Range<Int>) -> Bool {
-        for index in range where self[index].hexValue == nil || self[index].isUppercaseLetter { return false }
-        return true
+    /// Whether these are hexadecimal digits in lower case, and not all of them zeros.
+    fileprivate var isID: Bool {
+        var difference: UInt8 = 0
+        for index in indices { difference |= self[index] ^ UInt8(ascii: "0") }
+        return difference != 0 && isLowercaseHex
     }
 
-    fileprivate func isZeros(_ range: Range<Int>) -> Bool {
-        for index in range where self[index] != UInt8(ascii: "0") { return false }
-        return true
+    /// Without an early exit, so that many bytes are looked at together.
+    fileprivate var isLowercaseHex: Bool {
+        var strays = 0
+        for index in indices {
+            let byte = self[index]
+            strays += byte.isDigit || byte &- UInt8(ascii: "a") < 6 ? 0 : 1
+        }
+        return strays == 0
     }
 }

@@ -26,6 +26,21 @@ struct AppendTests {
         #expect(text { $0.append(decimal: number, width: width) } == "<\(expected)>")
     }
 
+    @Test func `bytes and a literal are appended between two literals, any of which may be empty`() {
+        for before: StaticString in ["", "a", "[\"é\":"] {
+            for middle: StaticString in ["", "b", "0123456789012345678901234567890123456789"] {
+                for after: StaticString in ["", "c", "\"}]"] {
+                    #expect(text { $0.append(before, middle, after) } == "<\(before)\(middle)\(after)>")
+                    #expect(text { $0.append(before, utf8("\(middle)").span, after) } == "<\(before)\(middle)\(after)>")
+                }
+            }
+        }
+        var empty: [UInt8] = []
+        let nothing: [UInt8] = []
+        empty.append("", nothing.span, "")
+        #expect(empty == [])
+    }
+
     @Test func `every byte is written as two lower-case hexadecimal digits`() {
         for byte in UInt8.min...UInt8.max {
             var bytes: [UInt8] = []

@@ -48,6 +48,20 @@ struct TraceContextTests {
         #expect(isID(context.spanID, digits: 16) && context.parentID.isEmpty && context.state.isEmpty)
     }
 
+    @Test func `a new trace has the request's id if that is 32 hexadecimal digits`() {
+        let id = "2d14841f81a944f02f97da31fd3e446f"
+        #expect(outcome { $0.requestID = id }.exchange.trace.traceID.text == id)
+        for other in [
+            id.uppercased(), String(id.dropLast()), id + "0", "g" + id.dropFirst(), String(repeating: "0", count: 32),
+        ] {
+            let trace = outcome { $0.requestID = other }.exchange.trace
+            #expect(isID(trace.traceID, digits: 32) && trace.traceID.text != other)
+        }
+        #expect(
+            outcome { ($0.requestID, $0.others) = (id, [("HTTP_TRACEPARENT", traceParent)]) }.exchange.trace.traceID
+                .text == Self.traceID)
+    }
+
     @Test func `a traceparent that is cut off or has a stray byte anywhere is ignored`() {
         for end in 0..<traceParent.utf8.count {
             #expect(context(parent: String(traceParent.prefix(end))).parentID.isEmpty)

@@ -61,7 +61,7 @@ def main():
     a.add_argument("--ours", help="command of the project's responder")
     a.add_argument("--before", metavar="FILE", help="another build of it, beside it in every round")
     a.add_argument("--program", help="what in COMMAND that build takes the place of")
-    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated: these and `named`, ours with a webhook-id each time (ours is added by --ours)")
+    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated: these, `named`, ours with a webhook-id each time, and `celery`, ours with jobs for Celery (ours is added by --ours)")
     a.add_argument("--connections", default="32")
     a.add_argument("--seconds", type=int, default=4)
     a.add_argument("--rounds", type=int, default=3)
@@ -85,7 +85,7 @@ def main():
     finally:
         rig.down()
     lost = sum(run["depth"] < run["total"] - run["bad"]
-               for runs in results.values() for name in ("ours", "named") for run in runs.get(name, ()))
+               for runs in results.values() for name in ("ours", "named", "celery") for run in runs.get(name, ()))
     if lost:
         sys.exit(f"ours: fewer jobs in Redis than answers 202 in {lost} runs")
     if o.json:

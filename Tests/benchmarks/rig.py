@@ -82,7 +82,7 @@ class Rig:
         self.dir = tempfile.mkdtemp(prefix="bench-")
         os.chmod(self.dir, 0o755)
         self.only, self.port, self.roots = only, port, {}
-        self.builds = {"ours": ours, "before": before}
+        self.builds = {"ours": ours, "before": before, "celery": ours}
         self.env = dict(os.environ, PEER_REDIS=f"{self.dir}/redis.sock", PEER_SECRET=SECRET)
 
     def pid(self, name):
@@ -121,7 +121,8 @@ class Rig:
             os.chmod(f"{self.dir}/fastapi.sock", 0o777)
         for name, command in self.builds.items():
             if name in self.only:
-                self.spawn(name, ["/bin/sh", "-c", "exec " + command])
+                settings = ["SERVICEDESK_JOB_FORMAT=celery"] if name == "celery" else []
+                self.spawn(name, ["/usr/bin/env", *settings, "/bin/sh", "-c", "exec " + command])
         conf = open(f"{PEERS}/nginx.conf.in").read().replace("@DIR@", self.dir).replace("@HERE@", PEERS).replace("@PORT@", str(self.port))
         open(f"{self.dir}/nginx.conf", "w").write(conf)
         subprocess.run(["nginx", "-c", f"{self.dir}/nginx.conf"], check=True, stderr=subprocess.DEVNULL)

@@ -128,7 +128,7 @@ argument() { newest | jq -c '.body | fromjson | .[0][0]'; }
         post "$(ticket)" -H "traceparent: $value" -H 'tracestate: congo=t61rcWkgMzE'
         accepted
         [[ $(logged trace_id) != 0af7651916cd43dd8448eb211c80319c ]]
-        like '[0-9a-f]{32}' "$(logged trace_id)"
+        same "$(header X-Request-ID)" "$(logged trace_id)"
         same null "$(logged parent_span_id)"
         same "00-$(logged trace_id)-$(logged span_id)-01" "$(newest | jq -r .traceparent)"
         same null "$(newest | jq .tracestate)"
