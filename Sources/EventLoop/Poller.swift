@@ -13,7 +13,7 @@ package struct Token: Hashable {
         case redisPool = 4
         case resolver = 5
         case signals = 6
-        case tenants = 7
+        case reload = 7
         case formatCheck = 8
     }
 

@@ -16,12 +16,20 @@ package struct Address: Equatable, Sendable {
 
     /// Another server, that is spoken to in the same way.
     init(_ endpoint: Endpoint, like other: Address) {
-        self.endpoint = endpoint
-        (database, user, password) = (other.database, other.user, other.password)
+        self.init(endpoint, other.database, other.user, other.password)
+    }
+
+    /// The same server, spoken to with another password.
+    func with(password: String) -> Address { Address(endpoint, database, user, password) }
+
+    private init(_ endpoint: Endpoint, _ database: Int, _ user: String?, _ password: String?) {
+        (self.endpoint, self.database, self.user, self.password) = (endpoint, database, user, password)
     }
 
     /// Parses a URL.
-    package init(_ url: String) throws(AddressFault) {
+    ///
+    /// - Parameter password: one that is kept elsewhere; then the URL must have none.
+    package init(_ url: String, password separate: String? = nil) throws(AddressFault) {
         let scheme: String
         var rest: Substring
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
@@ -33,7 +41,12 @@ package struct Address: Equatable, Sendable {
             throw AddressFault(description: "has an unknown scheme: expected redis:// or unix://")
         }
         let credentials = try Address.takeCredentials(from: &rest)
-        (user, password) = (credentials.user, credentials.password)
+        user = credentials?.user
+        password = separate ?? credentials?.password
+        if separate != nil && credentials?.password != nil {
+            throw AddressFault(description: "has a password although there is a password file: set only one")
+        }
+        if credentials != nil && password == nil { throw AddressFault(description: "has a user without a password") }
         if scheme == "unix" {
             (endpoint, database) = try Address.parseUnix(rest)
         } else {
@@ -41,19 +54,18 @@ package struct Address: Equatable, Sendable {
         }
     }
 
-    /// Takes `user:password@` from before the host. A password without a user is that of the default user.
+    /// Takes `user:password@` from before the host; nil if there is none. A password without a user is that of the default
+    /// user.
     private static func takeCredentials(
         from rest: inout Substring
-    ) throws(AddressFault) -> (user: String?, password: String?) {
+    ) throws(AddressFault) -> (user: String?, password: String?)? {
         let authority = rest.prefix { $0 != "/" }
-        guard let at = authority.lastIndex(of: "@") else { return (nil, nil) }
+        guard let at = authority.lastIndex(of: "@") else { return nil }
         let parts = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         rest = rest[rest.index(after: at)...]
-        guard parts.count == 2, !parts[1].isEmpty else {
-            throw AddressFault(description: "has a user without a password")
-        }
         let user = try decode(parts[0])
-        return (user.isEmpty ? nil : user, try decode(parts[1]))
+        let password = parts.count == 2 && !parts[1].isEmpty ? try decode(parts[1]) : nil
+        return (user.isEmpty ? nil : user, password)
     }
 
     private static func parseUnix(_ rest: Substring) throws(AddressFault) -> (Endpoint, Int) {

@@ -11,7 +11,7 @@ final class Node {
         case failed(ConnectionFailure)
     }
 
-    let address: Address
+    private(set) var address: Address
     private let network: any Network
     let lookUpToken: Token
     private var lookUp: (any LookUp)?
@@ -64,6 +64,8 @@ final class Node {
 
     /// Connected: the next connection goes to the same address, not to one that may be another server's.
     func succeeded() { if nextAddress > 0 { nextAddress -= 1 } }
+
+    func setPassword(_ password: String) { address = address.with(password: password) }
 
     /// The name is looked up again before the next connection.
     func forgetAddresses() { nextAddress = addresses.count }

@@ -3,7 +3,7 @@ import EventLoop
 
 /// The servers that are known: the configured one, and those that MOVED and ASK have named.
 struct NodeTable {
-    private let home: Address
+    private var home: Address
     private let network: any Network
     private var nodes: [Node] = []
     private var nextNumber = 0
@@ -27,6 +27,11 @@ struct NodeTable {
     }
 
     func node(lookingUpAs token: Token) -> Node? { nodes.first { $0.lookUpToken == token } }
+
+    mutating func setPassword(_ password: String) {
+        home = home.with(password: password)
+        for node in nodes { node.setPassword(password) }
+    }
 
     func forgetAddresses(of endpoint: Endpoint) {
         nodes.first { $0.address.endpoint == endpoint }?.forgetAddresses()

@@ -87,6 +87,9 @@ package final class Pool {
 
     package func takeEvents() -> [DeliveryEvent] { machine.takeEvents() }
 
+    /// New connections use another password. Those that there are stay.
+    package func setPassword(_ password: String) { nodes.setPassword(password) }
+
     /// Closes everything. What was not answered is lost to its sender.
     package func close() {
         machine.close()

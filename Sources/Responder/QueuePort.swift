@@ -17,6 +17,8 @@ protocol QueuePort: JobQueue, AnyObject {
     /// On a descriptor or timer that belongs to the queue.
     func event(_ token: Token, _ readiness: Readiness)
     func timerFired(_ token: Token)
+    /// New connections use another password.
+    func setPassword(_ password: String)
     /// Closes every connection. What has no result yet gets none.
     func close()
 }

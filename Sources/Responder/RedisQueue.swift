@@ -44,6 +44,8 @@ final class RedisQueue: QueuePort {
 
     func timerFired(_ token: Token) { pool.timerFired() }
 
+    func setPassword(_ password: String) { pool.setPassword(password) }
+
     func close() { pool.close() }
 }
 

@@ -6,7 +6,7 @@ import Webhook
 
 /// What signals ask for.
 extension Responder {
-    /// TERM, INT and USR1 stop; HUP reopens the log and reads the tenants again.
+    /// TERM, INT and USR1 stop; HUP reopens the log and reads the secrets again.
     static let signals = [SIGTERM, SIGINT, SIGUSR1, SIGHUP]
 
     mutating func takeSignals() {
@@ -23,6 +23,6 @@ extension Responder {
                 log.line(.info, "log reopened")
             }
         }
-        reloadTenants()
+        reloadSecrets()
     }
 }

@@ -24,8 +24,8 @@ struct Responder: ~Copyable {
     var log: Log
     var clock = TurnClock()
     let settings: Settings
-    /// Reads the tenants file, and wipes the tenants that it replaced.
-    var tenantReload: BackgroundWork<TenantWork>
+    /// Reads the files of secrets, and wipes the tenants that it replaced.
+    var reloading: BackgroundWork<ReloadWork>
     var hasReloadWaiting = false
     /// Looks at the jobs that are in the queue at the start; nil before and afterwards.
     var formatCheck: BackgroundWork<FormatFinding>?
@@ -49,8 +49,8 @@ struct Responder: ~Copyable {
         let loop = try EventLoop()
         let server = try Server(listener, in: loop, limits: settings.server)
         let pool = Pool(to: settings.redis, policy: settings.delivery, over: LoopNetwork(loop))
-        let tenantReload = try BackgroundWork<TenantWork>()
-        try loop.watch(tenantReload.number, for: .readable, as: Token(.tenants))
+        let reloading = try BackgroundWork<ReloadWork>()
+        try loop.watch(reloading.number, for: .readable, as: Token(.reload))
         try loop.watch(signals.descriptor.number, for: .readable, as: Token(.signals))
         let secrets = settings.takeSecrets()
         (metrics, metricsFailure) = try Metrics.shared(in: settings.runtimeDirectory)
@@ -59,7 +59,7 @@ struct Responder: ~Copyable {
             maxAge: settings.maxAge, encoder: settings.jobEncoder)
         queue = RedisQueue(pool)
         self.settings = settings
-        self.tenantReload = tenantReload
+        self.reloading = reloading
         self.signals = signals
         self.log = log
         self.loop = loop
@@ -120,7 +120,7 @@ struct Responder: ~Copyable {
         case .redisConnection, .resolver: queue.event(token, readiness)
         case .listener: note(server.accept())
         case .signals: takeSignals()
-        case .tenants: finishReload()
+        case .reload: finishReload()
         case .formatCheck: finishFormatCheck()
         case .redisPool: break  // It has timers only.
         }
@@ -134,7 +134,7 @@ struct Responder: ~Copyable {
             if let (token, arrival) = overdue { take(arrival, of: token) }
         case .redisPool: queue.timerFired(token)
         case .listener: note(server.resumeAccepting())
-        case .redisConnection, .resolver, .signals, .tenants, .formatCheck: break  // They set no timers.
+        case .redisConnection, .resolver, .signals, .reload, .formatCheck: break  // They set no timers.
         }
     }
 

@@ -12,10 +12,11 @@ package struct SettingsFault: Error {
 
 /// What the environment says, checked.
 package struct Settings {
-    /// Taken out by the responder, which replaces them when the tenants file is read again.
+    /// Taken out by the responder, which replaces them when their file is read again.
     private var secrets: Secrets?
-    var tenantsFile: String?
+    let secretSource: SecretSource
     var redis: Address
+    let redisPasswordFile: String?
     var delivery: DeliveryPolicy
     var server: Server.Limits
     /// Who may connect over TCP; nil: everybody.
@@ -33,12 +34,10 @@ package struct Settings {
     /// Variables that look like settings and are none.
     var unknownVariables: [String]
 
-    /// Bytes of a tenants file: 100,000 tenants with two secrets have room.
-    static let tenantsFileLimit = 67_108_864
-
     init(_ environment: [String: [UInt8]]) throws(SettingsFault) {
         var reader = SettingsReader(environment)
-        redis = reader.address("SERVICEDESK_REDIS_URL", default: Defaults.redisURL)
+        redisPasswordFile = reader.path("SERVICEDESK_REDIS_PASSWORD_FILE")
+        redis = reader.address("SERVICEDESK_REDIS_URL", passwordFile: redisPasswordFile, default: Defaults.redisURL)
         var delivery = DeliveryPolicy(queue: reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? Defaults.queueKey)
         reader.set(&delivery.maxConnections, "SERVICEDESK_REDIS_MAX_CONNECTIONS", 1...100)
         reader.set(&delivery.connectTimeout, "SERVICEDESK_REDIS_CONNECT_TIMEOUT", 0.01...60)
@@ -68,8 +67,9 @@ package struct Settings {
         logFormat = reader.choice("SERVICEDESK_LOG_FORMAT", default: .json)
         logFile = reader.logFile("SERVICEDESK_LOG_FILE")
         runtimeDirectory = reader.directory("SERVICEDESK_RUNTIME_DIR")
-        tenantsFile = reader.path("SERVICEDESK_TENANTS_FILE")
-        secrets = reader.secrets("SERVICEDESK_SECRET", tenants: "SERVICEDESK_TENANTS_FILE", file: tenantsFile)
+        let found = reader.secrets(
+            "SERVICEDESK_SECRET", file: "SERVICEDESK_SECRET_FILE", tenants: "SERVICEDESK_TENANTS_FILE")
+        (secrets, secretSource) = (found?.0, found?.1 ?? .environment)
         unknownVariables = reader.unknown()
         guard reader.faults.isEmpty else { throw SettingsFault(lines: reader.faults) }
     }
@@ -77,21 +77,5 @@ package struct Settings {
     mutating func takeSecrets() -> Secrets {
         guard let taken = secrets.take() else { preconditionFailure("the secrets have been taken") }
         return taken
-    }
-
-    /// Reads a tenants file. The fault is one line that names neither tenants nor secrets.
-    static func readTenants(_ path: String) throws(SettingsFault) -> TenantTable {
-        var content: [UInt8]
-        do throws(SecretFileFault) {
-            content = try readSecretFile(path, limit: tenantsFileLimit)
-        } catch {
-            throw SettingsFault(lines: ["\(path) \(error)"])
-        }
-        defer { content.wipe() }
-        do throws(TenantsFileFault) {
-            return try TenantsFile.parse(content.span)
-        } catch {
-            throw SettingsFault(lines: ["\(path): \(error)"])
-        }
     }
 }

@@ -15,16 +15,13 @@ struct SettingsReader {
 
     init(_ environment: [String: [UInt8]]) { self.environment = environment }
 
-    /// A value as it is. What no editor shows at its ends, such as the CR of a file from Windows, is a fault.
+    /// A value as it is.
     private mutating func bytes(_ name: String) -> [UInt8]? {
         known.insert(name)
-        guard let value = environment[name], let first = value.first, let last = value.last else { return nil }
-        for (end, byte) in [("begins", first), ("ends", last)] where byte.isControl {
-            let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            faults.append("\(name) \(end) with the control character 0x\(code): remove it")
-            return nil
-        }
-        return value
+        guard let value = environment[name], !value.isEmpty else { return nil }
+        guard let fault = SecretFiles.controlFault(in: value, of: name) else { return value }
+        faults.append(fault)
+        return nil
     }
 
     /// A value as text.
@@ -120,12 +117,29 @@ struct SettingsReader {
         return addresses
     }
 
-    mutating func address(_ name: String, default standard: String) -> Address {
+    /// A URL; its password may be in a file of its own.
+    mutating func address(_ name: String, passwordFile: String?, default standard: String) -> Address {
+        let faultCount = faults.count
+        let url = value(name) ?? standard
+        let password = passwordFile.flatMap { path in
+            take { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
+        }
+        guard faults.count == faultCount else { return Settings.anyAddress }
         do throws(AddressFault) {
-            return try Address(value(name) ?? standard)
+            return try Address(url, password: password)
         } catch {
             faults.append("\(name) \(error)")
             return Settings.anyAddress
+        }
+    }
+
+    /// What a file holds; nil where it has faults.
+    private mutating func take<Content>(_ read: () throws(SettingsFault) -> Content) -> Content? {
+        do throws(SettingsFault) {
+            return try read()
+        } catch {
+            faults += error.lines
+            return nil
         }
     }
 
@@ -165,30 +179,30 @@ struct SettingsReader {
         return value
     }
 
-    mutating func secrets(_ name: String, tenants: String, file: String?) -> Secrets? {
+    /// The secrets: one for all tenants, from its variable or its file, or those of the tenants.
+    mutating func secrets(_ name: String, file: String, tenants: String) -> (Secrets, SecretSource)? {
         let faultCount = faults.count
         let shared = bytes(name)
+        let path = path(file)
+        let tenantsPath = self.path(tenants)
         guard faults.count == faultCount else { return nil }
-        switch (shared, file) {
-        case (let secret?, nil):
-            if secret.count < Secrets.minimumLength {
-                faults.append(
-                    "\(name) has \(secret.count) bytes: expected at least \(Secrets.minimumLength), such as the output of `openssl rand -hex 32`"
-                )
-            }
-            return Secrets(shared: secret)
-        case (nil, let file?):
-            do throws(SettingsFault) {
-                return Secrets(tenants: try Settings.readTenants(file))
-            } catch {
-                faults += error.lines.map { "\(tenants): \($0)" }
-            }
-        case (nil, nil):
+        switch (shared, path, tenantsPath) {
+        case (let secret?, nil, nil):
+            if let fault = SecretFiles.sharedFault(secret, of: name) { faults.append(fault) }
+            return (Secrets(shared: secret), .environment)
+        case (nil, let path?, nil):
+            let secret = take { () throws(SettingsFault) in try SecretFiles.readShared(path) }
+            return secret.map { (Secrets(shared: $0), .file(path: path)) }
+        case (nil, nil, let path?):
+            let table = take { () throws(SettingsFault) in try SecretFiles.readTenants(path) }
+            return table.map { (Secrets(tenants: $0), .tenants(path: path)) }
+        case (nil, nil, nil):
             faults.append(
-                "\(name) is not set: expected a secret of at least \(Secrets.minimumLength) bytes, or a file of the tenants' secrets in \(tenants)"
+                "\(name) is not set: expected a secret of at least \(Secrets.minimumLength) bytes, its file in \(file), or a file of the tenants' secrets in \(tenants)"
             )
-        case (_?, _?):
-            faults.append("\(name) and \(tenants) are both set: set only one")
+        default:
+            let set = [(name, shared != nil), (file, path != nil), (tenants, tenantsPath != nil)].filter(\.1).map(\.0)
+            faults.append("\(set.joined(separator: " and ")) are \(set.count > 2 ? "all" : "both") set: set only one")
         }
         return nil
     }

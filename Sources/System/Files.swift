@@ -95,6 +95,7 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
     case exposed(mode: UInt32)
     case tooLong(count: Int, limit: Int)
     case changing
+    case empty
 
     package var description: String {
         switch self {
@@ -104,6 +105,7 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
             "can be read or written by others, or written by its group (mode 0\(String(mode, radix: 8))): chmod 640 it"
         case .tooLong(let count, let limit): "has \(count) bytes: expected at most \(limit)"
         case .changing: "changed while it was being read: try again"
+        case .empty: "is empty"
         }
     }
 }
@@ -138,6 +140,14 @@ package func readSecretFile(_ path: String, limit: Int) throws(SecretFileFault) 
     if failure == nil && count == size { return content }
     content.wipe()
     throw failure.map { .unreadable("\($0)") } ?? .changing
+}
+
+/// Reads the one secret that a file holds, as `readSecretFile` does. A line feed at its end is not part of it.
+package func readSecret(_ path: String) throws(SecretFileFault) -> [UInt8] {
+    var secret = try readSecretFile(path, limit: 4096)
+    if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
+    guard !secret.isEmpty else { throw .empty }
+    return secret
 }
 
 extension [UInt8] {

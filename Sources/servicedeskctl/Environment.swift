@@ -17,12 +17,35 @@ enum Environment {
         return text
     }
 
+    /// The secret in the file that a variable names; nil if it names none.
+    private static func secretInFile(_ name: String) throws -> [UInt8]? {
+        guard let path = try text(name) else { return nil }
+        do throws(SecretFileFault) {
+            return try readSecret(path)
+        } catch {
+            throw ValidationError("\(name): \(path) \(error)")
+        }
+    }
+
+    /// The secret of signatures.
+    static func secret() throws -> [UInt8] {
+        let (value, inFile) = (value("SERVICEDESK_SECRET"), try secretInFile("SERVICEDESK_SECRET_FILE"))
+        guard value == nil || inFile == nil else {
+            throw ValidationError("SERVICEDESK_SECRET and SERVICEDESK_SECRET_FILE are both set: set only one")
+        }
+        guard let secret = value ?? inFile else {
+            throw ValidationError("neither SERVICEDESK_SECRET nor SERVICEDESK_SECRET_FILE is set")
+        }
+        return secret
+    }
+
     /// Connects to the Redis that `SERVICEDESK_REDIS_URL` names.
     static func client() throws -> Client {
         let url = try text("SERVICEDESK_REDIS_URL") ?? Defaults.redisURL
+        let password = try secretInFile("SERVICEDESK_REDIS_PASSWORD_FILE").map { String(decoding: $0, as: UTF8.self) }
         let address: Address
         do throws(AddressFault) {
-            address = try Address(url)
+            address = try Address(url, password: password)
         } catch {
             throw ValidationError("SERVICEDESK_REDIS_URL \(error)")
         }

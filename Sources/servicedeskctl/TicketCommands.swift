@@ -7,12 +7,13 @@ import Webhook
 struct Sign: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the signature of a body from standard input.",
-        discussion: "The secret is taken from SERVICEDESK_SECRET, so that it does not appear in the list of processes.")
+        discussion: """
+            The secret is taken from SERVICEDESK_SECRET, or from the file that SERVICEDESK_SECRET_FILE names, so that it \
+            does not appear in the list of processes.
+            """)
 
     func run() throws {
-        guard let secret = ProcessEnvironment.all["SERVICEDESK_SECRET"], !secret.isEmpty else {
-            throw ValidationError("SERVICEDESK_SECRET is not set")
-        }
+        let secret = try Environment.secret()
         let body = try StandardStreams.read()
         let tag = Authenticator(key: secret.span).tag(of: body.span)
         var digits: [UInt8] = []

@@ -90,7 +90,7 @@ struct LoopTests {
     }
 
     @Test(arguments: [
-        (Token.Owner.listener, 0, UInt16.min), (.tenants, 0, 0), (.signals, Int(UInt32.max), 0),
+        (Token.Owner.listener, 0, UInt16.min), (.reload, 0, 0), (.signals, Int(UInt32.max), 0),
         (.webConnection, 0, .max), (.redisConnection, Int(UInt32.max), .max), (.resolver, 0x8000_0000, 0x8000),
     ])
     func `a token read back from its bits is the same token`(owner: Token.Owner, slot: Int, generation: UInt16) {
@@ -101,7 +101,7 @@ struct LoopTests {
     }
 
     @Test func `different tokens have different bits`() {
-        let tokens = [Token.Owner.listener, .redisPool, .tenants].flatMap { owner in
+        let tokens = [Token.Owner.listener, .redisPool, .reload].flatMap { owner in
             [0, 1, 65_536].flatMap { slot in [0, 1, 65_535].map { Token(owner, slot: slot, generation: $0) } }
         }
         #expect(Set(tokens.map(\.bits)).count == tokens.count)

@@ -44,6 +44,13 @@ struct AddressTests {
             shown: "/" + String(repeating: "x", count: 106)),
     ]
 
+    @Test func `a password that is kept elsewhere takes the place of the URL's`() throws {
+        let address = try Address("redis://u@h:1/2", password: "p@/")
+        #expect(address.user == "u" && address.password == "p@/" && address.database == 2)
+        #expect(try Address("unix:///s", password: "p").password == "p")
+        #expect(throws: AddressFault.self) { try Address("redis://u:p@h", password: "p") }
+    }
+
     @Test(arguments: accepted)
     func `a URL is parsed`(row: Row) throws {
         let address = try Address(row.url)

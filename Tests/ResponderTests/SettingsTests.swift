@@ -9,10 +9,10 @@ import Webhook
 
 @testable import Responder
 
-private let secret = String(repeating: "s", count: 32)
+let secret = String(repeating: "s", count: 32)
 
 /// The faults in an environment, to which a valid secret is added unless `hasSecret` is false.
-private func faults(_ environment: [String: String], hasSecret: Bool = true) -> [String] {
+func faults(_ environment: [String: String], hasSecret: Bool = true) -> [String] {
     let base = hasSecret ? ["SERVICEDESK_SECRET": secret] : [:]
     do throws(SettingsFault) {
         _ = try Settings(base.merging(environment) { $1 }.mapValues { utf8($0) })
@@ -31,7 +31,7 @@ private func faults(of name: String, _ value: [UInt8]) -> [String] {
     }
 }
 
-private func settings(_ environment: [String: String]) throws -> Settings {
+func settings(_ environment: [String: String]) throws -> Settings {
     try Settings(["SERVICEDESK_SECRET": secret].merging(environment) { $1 }.mapValues { utf8($0) })
 }
 
@@ -48,7 +48,9 @@ struct SettingsTests {
         #expect(settings.server.body == 131_072 && settings.server.request == .seconds(5))
         #expect(settings.unknownFields == .reject && settings.drainTimeout == .seconds(10))
         #expect(settings.logLevel == .info && settings.logFormat == .json && settings.logFile == nil)
-        #expect(settings.runtimeDirectory == nil && settings.tenantsFile == nil && settings.unknownVariables == [])
+        #expect(
+            settings.runtimeDirectory == nil && settings.secretSource == .environment && settings.unknownVariables == []
+        )
         #expect(settings.webServers == nil && settings.maxAge == 0 && settings.jobFormat == .plain)
         #expect(!settings.takeSecrets().arePerTenant)
     }
@@ -241,79 +243,5 @@ struct SettingsTests {
             "servicedesk_secret": "x", "PATH": "/bin",
         ])
         #expect(settings.unknownVariables == ["SERVICEDESK_QUEUE", "SERVICEDESK_ZZZ"])
-    }
-}
-
-struct SecretSettingsTests {
-    @Test func `a secret has at least 32 bytes`() throws {
-        let lines = faults(["SERVICEDESK_SECRET": String(repeating: "k", count: 31)])
-        #expect(lines.count == 1 && lines[0].hasPrefix("SERVICEDESK_SECRET has 31 bytes: expected at least 32"))
-        // Bytes, not characters.
-        #expect(faults(["SERVICEDESK_SECRET": String(repeating: "é", count: 16)]) == [])
-    }
-
-    @Test func `exactly one of a shared secret and a tenants file is required`() {
-        let none = faults([:], hasSecret: false)
-        #expect(none.count == 1 && none[0].hasPrefix("SERVICEDESK_SECRET is not set"))
-        #expect(none.first?.contains("SERVICEDESK_TENANTS_FILE") == true && none.first?.contains("32 bytes") == true)
-        #expect(faults(["SERVICEDESK_SECRET": ""]) == none, "an empty value counts as not set")
-        let both = faults(["SERVICEDESK_TENANTS_FILE": "/dev/null"])
-        #expect(both == ["SERVICEDESK_SECRET and SERVICEDESK_TENANTS_FILE are both set: set only one"])
-    }
-
-    @Test func `a tenants file is read`() throws {
-        let directory = TemporaryDirectory()
-        let path = try write("acme \(secret)\n# comment\nother \(secret) \(secret)2\n", in: directory)
-        var settings = try Settings(["SERVICEDESK_TENANTS_FILE": utf8(path)])
-        #expect(settings.tenantsFile == path)
-        #expect(settings.takeSecrets().arePerTenant)
-    }
-
-    @Test func `faults in a tenants file name lines, never their content`() throws {
-        let directory = TemporaryDirectory()
-        let path = try write(String(repeating: "Hunter hunter2\n", count: 8), in: directory)
-        let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
-        try #require(lines.count == 1)
-        #expect(lines[0].hasPrefix("SERVICEDESK_TENANTS_FILE: \(path): line 1: "))
-        #expect(
-            lines[0].contains("line 5") && !lines[0].contains("line 6") && lines[0].hasSuffix("; and 3 more faults"))
-        #expect(!lines[0].contains("hunter2") && !lines[0].contains("Hunter"))
-    }
-
-    @Test func `a tenants file that cannot be read is refused`() {
-        let lines = faults(["SERVICEDESK_TENANTS_FILE": "/no/such/file"], hasSecret: false)
-        let told = "/no/such/file cannot be read (open: No such file or directory)"
-        #expect(lines == ["SERVICEDESK_TENANTS_FILE: \(told)"])
-    }
-
-    @Test func `a file that others can read, or its group can write, is refused`() throws {
-        let directory = TemporaryDirectory()
-        let path = try write("acme \(secret)\n", in: directory)
-        for mode: mode_t in [0o600, 0o640, 0o400, 0o440, 0o700] {
-            try #require(unsafe chmod(path, mode) == 0)
-            #expect(faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false) == [])
-        }
-        for mode: mode_t in [0o644, 0o660, 0o604, 0o602, 0o666] {
-            try #require(unsafe chmod(path, mode) == 0)
-            let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
-            #expect(lines.count == 1 && lines[0].contains("(mode 0\(String(mode, radix: 8))): chmod 640 it"))
-        }
-    }
-
-    @Test func `a directory or FIFO is refused, and not waited for`() throws {
-        let directory = TemporaryDirectory()
-        let fifo = "\(directory.path)/fifo"
-        try #require(unsafe mkfifo(fifo, 0o600) == 0)
-        for path in [fifo, directory.path, "/dev/null"] {
-            let lines = faults(["SERVICEDESK_TENANTS_FILE": path], hasSecret: false)
-            #expect(lines == ["SERVICEDESK_TENANTS_FILE: \(path) is not a regular file"])
-        }
-    }
-
-    private func write(_ text: String, in directory: TemporaryDirectory) throws -> String {
-        let path = "\(directory.path)/tenants"
-        let file = try Descriptor.append(to: path)
-        try #require(file.write(utf8(text).span) == .bytes(text.utf8.count))
-        return path
     }
 }

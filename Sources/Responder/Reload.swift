@@ -1,0 +1,98 @@
+import System
+import Webhook
+
+/// What the thread that serves the files of secrets has done.
+enum ReloadWork: Sendable {
+    /// Nil where there is no such file.
+    case loaded(secrets: Result<LoadedSecrets, SettingsFault>?, password: Result<String, SettingsFault>?)
+    case wiped
+}
+
+enum LoadedSecrets: Sendable {
+    case shared([UInt8])
+    case tenants(TenantTable)
+}
+
+/// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
+extension Responder {
+    mutating func reloadSecrets() {
+        let (source, passwordFile) = (settings.secretSource, settings.redisPasswordFile)
+        guard source != .environment || passwordFile != nil else { return }
+        guard !reloading.isBusy else {
+            hasReloadWaiting = true
+            return
+        }
+        let isStarted = reloading.start {
+            let password = passwordFile.map { path in
+                Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
+            }
+            return .loaded(secrets: LoadedSecrets.read(from: source), password: password)
+        }
+        if !isStarted { log.line(.error, "secrets not reloaded, still using the old ones: no thread can be started") }
+    }
+
+    /// On the thread's end.
+    mutating func finishReload() {
+        switch reloading.finish() {
+        case nil: return
+        case .wiped: break
+        case .loaded(let secrets, let password):
+            if let password { take(password) }
+            if let secrets { take(secrets) }
+        }
+        guard hasReloadWaiting, !reloading.isBusy else { return }
+        hasReloadWaiting = false
+        reloadSecrets()
+    }
+
+    private mutating func take(_ password: Result<String, SettingsFault>) {
+        switch password {
+        case .failure(let faults):
+            log.line(.error, "Redis password not reloaded, still using the old one: \(faults.text)")
+        case .success(let password):
+            queue.setPassword(password)
+            log.line(.info, "Redis password reloaded: new connections use it")
+        }
+    }
+
+    private mutating func take(_ secrets: Result<LoadedSecrets, SettingsFault>) {
+        switch (secrets, settings.secretSource) {
+        case (.failure(let faults), .tenants):
+            log.line(.error, "tenants not reloaded, still using the old ones: \(faults.text)")
+        case (.failure(let faults), _):
+            log.line(.error, "secret not reloaded, still using the old one: \(faults.text)")
+        case (.success(.shared(let secret)), _):
+            handler.secrets = Secrets(shared: secret)
+            log.line(.info, "secret reloaded")
+        case (.success(.tenants(let tenants)), _):
+            let old = handler.secrets.tenants
+            handler.secrets = Secrets(tenants: tenants)
+            log.line(.info, "tenants reloaded: \(tenants.count)")
+            if let old { wipe(old) }
+        }
+    }
+
+    /// Wiping and freeing many megabytes takes a while, too.
+    private mutating func wipe(_ tenants: TenantTable) {
+        let isStarted = reloading.start {
+            tenants.wipe()
+            return .wiped
+        }
+        if !isStarted { tenants.wipe() }
+    }
+}
+
+extension LoadedSecrets {
+    /// Nil where they come from the environment, which does not change.
+    fileprivate static func read(from source: SecretSource) -> Result<LoadedSecrets, SettingsFault>? {
+        switch source {
+        case .environment: nil
+        case .file(let path): Result { () throws(SettingsFault) in .shared(try SecretFiles.readShared(path)) }
+        case .tenants(let path): Result { () throws(SettingsFault) in .tenants(try SecretFiles.readTenants(path)) }
+        }
+    }
+}
+
+extension SettingsFault {
+    fileprivate var text: String { lines.joined(separator: "; ") }
+}

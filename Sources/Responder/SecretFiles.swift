@@ -1,0 +1,81 @@
+import Bytes
+import System
+import Webhook
+
+/// Where the secrets of the signatures come from.
+enum SecretSource: Equatable, Sendable {
+    case environment
+    case file(path: String)
+    case tenants(path: String)
+}
+
+/// Reads the files that hold secrets, at the start and on HUP. A fault is one line that names setting and path, and neither
+/// tenants nor secrets.
+enum SecretFiles {
+    /// Bytes of a tenants file: 100,000 tenants with two secrets have room.
+    private static let tenantsLimit = 67_108_864
+
+    /// The tenants and their secrets.
+    static func readTenants(_ path: String) throws(SettingsFault) -> TenantTable {
+        let name = "SERVICEDESK_TENANTS_FILE"
+        var content: [UInt8]
+        do throws(SecretFileFault) {
+            content = try readSecretFile(path, limit: tenantsLimit)
+        } catch {
+            throw SettingsFault(lines: ["\(name): \(path) \(error)"])
+        }
+        defer { content.wipe() }
+        do throws(TenantsFileFault) {
+            return try TenantsFile.parse(content.span)
+        } catch {
+            throw SettingsFault(lines: ["\(name): \(path): \(error)"])
+        }
+    }
+
+    /// The one secret for all tenants.
+    static func readShared(_ path: String) throws(SettingsFault) -> [UInt8] {
+        let name = "SERVICEDESK_SECRET_FILE"
+        let secret = try read(path, of: name)
+        if let fault = sharedFault(secret, of: "\(name): \(path)") { throw SettingsFault(lines: [fault]) }
+        return secret
+    }
+
+    /// Redis' password.
+    static func readPassword(_ path: String) throws(SettingsFault) -> String {
+        let name = "SERVICEDESK_REDIS_PASSWORD_FILE"
+        let bytes = try read(path, of: name)
+        guard let password = String(validating: bytes, as: UTF8.self) else {
+            throw SettingsFault(lines: ["\(name): \(path) is not valid UTF-8"])
+        }
+        return password
+    }
+
+    /// The secret that is all of a file.
+    private static func read(_ path: String, of name: String) throws(SettingsFault) -> [UInt8] {
+        let secret: [UInt8]
+        do throws(SecretFileFault) {
+            secret = try readSecret(path)
+        } catch {
+            throw SettingsFault(lines: ["\(name): \(path) \(error)"])
+        }
+        if let fault = controlFault(in: secret, of: "\(name): \(path)") { throw SettingsFault(lines: [fault]) }
+        return secret
+    }
+
+    /// What is wrong with the one secret for all tenants.
+    static func sharedFault(_ secret: [UInt8], of name: String) -> String? {
+        guard secret.count < Secrets.minimumLength else { return nil }
+        return
+            "\(name) has \(secret.count) bytes: expected at least \(Secrets.minimumLength), such as the output of `openssl rand -hex 32`"
+    }
+
+    /// What no editor shows at the ends of a value, such as the CR of a file from Windows.
+    static func controlFault(in value: [UInt8], of name: String) -> String? {
+        for (end, byte) in [("begins", value.first), ("ends", value.last)] {
+            guard let byte, byte.isControl else { continue }
+            let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            return "\(name) \(end) with the control character 0x\(code): remove it"
+        }
+        return nil
+    }
+}
