@@ -1,0 +1,187 @@
+"""A Celery worker for servicedesk-responder with SERVICEDESK_JOB_FORMAT=celery. Copy it, and put your work into enhance().
+
+    export SERVICEDESK_REDIS_URL=redis://worker:PASSWORD@127.0.0.1:6379/1      # the responder's queue is there
+    celery -A celery_worker worker --concurrency 4 --without-gossip --without-mingle --without-heartbeat
+
+A job is taken off Redis for good when it is done or in the list enhancement:dead. Until then it comes back: at once if its
+process dies, after WORKER_VISIBILITY seconds if the whole worker does. So a job may run more than once, and each run that
+follows a successful one is skipped. The README beside this file says what Celery can lose all the same.
+"""
+
+import json
+import os
+import random
+import threading
+import time
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+import redis
+from celery import Celery, signals
+from celery.exceptions import Reject, Retry
+from celery.utils.log import get_task_logger
+from kombu import Queue
+
+URL = os.environ.get("SERVICEDESK_REDIS_URL", "redis://127.0.0.1:6379/0")
+QUEUE = os.environ.get("SERVICEDESK_QUEUE_KEY", "enhancement:queue")
+TASK = os.environ.get("SERVICEDESK_CELERY_TASK", "tasks.enhance_ticket")
+DEAD = "enhancement:dead"
+
+ATTEMPTS = int(os.environ.get("WORKER_ATTEMPTS", 5))  # runs of a job, counting those that killed their process
+BACKOFF = float(os.environ.get("WORKER_BACKOFF", 2))  # seconds before the second run, then twice as many each time
+TIME_LIMIT = int(os.environ.get("WORKER_TIME_LIMIT", 600))  # seconds of a run; then it counts as failed
+LEASE = int(os.environ.get("WORKER_LEASE", 30))  # seconds for which a run is believed to go on without a sign of life
+REMEMBER = int(os.environ.get("WORKER_REMEMBER", 7 * 86400))  # seconds for which a repeat of a done job is recognised
+# Seconds after which an unacknowledged job is given out again: more than a run and the longest backoff together.
+VISIBILITY = int(os.environ.get("WORKER_VISIBILITY", 3600))
+LONGEST_BACKOFF = VISIBILITY / 4
+
+
+def enhance(job):
+    """Your work. What it returns is the task's result; if it raises, the job is tried again later."""
+    print(f"{job['job_id']}: {job['description'][:40]!r}")
+
+
+app = Celery("enhancement", broker=URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host="))
+app.conf.update(
+    task_queues=[Queue(QUEUE)],
+    task_default_queue=QUEUE,
+    # Acknowledge when the job is done, and not when the process that runs it has died.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    # Take no more jobs than there are processes: the others stay in the queue, for other workers.
+    worker_prefetch_multiplier=1,
+    # No task_time_limit: Celery acknowledges what it kills for that, and the job is lost. This one raises in enhance().
+    task_soft_time_limit=TIME_LIMIT,
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # "celery inspect" and "celery control" need True, and more rights: whoever can publish in Redis can then stop workers.
+    worker_enable_remote_control=False,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY,
+        "unacked_restore_throttle": 1,  # look for such jobs every 10 s, not every 100 s; Celery 5.2 does not know it
+        "priority_steps": [0],  # one list; by default kombu looks into four
+        # kombu's own names, "unacked" and so on, are the same for every application in the database.
+        "unacked_key": f"{QUEUE}:unacked",
+        "unacked_index_key": f"{QUEUE}:unacked_index",
+        "unacked_mutex_key": f"{QUEUE}:unacked_mutex",
+    },
+)
+log = get_task_logger(__name__)
+store = redis.Redis.from_url(URL, socket_timeout=30)
+
+
+@app.task(bind=True, name=TASK, max_retries=None)
+def enhance_ticket(self, job):
+    # Whatever a task raises, Celery acknowledges the job, except for Reject(requeue=True). Here that means that Redis
+    # could not be asked. self.retry() itself raises Reject(requeue=False) if it cannot send the job.
+    try:
+        return attempt(self, job)
+    except Retry:
+        raise
+    except Exception as error:
+        log.error("%s goes back into the queue: %r", self.request.id, error)
+        time.sleep(1)
+        raise Reject(error, requeue=True)
+
+
+def attempt(task, job):
+    key = key_of(job, task.request.id)
+    if not store.set(f"{QUEUE}:running:{key}", task.request.id, nx=True, ex=LEASE):
+        # To acknowledge this one would be wrong: the run that goes on may die.
+        again(task, LEASE)
+    if store.exists(f"{QUEUE}:done:{key}"):
+        store.delete(f"{QUEUE}:running:{key}")
+        log.info("%s was done before", task.request.id)
+        return None
+    attempts = count(key)
+    if attempts > ATTEMPTS:
+        return bury(job, key, "its worker died each time", attempts - 1, task.request.hostname)
+    try:
+        with running(key):
+            result = enhance(job)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        if attempts == ATTEMPTS:
+            return bury(job, key, reason, attempts, task.request.hostname)
+        store.delete(f"{QUEUE}:running:{key}")
+        again(task, min(BACKOFF * 2 ** (attempts - 1), LONGEST_BACKOFF) * random.uniform(0.5, 1), error)
+    with store.pipeline() as pipe:
+        pipe.set(f"{QUEUE}:done:{key}", task.request.id, ex=REMEMBER)
+        pipe.delete(f"{QUEUE}:attempts:{key}", f"{QUEUE}:running:{key}")
+        pipe.execute()
+    return result
+
+
+def key_of(job, task_id):
+    """What two jobs of the same delivery have in common; without delivery_id, what two runs of the same job have."""
+    if isinstance(job, dict) and "delivery_id" in job:
+        return f"{job['tenant_id']}:{job['delivery_id']}"
+    return task_id
+
+
+def count(key):
+    """Counts a run before it begins, since one that kills its process has no other chance. Returns how many there were."""
+    with store.pipeline() as pipe:
+        pipe.incr(f"{QUEUE}:attempts:{key}")
+        pipe.expire(f"{QUEUE}:attempts:{key}", REMEMBER)
+        return pipe.execute()[0]
+
+
+def again(task, seconds, error=None):
+    """Sends the job again, due in so many seconds, and has this one acknowledged: there may be two for a moment, never none.
+    argsrepr is passed on because Celery would make one with the ticket's text in it, the headers because 5.2 drops them."""
+    names = "event", "delivery_id", "traceparent", "tracestate"
+    headers = {name: task.request.get(name) for name in names if task.request.get(name)}
+    raise task.retry(countdown=seconds, exc=error, argsrepr=task.request.argsrepr, headers=headers)
+
+
+@contextmanager
+def running(key):
+    """Shows that the run goes on, three times in a lease, by a thread that dies with it."""
+    over = threading.Event()
+
+    def renew():
+        while not over.wait(LEASE / 3):
+            try:
+                store.expire(f"{QUEUE}:running:{key}", LEASE)
+            except redis.RedisError as error:
+                log.warning("cannot renew the lease of %s: %r", key, error)
+
+    threading.Thread(target=renew, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def bury(job, key, reason, attempts, worker):
+    """Puts the job into the list of the dead, for servicedeskctl dead. A replay starts to count from 1 again."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    dead = {"job": job, "reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": worker}
+    with store.pipeline() as pipe:
+        pipe.lpush(DEAD, json.dumps(dead, separators=(",", ":")))
+        pipe.delete(f"{QUEUE}:attempts:{key}", f"{QUEUE}:running:{key}")
+        pipe.execute()
+    log.error("%s is dead after %d attempts: %s", key, attempts, reason)
+
+
+@signals.worker_ready.connect
+def wake(sender, **_):
+    """Celery 5.2, when it has acknowledged a job, sleeps for up to 5 s before it takes the next; newer ones do not."""
+    sender.hub.call_repeatedly(0.1, lambda: None)
+
+
+@signals.task_unknown.connect
+@signals.task_rejected.connect
+def discarded(sender, message, exc=None, **_):
+    """Celery discards a message for a task that it does not know: the responder has another SERVICEDESK_CELERY_TASK."""
+    try:
+        job = message.payload[0][0]
+    except Exception:
+        job = bytes(message.body).decode("utf-8", "replace") if isinstance(message.body, bytes) else str(message.body)
+    task = message.headers.get("task") if isinstance(message.headers, dict) else None
+    bury(job, message.delivery_tag, f"not a task of this worker: {task}", 0, sender.hostname)
