@@ -1,0 +1,292 @@
+# The recipes of Tests/worker behind the real stack.
+load workers/stack.bash
+
+has_what_apply_async_sets() {
+    local ours theirs
+    send PLAIN-1
+    ours=$(redis RPOP "$queue")
+    # shellcheck disable=SC2046 # words, none of which has a space
+    env $(as celery-worker) "$newest_python" "$BATS_TEST_DIRNAME/workers/own_message.py" <<<"$ours"
+    theirs=$(redis RPOP "$queue")
+    diff <(jq -S "$common" <<<"$ours") <(jq -S "(.body |= @base64d) | del(.properties.body_encoding) | $common" <<<"$theirs")
+    same PLAIN-1 "$(jq -r '.body | fromjson | .[0][0].ticket_id' <<<"$ours")"
+}
+# Values that may differ become their types, and what we add goes.
+common='del(.headers["event", "delivery_id", "traceparent"]) | .body |= fromjson
+    | (.headers["origin", "argsrepr"], .properties["reply_to", "delivery_tag"]) |= (. // "" | type)'
+
+returns_its_result() {
+    send PLAIN-2
+    once PLAIN-2
+    same 22 "$(reader='' celery result "$(job_id)" | tail -n 1)"
+    same "({'job_id': '$(job_id)'},)" "$(runs PLAIN-2 .request.argsrepr | jq -r .)"
+}
+
+is_tried_again() {
+    send FAIL-2
+    wait_for 20 is_done "$(key)"
+    same '0 1 2' "$(runs FAIL-2 .request.retries | paste -sd ' ')"
+    # Neither the first message nor those that Celery sends for a retry show a ticket's text.
+    same "({'job_id': '$(job_id)'},)" "$(runs FAIL-2 .request.argsrepr | jq -r . | sort -u)"
+    same '"ticket_created"' "$(runs FAIL-2 .request.event | sort -u)"
+    wait_for 5 nothing_is_left
+}
+
+arrive_byte_for_byte() {
+    python3 "$mixed" post "$url" "$secret" "$BATS_TEST_TMPDIR/mixed"
+    python3 "$mixed" check "$BATS_TEST_TMPDIR/mixed" "$WORK/runs"
+    wait_for 5 nothing_is_left
+}
+mixed=$BATS_TEST_DIRNAME/workers/mixed.py
+
+has_event_and_delivery_id() {
+    send NAMED-1 -H 'webhook-id: from-the-sender'
+    wait_for 10 ran NAMED-1 1
+    same '"ticket_created" "from-the-sender" "ticket_created" "from-the-sender"' "$(runs NAMED-1 \
+        '.request.event, .request.delivery_id, .job.event, .job.delivery_id' | paste -sd ' ')"
+}
+
+# ids_in_log: prints trace and span id of the last request, according to the log.
+ids_in_log() {
+    wait_for 3 grep -qF "$(job_id)" "$SERVICEDESK_LOG_FILE"
+    grep -F "$(job_id)" "$SERVICEDESK_LOG_FILE" | jq -r '.trace_id + " " + .span_id'
+}
+span_of() { jq -r --arg id "$1" 'select(.attributes["messaging.message.id"] == $id)
+    | (.context.trace_id + " " + .parent_id) | gsub("0x"; "")' "$WORK/spans"; }
+has_span() { [[ $(span_of "$1") ]]; }
+
+survives_its_process() {
+    send SLOW-1
+    wait_for 10 ran SLOW-1 1
+    kill -s KILL "$(runs SLOW-1 .pid)"
+    finish SLOW-1
+    wait_for 20 is_done "$(key)"
+    same 2 "$(runs SLOW-1 | wc -l)"
+    wait_for 5 nothing_is_left
+}
+
+# Two jobs run when the worker is killed, two are in the queue.
+survives_its_worker() {
+    local number keys=()
+    for number in 2 3 4 5; do
+        send "SLOW-$number"
+        keys+=("$(key)")
+    done
+    wait_for 10 ran SLOW-2 1
+    wait_for 10 ran SLOW-3 1
+    kill_worker "$dir"/worker.*.pid
+    for number in 2 3 4 5; do finish "SLOW-$number"; done
+    sleep 4.1 # WORKER_VISIBILITY
+    need_celery
+    for number in 0 1 2 3; do wait_for 20 is_done "${keys[number]}"; done
+    same '2 2 1 1' "$(for number in 2 3 4 5; do runs "SLOW-$number" | wc -l; done | paste -sd ' ')"
+    wait_for 5 nothing_is_left
+}
+
+die_with_their_reason() {
+    send POISON-1
+    send KILL-1
+    wait_for 20 is_dead POISON-1
+    wait_for 40 is_dead KILL-1
+    same '["ValueError: no use",3]' "$(dead POISON-1 | jq -c '[.reason, .attempts]')"
+    same '["its worker died each time",3]' "$(dead KILL-1 | jq -c '[.reason, .attempts]')"
+    same 3 "$(runs POISON-1 | wc -l)"
+    same 3 "$(runs KILL-1 | wc -l)"
+    dead KILL-1 | jq -e '.job.job_id == "'"$(job_id)"'" and (.worker | length > 0)
+        and (.failed_at | test("^[0-9-]{10}T[0-9:.]+Z$"))'
+    wait_for 5 nothing_is_left
+}
+
+# It fails three times, is dead, and succeeds the fourth time.
+runs_when_replayed() {
+    local key
+    send FAIL-3
+    key=$(key)
+    wait_for 20 is_dead FAIL-3
+    same "$(job_id)" "$("${program%/*}/servicedeskctl" dead replay "$(job_id)")"
+    wait_for 10 is_done "$key"
+    same "4 $(job_id)" "$(runs FAIL-3 .job.job_id | jq -rs '"\(length) \(unique | join(" "))"')"
+    same '' "$(dead FAIL-3)"
+    wait_for 5 nothing_is_left
+}
+
+runs_once() {
+    send SLOW-6
+    wait_for 10 ran SLOW-6 1
+    send SLOW-6
+    wait_for 10 grep -q 'retry: Retry in 3' "$dir"/worker.*.log
+    finish SLOW-6
+    once SLOW-6
+    wait_for 10 nothing_is_left
+    same 1 "$(runs SLOW-6 | wc -l)"
+}
+
+of_another_name_is_dead() {
+    local message
+    message=$(jq -nc --arg body '[[{"job_id": "1", "ticket_id": "OTHER-1"}], {}, {}]' '{body: $body,
+        "content-encoding": "utf-8", "content-type": "application/json", headers: {id: "1", task: "tasks.other"},
+        properties: {delivery_tag: "1", delivery_mode: 2, delivery_info: {exchange: "", routing_key: "q"}}}')
+    redis LPUSH "$queue" "$message"
+    wait_for 10 is_dead OTHER-1
+    same 'not a task of this worker: tasks.other' "$(dead OTHER-1 | jq -r .reason)"
+}
+
+is_lost_if_plain() {
+    redis LPUSH "$queue" '{"job_id":"1","ticket_id":"LOST-1"}'
+    wait_for 10 grep -qF "KeyError('properties')" "$dir"/worker.*.log
+    wait_for 10 nothing_is_left
+    same '' "$(dead LOST-1)$(runs LOST-1)"
+}
+
+# The pid in a run tells which of the two workers has the job.
+is_taken_back() {
+    local name
+    send SLOW-1
+    wait_for 10 ran SLOW-1 1
+    for name in one two; do
+        [[ $(<"$dir/worker.$name.pid") == "$(runs SLOW-1 .pid)" ]] || continue
+        kill_worker "$dir/worker.$name.pid"
+        start_plain "$name" redis_worker
+    done
+    finish SLOW-1
+    wait_for 20 is_done "$(key)"
+    same 2 "$(runs SLOW-1 | wc -l)"
+    cat "$dir"/worker.*.log
+    grep -q ': took back 1 from ' "$dir"/worker.*.log
+    nothing_is_left
+}
+
+# One worker is stopped in a run, the other takes its job back, and then the first one's run ends, and fails.
+is_in_one_list() {
+    local first
+    send STUCK-1
+    wait_for 10 ran STUCK-1 1
+    first=$(runs STUCK-1 .pid)
+    kill -s STOP "$first"
+    wait_for 10 ran STUCK-1 2
+    finish STUCK-1
+    wait_for 10 is_done "$(key)"
+    kill -s CONT "$first"
+    wait_for 5 grep -q 'another worker has taken a job back' "$dir"/worker.*.log
+    nothing_is_left
+    same 2 "$(runs STUCK-1 | wc -l)"
+}
+
+ends_after_its_job() {
+    local key
+    send SLOW-2
+    key=$(key)
+    wait_for 10 ran SLOW-2 1
+    kill -s TERM "$(runs SLOW-2 .pid)"
+    send AFTER-2 # the other takes this one
+    wait_for 5 ran AFTER-2 1
+    alive "$(runs SLOW-2 .pid)"
+    finish SLOW-2
+    wait_for 5 gone "$(runs SLOW-2 .pid)"
+    is_done "$key"
+    same 1 "$(runs SLOW-2 | wc -l)"
+    nothing_is_left
+}
+
+# KILL-2 kills three workers; the third one's job is for a fourth to bury.
+are_dead_with_their_reason() {
+    local number
+    send POISON-2
+    redis LPUSH "$queue" 'not "JSON"'
+    wait_for 10 is_dead POISON-2
+    same '["ValueError: no use",3]' "$(dead POISON-2 | jq -c '[.reason, .attempts]')"
+    same 3 "$(runs POISON-2 | wc -l)"
+    redis LRANGE enhancement:dead 0 -1 | jq -e 'select(.job == "not \"JSON\"" and .attempts == 0).reason | test("not a job")'
+    send KILL-2
+    for number in 1 2 3; do
+        wait_for 10 ran KILL-2 $number
+        python=/usr/bin/python3 start_plain "more-$number" redis_worker
+    done
+    wait_for 10 is_dead KILL-2
+    same '["its worker died each time",3]' "$(dead KILL-2 | jq -c '[.reason, .attempts]')"
+    for number in 1 2 3; do stop "$(<"$dir/worker.more-$number.pid")"; done
+    nothing_is_left
+}
+
+is_run_once() {
+    send SLOW-3
+    wait_for 10 ran SLOW-3 1
+    send SLOW-3
+    wait_for 10 waits_for_later
+    finish SLOW-3
+    once SLOW-3
+    wait_for 10 nothing_is_left
+    same 1 "$(runs SLOW-3 | wc -l)"
+}
+waits_for_later() { (($(redis ZCARD "$queue:later") == 1)); }
+
+dies_with_its_worker() {
+    use plain
+    start_plain three brpop_worker
+    send FINE-1
+    wait_for 10 ran FINE-1 1
+    send SLOW-4
+    wait_for 10 ran SLOW-4 1
+    kill_worker "$dir/worker.three.pid"
+    nothing_is_left
+    ! is_done "$(key)"
+}
+
+was_denied_nothing() { same '' "$(redis ACL LOG)"; }
+
+@test "a Celery message has the headers and properties that apply_async of the newest release sets" {
+    use newest
+    has_what_apply_async_sets
+}
+@test "Celery: a job becomes a task, its result comes back, and its argsrepr is its job_id" {
+    with_each_celery returns_its_result
+}
+@test "Celery: a job that fails twice is tried again, and keeps its headers" { with_each_celery is_tried_again; }
+@test "Celery: a thousand mixed jobs arrive, byte for byte, each once" { with_each_celery arrive_byte_for_byte; }
+@test "Celery: event and delivery id are headers, and members of the job" { with_each_celery has_event_and_delivery_id; }
+@test "Celery: the span of a run is a child of the webhook's, and that of the sender's" {
+    local trace=4bf92f3577b34da6a3ce929d0e0e4736
+    use newest
+    need_celery
+    send TRACE-1
+    wait_for 10 has_span "$(job_id)"
+    same "$(ids_in_log)" "$(span_of "$(job_id)")"
+    send TRACE-2 -H "traceparent: 00-$trace-00f067aa0ba902b7-01"
+    wait_for 10 has_span "$(job_id)"
+    same "$(ids_in_log)" "$(span_of "$(job_id)")"
+    like "$trace [0-9a-f]{16}" "$(ids_in_log)"
+}
+@test "Celery: a job whose process is killed is run again" { with_each_celery survives_its_process; }
+@test "Celery: deliveries that come twice, the second during the run of the first, run once" { with_each_celery runs_once; }
+@test "Celery: a job that always fails, and one that kills its process, are dead after three runs" {
+    with_each_celery die_with_their_reason
+}
+@test "Celery: a dead job that is replayed runs again" { with_each_celery runs_when_replayed; }
+@test "Celery: no job is lost with a worker that is killed" { with_each_celery survives_its_worker; }
+@test "Celery: a task of another name goes to the dead" { with_each_celery of_another_name_is_dead; }
+@test "Celery: a plain job is lost" { with_each_celery is_lost_if_plain; }
+@test "Celery: the rights in the README are enough" { with_each_celery was_denied_nothing; }
+
+@test "redis-py: a job is run, and what a killed worker held is taken back" { as_pair is_taken_back; }
+@test "redis-py: a job that was taken back stays with the other worker when its first run fails" { as_pair is_in_one_list; }
+@test "redis-py: a worker that is to stop finishes its job" { as_pair ends_after_its_job; }
+@test "redis-py: what always fails, kills its worker or is not JSON is dead, with its reason" {
+    as_pair are_dead_with_their_reason
+}
+@test "redis-py: a dead job that is replayed runs again" { as_pair runs_when_replayed; }
+@test "redis-py: deliveries that come twice, the second during the run of the first, run once" { as_pair is_run_once; }
+@test "redis-py: a thousand mixed jobs arrive, byte for byte, each once" { as_pair arrive_byte_for_byte; }
+@test "OpenTelemetry finds the webhook's span in a plain job" {
+    use plain
+    send TRACE-3
+    same "$(ids_in_log)" "$(redis RPOP "$queue" | "$newest_python" -c '
+import json, sys
+from opentelemetry import propagate, trace
+span = trace.get_current_span(propagate.extract(json.load(sys.stdin))).get_span_context()
+print(f"{span.trace_id:032x} {span.span_id:016x}")')"
+}
+@test "BRPOP: a job dies with its worker" { dies_with_its_worker; }
+@test "plain workers: the rights in the README are enough" {
+    use plain
+    was_denied_nothing
+}

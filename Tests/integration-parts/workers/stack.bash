@@ -1,0 +1,171 @@
+# Three stacks, each of a Redis, a responder and an nginx: for the newest Celery, for Debian's, and for the plain format.
+# Then the helpers of workers.bats. A stack's workers run the recipes of Tests/worker with the work of work.py, and as
+# Redis users with the rights that the README there names.
+
+load ../curl/stack.bash
+
+stacks=(newest debian plain)
+recipes=$root/Tests/worker
+newest_python=$root/.build/celery-python/bin/python
+
+setup_file() {
+    local name
+    for name in "${stacks[@]}"; do
+        use "$name"
+        mkdir -p "$WORK"
+        touch "$WORK/runs"
+        redis_start
+        start_responder "$dir/responder.log" "$dir/responder.sock" --processes 1
+        wait_up "$pid" responder_answers "$dir/responder.sock" ready
+        nginx_start main "$dir/responder.sock"
+        for name in celery-worker redis-worker brpop-worker; do grant "$name"; done
+    done
+}
+
+teardown_file() {
+    local name
+    for name in "${stacks[@]}"; do
+        use "$name"
+        kill_workers
+        stack_down
+    done
+}
+
+setup() { :; } # the workers go on from test to test; each test has tickets of its own
+
+# use NAME: turns to that stack.
+use() {
+    dir=$BATS_FILE_TMPDIR/$1
+    export SERVICEDESK_REDIS_URL="unix://$dir/redis.sock?db=1" SERVICEDESK_LOG_FILE=$dir/responder.json
+    export SERVICEDESK_JOB_MEMBERS=event,delivery_id,traceparent WORK=$dir/work
+    unset SERVICEDESK_JOB_FORMAT
+    [[ $1 == plain ]] || export SERVICEDESK_JOB_FORMAT=celery
+    [[ ! -s $dir/main/port ]] || nginx_use main
+}
+redis() { redis-cli -s "$dir/redis.sock" -n 1 --raw "$@"; }
+
+# with_each_celery COMMAND...: runs it beside a worker of each at the same time, and prints which of them failed.
+with_each_celery() {
+    local name failed=0
+    for name in newest debian; do
+        (
+            BATS_TEST_TMPDIR+=/$name
+            mkdir -p "$BATS_TEST_TMPDIR"
+            use "$name"
+            set -e
+            need_celery
+            "$@"
+        ) >"$BATS_TEST_TMPDIR/$name.said" 2>&1 3>&- &
+        echo $! >"$BATS_TEST_TMPDIR/$name.pid"
+    done
+    for name in newest debian; do
+        wait "$(<"$BATS_TEST_TMPDIR/$name.pid")" && continue
+        failed=1
+        sed "s/^/$name: /" "$BATS_TEST_TMPDIR/$name.said"
+        tail -n 5 "$BATS_FILE_TMPDIR/$name"/worker.*.log
+    done
+    ((!failed))
+}
+
+# --- workers ---------------------------------------------------------------------------------------------------------
+
+# grant USER: creates the Redis user as the README says.
+grant() {
+    local rules
+    while read -ra rules; do
+        [[ ${#rules[@]} == 0 ]] || redis ACL SETUSER "${rules[@]/PASSWORD/secret}" >/dev/null
+    done < <(sed -n ':join; /\\$/ { N; s/\\\n *//; b join; }; '"s/^ *ACL SETUSER \($1 \)/\1/p" "$recipes/README.md")
+}
+
+# as USER: prints the variables of a worker of this stack.
+as() {
+    printf '%s\n' "SERVICEDESK_REDIS_URL=unix://$1:secret@$dir/redis.sock?db=1" \
+        WORKER_ATTEMPTS=3 WORKER_BACKOFF=0.2 WORKER_LEASE=3 WORKER_VISIBILITY=4 OTEL_BSP_SCHEDULE_DELAY=200 \
+        "PYTHONPATH=$recipes:$BATS_TEST_DIRNAME/workers" PYTHONDONTWRITEBYTECODE=1
+}
+
+# celery COMMAND...: runs it with the Celery of this stack, and with results; if $reader is empty, with all rights.
+celery() {
+    local python=/usr/bin/python3 app=celery_probe
+    [[ $dir != */newest ]] || python=$newest_python app=celery_traced
+    local results=redis+socket://${reader-celery-worker:secret@}$dir/redis.sock?virtual_host=1
+    # shellcheck disable=SC2046 # words, none of which has a space
+    env $(as celery-worker) CELERY_RESULT_BACKEND="$results" "$python" -m celery -A "$app" "$@"
+}
+
+# need_celery: starts a worker, unless there is one already, and waits until it takes jobs.
+need_celery() {
+    local file number=0
+    for file in "$dir"/worker.*.pid; do
+        [[ ! -s $file ]] || gone "$(<"$file")" || return 0
+    done
+    while [[ -e $dir/worker.$number.log ]]; do ((number += 1)); done
+    export -f celery as
+    export recipes newest_python dir BATS_TEST_DIRNAME
+    background "$dir/worker.$number.log" bash -c 'celery "$@"' - worker --concurrency 2 --hostname "$number@test" \
+        --loglevel info --without-gossip --without-mingle --without-heartbeat
+    echo "$pid" >"$dir/worker.$number.pid"
+    wait_for 20 grep -q ' ready\.$' "$dir/worker.$number.log"
+}
+
+# start_plain NAME RECIPE: starts a worker of that recipe for the plain format.
+start_plain() {
+    # shellcheck disable=SC2046 # words, none of which has a space
+    background "$dir/worker.$1.log" env $(as "${2/_/-}") \
+        "${python-$newest_python}" "$BATS_TEST_DIRNAME/workers/redis_probe.py" "$2"
+    echo "$pid" >"$dir/worker.$1.pid"
+}
+
+# as_pair COMMAND...: runs it between two of redis_worker.py, one with the newest redis-py and one with Debian's.
+as_pair() {
+    use plain
+    kill_workers # of a test that failed
+    start_plain one redis_worker
+    python=/usr/bin/python3 start_plain two redis_worker
+    "$@"
+    stop "$(<"$dir/worker.one.pid")"
+    stop "$(<"$dir/worker.two.pid")"
+    rm "$dir"/worker.{one,two}.pid
+}
+
+# kill_worker FILE: kills it and its children, as a machine that dies would. kill_workers: all of this stack.
+kill_worker() {
+    kill -s KILL -- "-$(<"$1")" 2>/dev/null || true
+    rm "$1"
+}
+kill_workers() {
+    local file
+    for file in "$dir"/worker.*.pid; do [[ ! -s $file ]] || kill_worker "$file"; done
+}
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+# send TICKET_ID [CURL OPTION...]: posts a ticket with that id.
+send() {
+    post "$(ticket ".ticket_id = \"$1\"")" "${@:2}"
+    same 202 "$code"
+}
+
+# runs TICKET_ID [JQ]: prints the runs of its job, or that of each.
+runs() { jq -c --arg id "$1" "select(.job.ticket_id == \$id) | ${2-.}" "$WORK/runs"; }
+ran() { (($(runs "$1" | wc -l) >= $2)); }
+finish() { touch "$WORK/$1"; }
+
+# key: prints the key to deduplicate by of the ticket posted last.
+key() { echo "acme:sha256:$(sha256sum <"$BATS_TEST_TMPDIR/body" | cut -d ' ' -f 1)"; }
+is_done() { [[ $(redis EXISTS "$queue:done:$1") == 1 ]]; }
+
+# once TICKET_ID: waits until the job posted last is done, and checks that it ran once.
+once() {
+    wait_for 20 is_done "$(key)"
+    same 1 "$(runs "$1" | wc -l)"
+}
+
+# dead TICKET_ID: prints what is in the list of the dead of that job. is_dead: whether there is something.
+dead() { redis LRANGE enhancement:dead 0 -1 | jq -c --arg id "$1" 'select(.job.ticket_id? == $id)'; }
+is_dead() { [[ $(dead "$1") ]]; }
+
+# nothing_is_left: whether no job is anywhere, and nothing is recorded about one that is not done.
+nothing_is_left() {
+    [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:") ]]
+}
