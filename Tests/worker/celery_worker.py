@@ -161,7 +161,7 @@ def running(key):
 def bury(job, key, reason, attempts, worker):
     """Puts the job into the list of the dead, for servicedeskctl dead. A replay starts to count from 1 again."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    dead = {"job": job, "reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": worker}
+    dead = {"job": job, "reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": worker, "task": TASK}
     with store.pipeline() as pipe:
         pipe.lpush(DEAD, json.dumps(dead, separators=(",", ":")))
         pipe.delete(f"{QUEUE}:attempts:{key}", f"{QUEUE}:running:{key}")

@@ -192,11 +192,11 @@ def take_back():
         return
     looked = now
     store.eval(TAKE_DUE, 2, LATER, QUEUE, now)
-    store.zremrangebyscore(WORKERS, 0, now - 86400)
     for name in map(bytes.decode, store.zrange(WORKERS, 0, -1)):
         count = store.eval(TAKE_BACK, 3, f"{QUEUE}:alive:{name}", f"{QUEUE}:worker:{name}", QUEUE)
         if count:
             say(f"took back {count} from {name}")
+    store.zremrangebyscore(WORKERS, 0, now - 86400)  # whose lists are empty by now
 
 
 def say(text):

@@ -1,10 +1,9 @@
-# Three stacks, each of a Redis, a responder and an nginx: for the newest Celery, for Debian's, and for the plain format.
-# Then the helpers of workers.bats. A stack's workers run the recipes of Tests/worker with the work of work.py, and as
-# Redis users with the rights that the README there names.
+# Stacks, each of a Redis, a responder and an nginx: `newest` and `debian` for these two releases of Celery, `plain` for the
+# plain format; a test file names those that it needs in `stacks`. Then the helpers of the tests. A stack's workers run the
+# recipes of Tests/worker with the work of work.py, and as Redis users with the rights that the README there names.
 
 load ../curl/stack.bash
 
-stacks=(newest debian plain)
 recipes=$root/Tests/worker
 newest_python=$root/.build/celery-python/bin/python
 
@@ -169,3 +168,37 @@ is_dead() { [[ $(dead "$1") ]]; }
 nothing_is_left() {
     [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:") ]]
 }
+
+# --- what every worker has to do -------------------------------------------------------------------------------------
+
+arrive_byte_for_byte() {
+    python3 "$mixed" post "$url" "$secret" "$BATS_TEST_TMPDIR/mixed"
+    python3 "$mixed" check "$BATS_TEST_TMPDIR/mixed" "$WORK/runs"
+    wait_for 5 nothing_is_left
+}
+mixed=$BATS_TEST_DIRNAME/workers/mixed.py
+
+# ids_in_log: prints trace and span id of the last request, according to the log.
+ids_in_log() {
+    wait_for 3 grep -qF "$(job_id)" "$SERVICEDESK_LOG_FILE"
+    grep -F "$(job_id)" "$SERVICEDESK_LOG_FILE" | jq -r '.trace_id + " " + .span_id'
+}
+span_of() { jq -r --arg id "$1" 'select(.attributes["messaging.message.id"] == $id)
+    | (.context.trace_id + " " + .parent_id) | gsub("0x"; "")' "$WORK/spans"; }
+has_span() { [[ $(span_of "$1") ]]; }
+
+# It fails three times, is dead, and succeeds the fourth time.
+runs_when_replayed() {
+    local key
+    send FAIL-3
+    key=$(key)
+    wait_for 20 is_dead FAIL-3
+    # Without the responder's settings: a dead job knows its task.
+    same "$(job_id)" "$(env -u SERVICEDESK_JOB_FORMAT "${program%/*}/servicedeskctl" dead replay "$(job_id)")"
+    wait_for 10 is_done "$key"
+    same "4 $(job_id)" "$(runs FAIL-3 .job.job_id | jq -rs '"\(length) \(unique | join(" "))"')"
+    same '' "$(dead FAIL-3)"
+    wait_for 5 nothing_is_left
+}
+
+was_denied_nothing() { same '' "$(redis ACL LOG)"; }

@@ -1,4 +1,5 @@
-# The recipes of Tests/worker behind the real stack.
+# The Celery recipe of Tests/worker behind the real stack, with the newest Celery and with Debian's.
+stacks=(newest debian)
 load workers/stack.bash
 
 has_what_apply_async_sets() {
@@ -32,28 +33,12 @@ is_tried_again() {
     wait_for 5 nothing_is_left
 }
 
-arrive_byte_for_byte() {
-    python3 "$mixed" post "$url" "$secret" "$BATS_TEST_TMPDIR/mixed"
-    python3 "$mixed" check "$BATS_TEST_TMPDIR/mixed" "$WORK/runs"
-    wait_for 5 nothing_is_left
-}
-mixed=$BATS_TEST_DIRNAME/workers/mixed.py
-
 has_event_and_delivery_id() {
     send NAMED-1 -H 'webhook-id: from-the-sender'
     wait_for 10 ran NAMED-1 1
     same '"ticket_created" "from-the-sender" "ticket_created" "from-the-sender"' "$(runs NAMED-1 \
         '.request.event, .request.delivery_id, .job.event, .job.delivery_id' | paste -sd ' ')"
 }
-
-# ids_in_log: prints trace and span id of the last request, according to the log.
-ids_in_log() {
-    wait_for 3 grep -qF "$(job_id)" "$SERVICEDESK_LOG_FILE"
-    grep -F "$(job_id)" "$SERVICEDESK_LOG_FILE" | jq -r '.trace_id + " " + .span_id'
-}
-span_of() { jq -r --arg id "$1" 'select(.attributes["messaging.message.id"] == $id)
-    | (.context.trace_id + " " + .parent_id) | gsub("0x"; "")' "$WORK/spans"; }
-has_span() { [[ $(span_of "$1") ]]; }
 
 survives_its_process() {
     send SLOW-1
@@ -97,19 +82,6 @@ die_with_their_reason() {
     wait_for 5 nothing_is_left
 }
 
-# It fails three times, is dead, and succeeds the fourth time.
-runs_when_replayed() {
-    local key
-    send FAIL-3
-    key=$(key)
-    wait_for 20 is_dead FAIL-3
-    same "$(job_id)" "$("${program%/*}/servicedeskctl" dead replay "$(job_id)")"
-    wait_for 10 is_done "$key"
-    same "4 $(job_id)" "$(runs FAIL-3 .job.job_id | jq -rs '"\(length) \(unique | join(" "))"')"
-    same '' "$(dead FAIL-3)"
-    wait_for 5 nothing_is_left
-}
-
 runs_once() {
     send SLOW-6
     wait_for 10 ran SLOW-6 1
@@ -137,102 +109,6 @@ is_lost_if_plain() {
     wait_for 10 nothing_is_left
     same '' "$(dead LOST-1)$(runs LOST-1)"
 }
-
-# The pid in a run tells which of the two workers has the job.
-is_taken_back() {
-    local name
-    send SLOW-1
-    wait_for 10 ran SLOW-1 1
-    for name in one two; do
-        [[ $(<"$dir/worker.$name.pid") == "$(runs SLOW-1 .pid)" ]] || continue
-        kill_worker "$dir/worker.$name.pid"
-        start_plain "$name" redis_worker
-    done
-    finish SLOW-1
-    wait_for 20 is_done "$(key)"
-    same 2 "$(runs SLOW-1 | wc -l)"
-    cat "$dir"/worker.*.log
-    grep -q ': took back 1 from ' "$dir"/worker.*.log
-    nothing_is_left
-}
-
-# One worker is stopped in a run, the other takes its job back, and then the first one's run ends, and fails.
-is_in_one_list() {
-    local first
-    send STUCK-1
-    wait_for 10 ran STUCK-1 1
-    first=$(runs STUCK-1 .pid)
-    kill -s STOP "$first"
-    wait_for 10 ran STUCK-1 2
-    finish STUCK-1
-    wait_for 10 is_done "$(key)"
-    kill -s CONT "$first"
-    wait_for 5 grep -q 'another worker has taken a job back' "$dir"/worker.*.log
-    nothing_is_left
-    same 2 "$(runs STUCK-1 | wc -l)"
-}
-
-ends_after_its_job() {
-    local key
-    send SLOW-2
-    key=$(key)
-    wait_for 10 ran SLOW-2 1
-    kill -s TERM "$(runs SLOW-2 .pid)"
-    send AFTER-2 # the other takes this one
-    wait_for 5 ran AFTER-2 1
-    alive "$(runs SLOW-2 .pid)"
-    finish SLOW-2
-    wait_for 5 gone "$(runs SLOW-2 .pid)"
-    is_done "$key"
-    same 1 "$(runs SLOW-2 | wc -l)"
-    nothing_is_left
-}
-
-# KILL-2 kills three workers; the third one's job is for a fourth to bury.
-are_dead_with_their_reason() {
-    local number
-    send POISON-2
-    redis LPUSH "$queue" 'not "JSON"'
-    wait_for 10 is_dead POISON-2
-    same '["ValueError: no use",3]' "$(dead POISON-2 | jq -c '[.reason, .attempts]')"
-    same 3 "$(runs POISON-2 | wc -l)"
-    redis LRANGE enhancement:dead 0 -1 | jq -e 'select(.job == "not \"JSON\"" and .attempts == 0).reason | test("not a job")'
-    send KILL-2
-    for number in 1 2 3; do
-        wait_for 10 ran KILL-2 $number
-        python=/usr/bin/python3 start_plain "more-$number" redis_worker
-    done
-    wait_for 10 is_dead KILL-2
-    same '["its worker died each time",3]' "$(dead KILL-2 | jq -c '[.reason, .attempts]')"
-    for number in 1 2 3; do stop "$(<"$dir/worker.more-$number.pid")"; done
-    nothing_is_left
-}
-
-is_run_once() {
-    send SLOW-3
-    wait_for 10 ran SLOW-3 1
-    send SLOW-3
-    wait_for 10 waits_for_later
-    finish SLOW-3
-    once SLOW-3
-    wait_for 10 nothing_is_left
-    same 1 "$(runs SLOW-3 | wc -l)"
-}
-waits_for_later() { (($(redis ZCARD "$queue:later") == 1)); }
-
-dies_with_its_worker() {
-    use plain
-    start_plain three brpop_worker
-    send FINE-1
-    wait_for 10 ran FINE-1 1
-    send SLOW-4
-    wait_for 10 ran SLOW-4 1
-    kill_worker "$dir/worker.three.pid"
-    nothing_is_left
-    ! is_done "$(key)"
-}
-
-was_denied_nothing() { same '' "$(redis ACL LOG)"; }
 
 @test "a Celery message has the headers and properties that apply_async of the newest release sets" {
     use newest
@@ -266,27 +142,3 @@ was_denied_nothing() { same '' "$(redis ACL LOG)"; }
 @test "Celery: a task of another name goes to the dead" { with_each_celery of_another_name_is_dead; }
 @test "Celery: a plain job is lost" { with_each_celery is_lost_if_plain; }
 @test "Celery: the rights in the README are enough" { with_each_celery was_denied_nothing; }
-
-@test "redis-py: a job is run, and what a killed worker held is taken back" { as_pair is_taken_back; }
-@test "redis-py: a job that was taken back stays with the other worker when its first run fails" { as_pair is_in_one_list; }
-@test "redis-py: a worker that is to stop finishes its job" { as_pair ends_after_its_job; }
-@test "redis-py: what always fails, kills its worker or is not JSON is dead, with its reason" {
-    as_pair are_dead_with_their_reason
-}
-@test "redis-py: a dead job that is replayed runs again" { as_pair runs_when_replayed; }
-@test "redis-py: deliveries that come twice, the second during the run of the first, run once" { as_pair is_run_once; }
-@test "redis-py: a thousand mixed jobs arrive, byte for byte, each once" { as_pair arrive_byte_for_byte; }
-@test "OpenTelemetry finds the webhook's span in a plain job" {
-    use plain
-    send TRACE-3
-    same "$(ids_in_log)" "$(redis RPOP "$queue" | "$newest_python" -c '
-import json, sys
-from opentelemetry import propagate, trace
-span = trace.get_current_span(propagate.extract(json.load(sys.stdin))).get_span_context()
-print(f"{span.trace_id:032x} {span.span_id:016x}")')"
-}
-@test "BRPOP: a job dies with its worker" { dies_with_its_worker; }
-@test "plain workers: the rights in the README are enough" {
-    use plain
-    was_denied_nothing
-}

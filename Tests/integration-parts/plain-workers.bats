@@ -1,0 +1,133 @@
+# The recipes of Tests/worker for the plain format behind the real stack.
+stacks=(plain)
+load workers/stack.bash
+
+# The pid in a run tells which of the two workers has the job.
+is_taken_back() {
+    local name
+    send SLOW-1
+    wait_for 10 ran SLOW-1 1
+    for name in one two; do
+        [[ $(<"$dir/worker.$name.pid") == "$(runs SLOW-1 .pid)" ]] || continue
+        kill_worker "$dir/worker.$name.pid"
+        start_plain "$name" redis_worker
+    done
+    finish SLOW-1
+    wait_for 20 is_done "$(key)"
+    same 2 "$(runs SLOW-1 | wc -l)"
+    cat "$dir"/worker.*.log
+    grep -q ': took back 1 from ' "$dir"/worker.*.log
+    nothing_is_left
+}
+
+# After days without any worker.
+is_taken_back_after_days() {
+    local job
+    job=$(ticket '.ticket_id = "LONG-1"' | "${program%/*}/servicedeskctl" job --format plain)
+    redis LPUSH "$queue:worker:gone:1:2" "$job"
+    redis ZADD "$queue:workers" "$(date -d '3 days ago' +%s)" gone:1:2
+    wait_for 10 is_done "$(jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$job")"
+    nothing_is_left
+    same '' "$(redis ZSCORE "$queue:workers" gone:1:2)"
+}
+
+# One worker is stopped in a run, the other takes its job back, and then the first one's run ends, and fails.
+is_in_one_list() {
+    local first
+    send STUCK-1
+    wait_for 10 ran STUCK-1 1
+    first=$(runs STUCK-1 .pid)
+    kill -s STOP "$first"
+    wait_for 10 ran STUCK-1 2
+    finish STUCK-1
+    wait_for 10 is_done "$(key)"
+    kill -s CONT "$first"
+    wait_for 5 grep -q 'another worker has taken a job back' "$dir"/worker.*.log
+    nothing_is_left
+    same 2 "$(runs STUCK-1 | wc -l)"
+}
+
+ends_after_its_job() {
+    local key
+    send SLOW-2
+    key=$(key)
+    wait_for 10 ran SLOW-2 1
+    kill -s TERM "$(runs SLOW-2 .pid)"
+    send AFTER-2 # the other takes this one
+    wait_for 5 ran AFTER-2 1
+    alive "$(runs SLOW-2 .pid)"
+    finish SLOW-2
+    wait_for 5 gone "$(runs SLOW-2 .pid)"
+    is_done "$key"
+    same 1 "$(runs SLOW-2 | wc -l)"
+    nothing_is_left
+}
+
+# KILL-2 kills three workers; the third one's job is for a fourth to bury.
+are_dead_with_their_reason() {
+    local number
+    send POISON-2
+    redis LPUSH "$queue" 'not "JSON"'
+    wait_for 10 is_dead POISON-2
+    same '["ValueError: no use",3]' "$(dead POISON-2 | jq -c '[.reason, .attempts]')"
+    same 3 "$(runs POISON-2 | wc -l)"
+    redis LRANGE enhancement:dead 0 -1 | jq -e 'select(.job == "not \"JSON\"" and .attempts == 0).reason | test("not a job")'
+    send KILL-2
+    for number in 1 2 3; do
+        wait_for 10 ran KILL-2 $number
+        python=/usr/bin/python3 start_plain "more-$number" redis_worker
+    done
+    wait_for 10 is_dead KILL-2
+    same '["its worker died each time",3]' "$(dead KILL-2 | jq -c '[.reason, .attempts]')"
+    for number in 1 2 3; do stop "$(<"$dir/worker.more-$number.pid")"; done
+    nothing_is_left
+}
+
+is_run_once() {
+    send SLOW-3
+    wait_for 10 ran SLOW-3 1
+    send SLOW-3
+    wait_for 10 waits_for_later
+    finish SLOW-3
+    once SLOW-3
+    wait_for 10 nothing_is_left
+    same 1 "$(runs SLOW-3 | wc -l)"
+}
+waits_for_later() { (($(redis ZCARD "$queue:later") == 1)); }
+
+dies_with_its_worker() {
+    use plain
+    start_plain three brpop_worker
+    send FINE-1
+    wait_for 10 ran FINE-1 1
+    send SLOW-4
+    wait_for 10 ran SLOW-4 1
+    kill_worker "$dir/worker.three.pid"
+    nothing_is_left
+    ! is_done "$(key)"
+}
+
+@test "redis-py: a job is run, and what a killed worker held is taken back" { as_pair is_taken_back; }
+@test "redis-py: what a worker held that has been dead for days is taken back" { as_pair is_taken_back_after_days; }
+@test "redis-py: a job that was taken back stays with the other worker when its first run fails" { as_pair is_in_one_list; }
+@test "redis-py: a worker that is to stop finishes its job" { as_pair ends_after_its_job; }
+@test "redis-py: what always fails, kills its worker or is not JSON is dead, with its reason" {
+    as_pair are_dead_with_their_reason
+}
+@test "redis-py: a dead job that is replayed runs again" { as_pair runs_when_replayed; }
+@test "redis-py: deliveries that come twice, the second during the run of the first, run once" { as_pair is_run_once; }
+@test "redis-py: a thousand mixed jobs arrive, byte for byte, each once" { as_pair arrive_byte_for_byte; }
+@test "OpenTelemetry finds the webhook's span in a plain job" {
+    use plain
+    send TRACE-3
+    same "$(ids_in_log)" "$(redis RPOP "$queue" | "$newest_python" -c '
+import json, sys
+from opentelemetry import propagate, trace
+span = trace.get_current_span(propagate.extract(json.load(sys.stdin))).get_span_context()
+print(f"{span.trace_id:032x} {span.span_id:016x}")')"
+}
+@test "BRPOP: a job dies with its worker" { dies_with_its_worker; }
+@test "plain workers: the rights in the README are enough" {
+    use plain
+    was_denied_nothing
+}
