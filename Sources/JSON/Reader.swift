@@ -89,6 +89,19 @@ package struct JSONReader {
     }
 
     private mutating func skipMembers(in bytes: Span<UInt8>) throws(JSONFault) {
+        try readMembers(in: bytes) { reader, _ throws(JSONFault) in try reader.skipValue(in: bytes) }
+    }
+
+    private mutating func skipElements(in bytes: Span<UInt8>) throws(JSONFault) {
+        try readElements(in: bytes) { reader, _ throws(JSONFault) in try reader.skipValue(in: bytes) }
+    }
+
+    /// Reads the object at the position, in which no key may occur twice.
+    ///
+    /// - Parameter member: is called for each key, with the position at its value, which it must read or skip.
+    package mutating func readMembers(
+        in bytes: Span<UInt8>, _ member: (inout JSONReader, JSONString) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
         let outer = hasMember
         try descend()
         hasMember = false
@@ -98,22 +111,29 @@ package struct JSONReader {
             guard keys.insert(key.text(from: bytes)).inserted else {
                 throw JSONFault(.duplicateKey, at: key.range.lowerBound)
             }
-            try skipValue(in: bytes)
+            try member(&self, key)
         }
         hasMember = outer
         depth -= 1
     }
 
-    private mutating func skipElements(in bytes: Span<UInt8>) throws(JSONFault) {
+    /// Reads the array at the position.
+    ///
+    /// - Parameter element: is called for each element, with its index and the position at it; it must read or skip it.
+    package mutating func readElements(
+        in bytes: Span<UInt8>, _ element: (inout JSONReader, Int) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
         try descend()
         position += 1
         skipSpace(in: bytes)
         if try peek(in: bytes) == UInt8(ascii: "]") {
             position += 1
         } else {
+            var index = 0
             while true {
                 skipSpace(in: bytes)
-                try skipValue(in: bytes)
+                try element(&self, index)
+                index += 1
                 skipSpace(in: bytes)
                 if try peek(in: bytes) == UInt8(ascii: "]") { break }
                 try expect(UInt8(ascii: ","), in: bytes)

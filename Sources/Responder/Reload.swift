@@ -1,3 +1,4 @@
+import EventLoop
 import System
 import Webhook
 
@@ -10,23 +11,25 @@ enum ReloadWork: Sendable {
 
 enum LoadedSecrets: Sendable {
     case shared([UInt8])
-    case tenants(TenantTable)
+    case tenants(TenantTable, TenantChanges)
 }
 
 /// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
 extension Responder {
     mutating func reloadSecrets() {
         let (source, passwordFile) = (settings.secretSource, settings.redisPasswordFile)
+        let old = handler.secrets.tenants
         guard source != .environment || passwordFile != nil else { return }
         guard !reloading.isBusy else {
             hasReloadWaiting = true
             return
         }
+        tenantsWatch?.noteReading()
         let isStarted = reloading.start {
             let password = passwordFile.map { path in
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
-            return .loaded(secrets: LoadedSecrets.read(from: source), password: password)
+            return .loaded(secrets: LoadedSecrets.read(from: source, replacing: old), password: password)
         }
         if !isStarted { log.line(.error, "secrets not reloaded, still using the old ones: no thread can be started") }
     }
@@ -64,13 +67,36 @@ extension Responder {
         case (.success(.shared(let secret)), _):
             handler.secrets = Secrets(shared: secret)
             log.line(.info, "secret reloaded")
-        case (.success(.tenants(let tenants)), _):
+        case (.success(.tenants(let tenants, let changes)), _):
             let old = handler.secrets.tenants
             handler.secrets = Secrets(tenants: tenants)
-            log.line(.info, "tenants reloaded: \(tenants.count)")
+            log.line(.info, "tenants reloaded: \(tenants.count); \(changes)")
+            for warning in tenants.warnings { log.line(.warning, "tenants file: \(warning)") }
+            watchTenants()
             if let old { wipe(old) }
         }
     }
+
+    // MARK: Changes of the file
+
+    /// Begins to look at the tenants file each second if it is JSON, which cannot be mistaken for whole while it is being
+    /// written. A file of lines that was cut at a line's end looks whole: it is read on HUP only.
+    mutating func watchTenants() {
+        guard !isWatchingTenants, handler.secrets.tenants?.isJSON == true else { return }
+        isWatchingTenants = true
+        scheduleLook()
+    }
+
+    mutating func lookAtTenants() {
+        guard handler.secrets.tenants?.isJSON == true else {
+            isWatchingTenants = false
+            return
+        }
+        if tenantsWatch?.look() == true { reloadSecrets() }
+        scheduleLook()
+    }
+
+    private func scheduleLook() { loop.schedule(loop.now + .seconds(1), Token(.reload)) }
 
     /// Wiping and freeing many megabytes takes a while, too.
     private mutating func wipe(_ tenants: TenantTable) {
@@ -84,11 +110,17 @@ extension Responder {
 
 extension LoadedSecrets {
     /// Nil where they come from the environment, which does not change.
-    fileprivate static func read(from source: SecretSource) -> Result<LoadedSecrets, SettingsFault>? {
+    fileprivate static func read(
+        from source: SecretSource, replacing old: TenantTable?
+    ) -> Result<LoadedSecrets, SettingsFault>? {
         switch source {
         case .environment: nil
         case .file(let path): Result { () throws(SettingsFault) in .shared(try SecretFiles.readShared(path)) }
-        case .tenants(let path): Result { () throws(SettingsFault) in .tenants(try SecretFiles.readTenants(path)) }
+        case .tenants(let path):
+            Result { () throws(SettingsFault) in
+                let tenants = try SecretFiles.readTenants(path)
+                return .tenants(tenants, old.map { tenants.changes(since: $0) } ?? TenantChanges())
+            }
         }
     }
 }

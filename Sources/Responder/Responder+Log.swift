@@ -17,8 +17,11 @@ extension Responder {
         log.add("trace_id", plain: exchanges[slot].trace.traceID)
         log.add("span_id", plain: exchanges[slot].trace.spanID)
         log.add("parent_span_id", plain: exchanges[slot].trace.parentID)
+        log.add("key", plain: exchanges[slot].keyID)
         log.add("status", number: reason.status)
         log.add("reason", reason.label)
+        if let cause = exchanges[slot].refusalCause { log.add("cause", cause.label) }
+        log.add("claimed_tenant", plain: exchanges[slot].claimedTenant)
         if let error { log.add("error", text: error.advice) }
         if !isDelivered { log.add("delivered", "no") }
         if reason.status >= 400 { log.add("remote_addr", unchecked: exchanges[slot].remoteAddress) }

@@ -27,6 +27,9 @@ struct Responder: ~Copyable {
     /// Reads the files of secrets, and wipes the tenants that it replaced.
     var reloading: BackgroundWork<ReloadWork>
     var hasReloadWaiting = false
+    /// Of the tenants file, if there is one.
+    var tenantsWatch: FileWatch?
+    var isWatchingTenants = false
     /// Looks at the jobs that are in the queue at the start; nil before and afterwards.
     var formatCheck: BackgroundWork<FormatFinding>?
     /// Why the counters are not shared, if they are not.
@@ -58,6 +61,7 @@ struct Responder: ~Copyable {
             secrets: secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields,
             maxAge: settings.maxAge, encoder: settings.jobEncoder)
         queue = RedisQueue(pool)
+        tenantsWatch = settings.tenantsWatch
         self.settings = settings
         self.reloading = reloading
         self.signals = signals
@@ -72,6 +76,8 @@ struct Responder: ~Copyable {
         metrics.set(.processID, Int(getpid()))
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
         for name in settings.unknownVariables { log.line(.warning, "unknown setting \(name) ignored") }
+        for warning in settings.secretWarnings { log.line(.warning, warning) }
+        watchTenants()
         if let metricsFailure, let directory = settings.runtimeDirectory {
             log.line(
                 .error,
@@ -134,7 +140,8 @@ struct Responder: ~Copyable {
             if let (token, arrival) = overdue { take(arrival, of: token) }
         case .redisPool: queue.timerFired(token)
         case .listener: note(server.resumeAccepting())
-        case .redisConnection, .resolver, .signals, .reload, .formatCheck: break  // They set no timers.
+        case .reload: lookAtTenants()
+        case .redisConnection, .resolver, .signals, .formatCheck: break  // They set no timers.
         }
     }
 

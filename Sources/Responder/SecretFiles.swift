@@ -26,9 +26,20 @@ enum SecretFiles {
         }
         defer { content.wipe() }
         do throws(TenantsFileFault) {
-            return try TenantsFile.parse(content.span)
+            guard content.first == UInt8(ascii: "{") else { return try TenantsFile.parse(content.span) }
+            return try TenantsJSON.parse(content.span) { name in readSecret(name, besides: path) }
         } catch {
             throw SettingsFault(lines: ["\(name): \(path): \(error)"])
+        }
+    }
+
+    /// The secret in a file that the tenants file names, by a path from its own directory on.
+    private static func readSecret(_ name: String, besides path: String) -> Result<[UInt8], SecretReadFault> {
+        let directory = path.lastIndex(of: "/").map { path[..<$0] + "/" } ?? ""
+        do throws(SecretFileFault) {
+            return .success(try System.readSecret(name.hasPrefix("/") ? name : "\(directory)\(name)"))
+        } catch {
+            return .failure(SecretReadFault(description: "\(error)"))
         }
     }
 
@@ -54,7 +65,7 @@ enum SecretFiles {
     private static func read(_ path: String, of name: String) throws(SettingsFault) -> [UInt8] {
         let secret: [UInt8]
         do throws(SecretFileFault) {
-            secret = try readSecret(path)
+            secret = try System.readSecret(path)
         } catch {
             throw SettingsFault(lines: ["\(name): \(path) \(error)"])
         }

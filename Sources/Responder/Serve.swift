@@ -31,8 +31,11 @@ package func serve() throws(StartFailure) -> Bool {
     }
 }
 
-/// Checks the settings as `serve` does. Returns the unknown variables that have our prefix.
-package func checkSettings() throws(SettingsFault) -> [String] { try readSettings().unknownVariables }
+/// Checks the settings as `serve` does. Returns warnings, a line each.
+package func checkSettings() throws(SettingsFault) -> [String] {
+    let settings = try readSettings()
+    return settings.unknownVariables.map { "unknown setting \($0) ignored" } + settings.secretWarnings
+}
 
 private func readSettings() throws(SettingsFault) -> Settings { try Settings(ProcessEnvironment.all) }
 

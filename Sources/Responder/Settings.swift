@@ -15,6 +15,8 @@ package struct Settings {
     /// Taken out by the responder, which replaces them when their file is read again.
     private var secrets: Secrets?
     let secretSource: SecretSource
+    /// Of the tenants file, if there is one.
+    let tenantsWatch: FileWatch?
     var redis: Address
     let redisPasswordFile: String?
     var delivery: DeliveryPolicy
@@ -31,6 +33,8 @@ package struct Settings {
     var logFormat: LogFormat
     var logFile: String?
     var runtimeDirectory: String?
+    /// What is odd about secrets, though they can be used.
+    var secretWarnings: [String]
     /// Variables that look like settings and are none.
     var unknownVariables: [String]
 
@@ -69,7 +73,9 @@ package struct Settings {
         runtimeDirectory = reader.directory("SERVICEDESK_RUNTIME_DIR")
         let found = reader.secrets(
             "SERVICEDESK_SECRET", file: "SERVICEDESK_SECRET_FILE", tenants: "SERVICEDESK_TENANTS_FILE")
-        (secrets, secretSource) = (found?.0, found?.1 ?? .environment)
+        (secrets, secretSource) = (found?.secrets, found?.source ?? .environment)
+        tenantsWatch = reader.tenantsWatch
+        secretWarnings = reader.warnings + (found?.secrets.tenants?.warnings ?? []).map { "tenants file: \($0)" }
         unknownVariables = reader.unknown()
         guard reader.faults.isEmpty else { throw SettingsFault(lines: reader.faults) }
     }

@@ -12,6 +12,9 @@ struct SettingsReader {
     private let environment: [String: [UInt8]]
     private var known: Set<String> = []
     private(set) var faults: [String] = []
+    private(set) var warnings: [String] = []
+    /// Of the tenants file, from before it was read.
+    private(set) var tenantsWatch: FileWatch?
 
     init(_ environment: [String: [UInt8]]) { self.environment = environment }
 
@@ -180,7 +183,7 @@ struct SettingsReader {
     }
 
     /// The secrets: one for all tenants, from its variable or its file, or those of the tenants.
-    mutating func secrets(_ name: String, file: String, tenants: String) -> (Secrets, SecretSource)? {
+    mutating func secrets(_ name: String, file: String, tenants: String) -> (secrets: Secrets, source: SecretSource)? {
         let faultCount = faults.count
         let shared = bytes(name)
         let path = path(file)
@@ -189,11 +192,15 @@ struct SettingsReader {
         switch (shared, path, tenantsPath) {
         case (let secret?, nil, nil):
             if let fault = SecretFiles.sharedFault(secret, of: name) { faults.append(fault) }
+            if secret.span.standsInQuotes {
+                warnings.append("\(name) stands in quotes, which are part of it: remove them if they are not meant")
+            }
             return (Secrets(shared: secret), .environment)
         case (nil, let path?, nil):
             let secret = take { () throws(SettingsFault) in try SecretFiles.readShared(path) }
             return secret.map { (Secrets(shared: $0), .file(path: path)) }
         case (nil, nil, let path?):
+            tenantsWatch = FileWatch(path)
             let table = take { () throws(SettingsFault) in try SecretFiles.readTenants(path) }
             return table.map { (Secrets(tenants: $0), .tenants(path: path)) }
         case (nil, nil, nil):

@@ -41,6 +41,11 @@ package struct Exchange {
     /// SHA-256 of the body, if the delivery is named or the job is to name it.
     package internal(set) var digest = Tag(repeating: 0)
     package internal(set) var faults: [FieldFaults.Row] = []
+    /// The id of the tenant's key under which the signature is valid; empty with a secret that all share.
+    package internal(set) var keyID: [UInt8] = []
+    /// Why it is a 401, and the tenant that it claimed to be from, if that is well-formed.
+    package internal(set) var refusalCause: RefusalCause?
+    package internal(set) var claimedTenant: [UInt8] = []
 
     package init() {}
 
@@ -62,6 +67,9 @@ package struct Exchange {
         ticket.reset()
         jobID.removeAll(keepingCapacity: true)
         if !faults.isEmpty { faults = [] }
+        if !keyID.isEmpty { keyID = [] }
+        refusalCause = nil
+        if !claimedTenant.isEmpty { claimedTenant = [] }
     }
 
     /// Takes one CGI variable. Those that are not needed are ignored.

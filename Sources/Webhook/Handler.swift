@@ -64,23 +64,46 @@ package struct Handler {
         case .absent: break
         case .bytes, .malformed: return .drop
         }
-        if let refusal = authenticate(exchange, body) { return .answer(refusal) }
+        if let cause = authenticate(&exchange, body, time: time) { return refuse(&exchange, cause) }
         guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
-        if let refusal = readTicket(&exchange, body, time: time) { return .answer(refusal) }
+        if let refusal = readTicket(&exchange, body) { return .answer(refusal) }
+        // The signature was checked with the key of the tenant that was found first.
+        if secrets.arePerTenant && exchange.ticket.tenantID != tenant { return refuse(&exchange, .otherTenant) }
+        if let refusal = checkDelivery(&exchange, time: time) { return .answer(refusal) }
         return push(&exchange, body, time: time, request: request, queue: &queue)
     }
 
-    private mutating func authenticate(_ exchange: borrowing Exchange, _ body: Span<UInt8>) -> Reason? {
+    /// Why the request is not its tenant's; nil if it is.
+    private mutating func authenticate(
+        _ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8]
+    ) -> RefusalCause? {
+        tenant.removeAll(keepingCapacity: true)
         switch exchange.signature {
-        case .missing: return .missingSignature
-        case .malformed: return .invalidSignature
+        case .missing: return .headerMissing
+        case .malformed: return .headerMalformed
         case .tag(let tag):
-            if secrets.arePerTenant { reader.tenant(of: body, into: &tenant) }
-            return secrets.accept(tag, of: body, tenant: tenant) ? nil : .invalidSignature
+            var now = 0
+            if secrets.arePerTenant {
+                reader.tenant(of: body, into: &tenant)
+                now = Timestamp.seconds(of: time.span)
+            }
+            switch secrets.check(tag, of: body, tenant: tenant, at: now) {
+            case .refused(let cause): return cause
+            case .accepted(let key):
+                if let key, let tenants = secrets.tenants { exchange.keyID = tenants.id(ofKey: key) }
+                return nil
+            }
         }
     }
 
-    private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8]) -> Reason? {
+    /// All causes get the same response, apart from a missing header.
+    private func refuse(_ exchange: inout Exchange, _ cause: RefusalCause) -> Disposition {
+        exchange.refusalCause = cause
+        if secrets.arePerTenant && Ticket.isTenantID(tenant.span) { exchange.claimedTenant = tenant }
+        return .answer(cause == .headerMissing ? .missingSignature : .invalidSignature)
+    }
+
+    private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>) -> Reason? {
         do throws(PayloadFault) {
             try reader.read(body, into: &exchange.ticket)
         } catch {
@@ -88,8 +111,10 @@ package struct Handler {
             if case .json = error { return .invalidJSON }
             return .invalidFields
         }
-        // The signature was checked with the key of the claimed tenant.
-        if secrets.arePerTenant && exchange.ticket.tenantID != tenant { return .invalidSignature }
+        return nil
+    }
+
+    private func checkDelivery(_ exchange: inout Exchange, time: [UInt8]) -> Reason? {
         if maxAge > 0 && !isRecent(exchange.ticket.createdAt, at: time) {
             let message = "must be within \(maxAge) seconds of now"
             exchange.faults = [FieldFaults.Row(field: Array("created_at".utf8), message: message)]

@@ -32,15 +32,18 @@ package struct Secrets {
     /// Whether the tenant must be found in the body before the signature can be checked.
     package var arePerTenant: Bool { tenants != nil }
 
-    /// Whether `tag` is that of `body` under a secret of the tenant, or under the one for all.
+    /// Checks whether `tag` is that of `body` under a secret of the tenant, or under the one for all.
     ///
     /// An unknown tenant takes as long as a known one: every check computes as many tags as the tenant with most
     /// secrets needs.
-    package func accept(_ tag: Tag, of body: Span<UInt8>, tenant: [UInt8]) -> Bool {
-        if let shared { return areEqual(shared.tag(of: body), tag) }
-        guard let tenants else { return false }
-        let keys = tenants.keyIndices(of: tenant.span)
-        var isAccepted = false
+    ///
+    /// - Parameter now: seconds since 1970.
+    package func check(_ tag: Tag, of body: Span<UInt8>, tenant: [UInt8], at now: Int) -> SignatureVerdict {
+        if let shared { return areEqual(shared.tag(of: body), tag) ? .accepted(key: nil) : .refused(.noKeyMatches) }
+        guard let tenants else { return .refused(.noKeyMatches) }
+        let found = tenants.keys(of: tenant.span)
+        let keys = found?.indices ?? 0..<0
+        var match: Int?
         for round in 0..<tenants.mostKeys {
             if round < keys.count {
                 tenants.setKey(keys.lowerBound + round, of: authenticator)
@@ -48,8 +51,39 @@ package struct Secrets {
                 authenticator.setKey(decoy.span)
             }
             let isEqual = areEqual(authenticator.tag(of: body), tag)
-            isAccepted = isAccepted || (isEqual && round < keys.count)
+            if isEqual && round < keys.count { match = keys.lowerBound + round }
         }
-        return isAccepted
+        guard let found else { return .refused(.unknownTenant) }
+        guard let match else { return .refused(.noKeyMatches) }
+        guard found.areActive else { return .refused(.inactiveTenant) }
+        if let cause = tenants.validity(ofKey: match).cause(at: now) { return .refused(cause) }
+        return .accepted(key: match)
+    }
+}
+
+/// What a check of a signature came to.
+package enum SignatureVerdict: Equatable {
+    /// By the tenant's key of that index; nil for the secret that all share.
+    case accepted(key: Int?)
+    case refused(RefusalCause)
+}
+
+/// Why a request is a 401. For the log: the response does not tell, apart from a missing header.
+package enum RefusalCause: Equatable, CaseIterable {
+    case headerMissing, headerMalformed, unknownTenant, inactiveTenant, noKeyMatches, keyNotYetValid, keyExpired
+    /// The payload names another tenant than the one that was found first.
+    case otherTenant
+
+    package var label: StaticString {
+        switch self {
+        case .headerMissing: "header missing"
+        case .headerMalformed: "header malformed: expected 64 hexadecimal digits"
+        case .unknownTenant: "tenant unknown"
+        case .inactiveTenant: "tenant inactive"
+        case .noKeyMatches: "no key matches"
+        case .keyNotYetValid: "key not yet valid"
+        case .keyExpired: "key expired"
+        case .otherTenant: "the payload names another tenant"
+        }
     }
 }

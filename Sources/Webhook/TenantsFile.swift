@@ -45,12 +45,18 @@ package enum TenantsFile {
             faults.add("the last line does not end with a line feed: the file may be truncated")
         }
         guard faults.isEmpty else { throw faults }
-        let table = TenantTable(tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes)
+        let table = TenantTable(
+            tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes, isJSON: false)
+        var warnings = TenantsFileWarnings()
         forEachLine(of: text) { number, id, secrets in
             guard table.add(text.extracting(id)) else { return faults.add("line \(number): duplicate tenant") }
-            for secret in secrets { table.addKey(of: text.extracting(secret)) }
+            for (index, secret) in secrets.enumerated() {
+                warnings.look(at: text.extracting(secret), of: "line \(number)", tenant: number)
+                table.addKey(of: text.extracting(secret), id: Array("\(index + 1)".utf8).span)
+            }
         }
         guard faults.isEmpty else { throw faults }
+        table.warnings = warnings.told
         return table
     }
 

@@ -27,7 +27,7 @@ case []:
     }
 case ["--check"]:
     do throws(SettingsFault) {
-        for name in try checkSettings() { complain("unknown setting \(name) ignored") }
+        for warning in try checkSettings() { complain(warning) }
     } catch {
         for line in error.lines { complain(line) }
         exit(EX_CONFIG)

@@ -81,8 +81,8 @@ struct SecretSettingsTests {
             #expect(settings.secretSource == .file(path: path))
             let body = utf8("{}")
             let tag = Authenticator(key: utf8(secret).span).tag(of: body.span)
-            let isAccepted = settings.takeSecrets().accept(tag, of: body.span, tenant: [])
-            #expect(isAccepted)
+            let verdict = settings.takeSecrets().check(tag, of: body.span, tenant: [], at: 0)
+            #expect(verdict == .accepted(key: nil))
             unsafe unlink(path)
         }
     }

@@ -194,8 +194,7 @@ struct SettingsTests {
         var settings = try Settings(["SERVICEDESK_SECRET": odd])
         let body = utf8("body")
         let tag = Authenticator(key: odd.span).tag(of: body.span)
-        let isAccepted = settings.takeSecrets().accept(tag, of: body.span, tenant: [])
-        #expect(isAccepted)
+        #expect(settings.takeSecrets().check(tag, of: body.span, tenant: [], at: 0) == .accepted(key: nil))
         // Bytes are counted, not their replacement characters.
         #expect(
             faults(of: "SERVICEDESK_SECRET", [UInt8](repeating: 0xFF, count: 11)).first?.contains("has 11 bytes")

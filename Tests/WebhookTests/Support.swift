@@ -47,6 +47,12 @@ func authenticator(_ key: [UInt8] = secret) -> Authenticator { Authenticator(key
 /// The secrets in the text of a valid tenants file.
 func secrets(of text: String) -> Secrets { Secrets(tenants: try! TenantsFile.parse(utf8(text).span)) }
 
+extension Secrets {
+    func accept(_ tag: InlineArray<32, UInt8>, of body: Span<UInt8>, tenant: [UInt8], at now: Int = 0) -> Bool {
+        if case .accepted = check(tag, of: body, tenant: tenant, at: now) { true } else { false }
+    }
+}
+
 /// The hexadecimal HMAC-SHA256 tag of a body.
 func sign(_ body: [UInt8], with secret: [UInt8] = secret) -> String {
     bytes(of: authenticator(secret).tag(of: body.span)).hex
