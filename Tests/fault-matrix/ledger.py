@@ -152,6 +152,12 @@ class Ledger:
             f"{statistics.median(recoveries):.2f} / {max(recoveries):.2f}" if recoveries else "")
 
     @staticmethod
+    def verdict(ledgers):
+        lost, twice = (sum(getattr(ledger, name) for ledger in ledgers for name in names)
+                       for names in (("lost",), ("named_twice", "twice")))
+        return f"{lost} lost, {twice} duplicated"
+
+    @staticmethod
     def details(ledgers):
         reasons = sum((ledger.reasons for ledger in ledgers), collections.Counter())
         return "    " + (", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "nothing was refused")

@@ -80,7 +80,7 @@ class Stack:
         self.real_redis, self.redis_link = f"{self.dir}/redis-itself.sock", f"{self.dir}/redis.sock"
         self.socket, self.log = f"{self.dir}/responder.sock", f"{self.dir}/responder.json"
         self.password = PASSWORD
-        self.taken = []
+        self.taken, self.redis_options = [], ()
         self.processes = 2
         self.redis_pid = self.nginx_pid = self.proxy = self.port = None
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SERVICEDESK_")}
@@ -121,7 +121,8 @@ class Stack:
         os.makedirs(f"{self.dir}/redis", exist_ok=True)
         self.redis_pid = self.spawn(
             "redis", "redis-server", "--dir", f"{self.dir}/redis", "--port", "0", "--unixsocket", self.real_redis,
-            "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--requirepass", password).pid
+            "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--requirepass", password,
+            *self.redis_options).pid
         wait_for(self.redis_answers, 30, "Redis")
 
     def redis_answers(self):
