@@ -1,4 +1,5 @@
 """The faults while Celery workers take the jobs: some of the matrix, and those of the workers themselves."""
+import contextlib
 import dataclasses
 import os
 import signal
@@ -6,7 +7,7 @@ import time
 
 from ledger import Ledger
 from limits import expect
-from matrix import FAULTS, Fault
+from matrix import FAULTS, LOST, Fault, pause
 from stack import alive, kill, wait_for
 from workers import NAMES, WorkerBooks
 
@@ -48,6 +49,17 @@ def restart_worker(stack, number):
     stack.start_worker(name)
 
 
+def kill_redis_around_jobs(stack, number):
+    """Every child of every worker is done with its job while Redis is away, so that nothing can be acknowledged, and no
+    worker is waiting for a reply by which it would notice."""
+    with contextlib.ExitStack() as holds:
+        for name in NAMES:
+            holds.enter_context(stack.held_inside(name))
+        stack.stop_redis()
+    pause(1.5, 2)  # the recipe waits for 1 s before it gives a job back
+    stack.start_redis()
+
+
 SHORT = {"responder-killed": 2, "responder-replaced": 0, "redis-killed": 2, "redis-stopped-1s": 0, "redis-stopped-6s": 0,
          "redis-demoted": 2, "client-killed": 0}
 
@@ -56,6 +68,8 @@ WORKER_FAULTS = [dataclasses.replace(fault, short=SHORT[fault.name])
     Fault("worker-killed", "kill -9 of a whole Celery worker, both children inside a job", kill_worker, answers="202"),
     Fault("worker-child-killed", "kill -9 of a child of a Celery worker inside a job", kill_worker_child,
           answers="202"),
+    Fault("redis-killed-inside", "kill -9 of Redis while all Celery workers are inside jobs, until these are done",
+          kill_redis_around_jobs, short=1, evidence=LOST),
     Fault("worker-restarted", "a Celery worker stopped by TERM, and started again", restart_worker, short=0,
           answers="202"),
 ]
