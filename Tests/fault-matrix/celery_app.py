@@ -38,6 +38,6 @@ celery_worker.enhance = enhance
 app = celery_worker.app
 app.conf.broker_transport_options = app.conf.broker_transport_options | {
     "unacked_restore_interval": 1, "unacked_mutex_expire": 5}
-for change in os.environ.get("WORKER_CHANGES", "").split():  # to see the books fail: WORKER_CHANGES=task_acks_late=0
+for change in os.environ.get("WORKER_CHANGES", "").split():  # to see the books fail: WORKER_CHANGES=task_acks_late=false
     name, _, value = change.partition("=")
     app.conf[name] = json.loads(value)

@@ -9,7 +9,7 @@ from ledger import Ledger
 from limits import expect
 from matrix import FAULTS, LOST, Fault, pause
 from stack import alive, kill, wait_for
-from workers import NAMES, WorkerBooks
+from workers import CHILDREN, NAMES, WorkerBooks
 
 
 def kill_inside(stack, name, pids, jobs):
@@ -56,8 +56,10 @@ def kill_redis_around_jobs(stack, number):
         for name in NAMES:
             holds.enter_context(stack.held_inside(name))
         stack.stop_redis()
+        inside = sum(len(stack.inside(name)) for name in NAMES)
     pause(1.5, 2)  # the recipe waits for 1 s before it gives a job back
     stack.start_redis()
+    expect(inside == len(NAMES) * CHILDREN, f"Redis was killed when only {inside} children were inside jobs")
 
 
 SHORT = {"responder-killed": 2, "responder-replaced": 0, "redis-killed": 2, "redis-stopped-1s": 0, "redis-stopped-6s": 0,

@@ -50,7 +50,7 @@ class WorkerStack(Stack):
         self.redis_options = ("--aof-timestamp-enabled", "yes", "--auto-aof-rewrite-percentage", "0")
         self.history = History(f"{self.dir}/redis/appendonlydir", QUEUE, UNACKED)
         self.journal = open(f"{self.dir}/workers.journal", "a+b")
-        self.workers, self.entries, self.begun_line = {}, [], b""
+        self.workers, self.entries, self.unfinished = {}, [], b""
         self.killed, self.struck, self.ended = [], [], 0    # when workers were killed, the jobs inside, how many ended
         self.books = None
 
@@ -92,7 +92,7 @@ class WorkerStack(Stack):
 
     def follow_journal(self):
         """What the workers have written since the books were closed last."""
-        *lines, self.begun_line = (self.begun_line + self.journal.read()).split(b"\n")
+        *lines, self.unfinished = (self.unfinished + self.journal.read()).split(b"\n")
         self.entries += map(json.loads, lines)
         return self.entries
 
