@@ -28,10 +28,11 @@ from stack import HERE, PASSWORD, QUEUE, ROOT, Stack, alive, wait_for
 PYTHON = f"{ROOT}/.build/celery-python/bin/python"
 NAMES, CHILDREN = ("one", "two"), 2
 VISIBILITY, LEASE = 6, 2    # seconds: see Tests/worker/celery_worker.py
-DRAINED = 40                # seconds in which the workers must have done everything: they reconnect after 2, 4, 6 …
+STILL = 30                  # seconds without any job done after which the workers are taken to stand still
 NEAR = 1                    # seconds, at most, from a pop to the worker's notice that its connection is broken
 DEAD, UNACKED = "enhancement:dead", f"{QUEUE}:unacked"
-BROKEN = re.compile(r"^\[([^]]*): [A-Z]+/MainProcess\] (?:consumer: Connection to broker lost|Unrecoverable error)", re.MULTILINE)
+BROKEN = re.compile(
+    r"^\[([^]]*): [A-Z]+/MainProcess\] (?:consumer: Connection to broker lost|Unrecoverable error)", re.MULTILINE)
 
 
 def need_celery():
@@ -124,11 +125,14 @@ class WorkerStack(Stack):
             return redis("LLEN", QUEUE), redis("HLEN", UNACKED)
 
     def drain(self):
-        """Waits until the workers have done everything. Returns what is left."""
-        limit = time.monotonic() + DRAINED * self.slack
-        empty = 0
-        while empty < 5 and time.monotonic() < limit:  # what is being taken is for a moment nowhere
+        """Waits until the workers have done everything, or stand still. Returns what is left."""
+        limit = known = empty = 0
+        while empty < 5:  # what is being taken is for a moment nowhere
             self.supervise()
+            if len(self.follow_journal()) > known:
+                known, limit = len(self.entries), time.monotonic() + STILL * self.slack
+            elif time.monotonic() > (limit := limit or time.monotonic() + STILL * self.slack):
+                break
             empty = 0 if any(self.left()) else empty + 1
             time.sleep(0.1)
         return self.left()
