@@ -8,7 +8,7 @@ import time
 from ledger import Ledger
 from limits import expect
 from matrix import FAULTS, LOST, Fault, pause
-from stack import alive, kill, wait_for
+from stack import alive, children, kill, wait_for
 from workers import CHILDREN, NAMES, WorkerBooks
 
 
@@ -41,11 +41,17 @@ def kill_worker_child(stack, number):
 
 
 def restart_worker(stack, number):
-    """TERM, as at each deployment: it finishes what it is inside of."""
+    """TERM, as at each deployment: it finishes what it is inside of. If it does not end, KILL, as systemd does."""
     name = NAMES[number % len(NAMES)]
     pid = stack.workers[name]
     os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not alive(pid), 20 * stack.slack, f"worker {name} to end")
+    try:
+        wait_for(lambda: not alive(pid), 15)
+    except TimeoutError:
+        for each in (pid, *children(pid)):
+            kill(each)
+        wait_for(lambda: not alive(pid), what=f"worker {name} to end")
+        stack.killed.append(time.time())
     stack.start_worker(name)
 
 

@@ -27,8 +27,8 @@ from stack import HERE, PASSWORD, QUEUE, ROOT, Stack, alive, wait_for
 
 PYTHON = f"{ROOT}/.build/celery-python/bin/python"
 NAMES, CHILDREN = ("one", "two"), 2
-VISIBILITY, LEASE = 6, 2    # seconds: see Tests/worker/celery_worker.py
-STILL = 30                  # seconds without any job done after which the workers are taken to stand still
+VISIBILITY, LEASE, STUCK, TIME_LIMIT = 6, 2, 5, 10  # seconds: see Tests/worker/celery_worker.py
+STILL = 45                  # seconds without any job done after which the workers are taken to stand still
 NEAR = 1                    # seconds, at most, from a pop to the worker's notice that its connection is broken
 DEAD, UNACKED = "enhancement:dead", f"{QUEUE}:unacked"
 BROKEN = re.compile(
@@ -68,7 +68,8 @@ class WorkerStack(Stack):
     def start_worker(self, name):
         url = f"unix://:{PASSWORD}@{self.real_redis}"
         settings = {"WORKER_NAME": name, "WORKER_DIRECTORY": self.dir, "SERVICEDESK_REDIS_URL": url, "TZ": "UTC",
-                    "WORKER_VISIBILITY": str(VISIBILITY), "WORKER_LEASE": str(LEASE), "WORKER_ATTEMPTS": "20"}
+                    "WORKER_VISIBILITY": str(VISIBILITY), "WORKER_LEASE": str(LEASE), "WORKER_ATTEMPTS": "20",
+                    "WORKER_STUCK": str(STUCK), "WORKER_TIME_LIMIT": str(TIME_LIMIT)}
         self.workers[name] = self.spawn(
             f"worker-{name}", PYTHON, "-B", "-m", "celery", "-A", "celery_app", "worker", "-n", f"{name}@%h",
             "--concurrency", str(CHILDREN), "--without-gossip", "--without-mingle", "--without-heartbeat",
