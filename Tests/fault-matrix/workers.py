@@ -36,10 +36,10 @@ BROKEN = re.compile(
 
 
 def need_celery():
-    """The newest Celery, in an environment of its own."""
+    """The newest Celery, in the environment that Tests/integration uses too."""
     if not os.path.exists(PYTHON) or subprocess.run([PYTHON, "-c", "import celery, redis"], capture_output=True).returncode:
         directory = os.path.dirname(os.path.dirname(PYTHON))
-        subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+        subprocess.run([sys.executable, "-m", "venv", directory], check=True)
         subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "celery[redis]"], check=True)
 
 
