@@ -11,6 +11,7 @@ follows a successful one is skipped. The README beside this file says what Celer
 import json
 import os
 import random
+import signal
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import redis
 from celery import Celery, signals
 from celery.exceptions import Reject, Retry
 from celery.utils.log import get_task_logger
+from celery.worker import state
 from kombu import Queue
 
 URL = os.environ.get("SERVICEDESK_REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -32,6 +34,7 @@ BACKOFF = float(os.environ.get("WORKER_BACKOFF", 2))  # seconds before the secon
 TIME_LIMIT = int(os.environ.get("WORKER_TIME_LIMIT", 600))  # seconds of a run; then it counts as failed
 LEASE = int(os.environ.get("WORKER_LEASE", 30))  # seconds for which a run is believed to go on without a sign of life
 REMEMBER = int(os.environ.get("WORKER_REMEMBER", 7 * 86400))  # seconds for which a repeat of a done job is recognised
+STUCK = int(os.environ.get("WORKER_STUCK", 30))  # seconds without a new job, though some wait, after which the worker ends
 # Seconds after which an unacknowledged job is given out again: more than a run and the longest backoff together.
 VISIBILITY = int(os.environ.get("WORKER_VISIBILITY", 3600))
 LONGEST_BACKOFF = VISIBILITY / 4
@@ -58,6 +61,7 @@ app.conf.update(
     accept_content=["json"],
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_channel_error_retry=True,  # a Redis that is demoted refuses to write; without this, the worker ends
     # "celery inspect" and "celery control" need True, and more rights: whoever can publish in Redis can then stop workers.
     worker_enable_remote_control=False,
     broker_transport_options={
@@ -167,6 +171,29 @@ def bury(job, key, reason, attempts, worker):
         pipe.delete(f"{QUEUE}:attempts:{key}", f"{QUEUE}:running:{key}")
         pipe.execute()
     log.error("%s is dead after %d attempts: %s", key, attempts, reason)
+
+
+@signals.worker_ready.connect
+def watch(**_):
+    """Celery may not notice that its connection to Redis has broken: each job that it cannot acknowledge then takes one of
+    its places for good, and without a place it asks for nothing. Or it hangs as it ends. systemd starts another."""
+    if not any(thread.name == "watch" for thread in threading.enumerate()):
+        threading.Thread(target=end_when_stuck, name="watch", daemon=True).start()
+
+
+def end_when_stuck():
+    begun = still = 0
+    while True:
+        time.sleep(1)
+        try:
+            waiting = store.llen(QUEUE)
+        except redis.RedisError:
+            waiting = 0
+        still = still + 1 if waiting and begun == state.all_total_count[0] else 0
+        begun = state.all_total_count[0]
+        if still > STUCK + (TIME_LIMIT if state.active_requests else 0):
+            log.critical("%d jobs wait and none is taken: the worker ends", waiting)
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @signals.worker_ready.connect
