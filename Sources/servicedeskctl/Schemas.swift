@@ -69,7 +69,7 @@ enum Schemas {
             """
     }
 
-    private static func rule(of field: Field) -> JSONTree {
+    static func rule(of field: Field) -> JSONTree {
         switch field {
         case .event: text("What happened to the ticket, in the sender's words.", limit: field.limit)
         case .ticketID: id("The ticket's number.", letters: "A-Z", limit: field.limit)

@@ -6,7 +6,7 @@ setup_file() {
     SERVICEDESK_UNKNOWN_FIELDS=ignore SERVICEDESK_JOB_MEMBERS=event,delivery_id,traceparent \
         start_responder "$dir/lenient.log" "$dir/lenient.sock" --processes 1
     nginx_start lenient "$dir/lenient.sock"
-    for subject in job ticket; do ctl schema $subject >"$dir/$subject.json"; done
+    for subject in job ticket tenants; do ctl schema $subject >"$dir/$subject.json"; done
     ctl schema ticket --ignore-unknown-fields >"$dir/lenient.json"
 }
 
@@ -19,7 +19,7 @@ ctl() { "${program%/*}/servicedeskctl" "$@"; }
 compare() { "$root/.build/test-python/bin/python" "$BATS_TEST_DIRNAME/schema.py" "$@"; }
 
 @test "the schemas are valid JSON Schema, their examples fit them, and they are printed as a pretty-printer would" {
-    compare schemas "$dir"/{job,ticket,lenient}.json
+    compare schemas "$dir"/{job,ticket,lenient,tenants}.json
     run -64 ctl schema
     run -64 ctl schema queue
     run -64 ctl schema job --ignore-unknown-fields
@@ -53,4 +53,49 @@ compare() { "$root/.build/test-python/bin/python" "$BATS_TEST_DIRNAME/schema.py"
 @test "the schema refuses a job with a member missing or changed" {
     post "$(ticket)"
     compare spoilt-jobs "$dir/job.json" <<<"$(newest)"
+}
+
+# Edits of a good tenants file, in jq, and whether it is good afterwards.
+tenants_files() {
+    cat <<'END'
+good .
+good .tenants[0].active = false
+good .tenants[0].keys[0].not_before = "2026-01-01T00:00:00+01:00"
+good .tenants[0].keys[0].secret = "é" * 16
+bad .tenants[0].keys[0].secret = "short"
+good .tenants += [{id: "b", keys: [{id: "1", mode: "servicedesk", secret: ("x" * 32)}]}]
+bad .tenants = []
+bad .senders = []
+bad .tenants[0].id = "ACME"
+bad .tenants[0].id = "acme\n"
+bad del(.tenants[0].id)
+bad .tenants[0].keys = []
+bad .tenants[0].keys = [range(9) as $n | {id: "\($n)", mode: "servicedesk", secret: ("x" * 32)}]
+bad .tenants[0].keys[0].id = ""
+bad .tenants[0].keys[0].id = "a b"
+bad .tenants[0].keys[0].mode = "none"
+bad del(.tenants[0].keys[0].mode)
+bad del(.tenants[0].keys[0].secret)
+bad .tenants[0].keys[0].secret_file = "x"
+bad .tenants[0].keys[0].secret = 5
+bad .tenants[0].keys[0].not_after = "tomorrow"
+bad .tenants[0].active = "yes"
+bad .tenants[0].name = "Acme"
+bad .tenants[0].keys[0].note = "x"
+END
+}
+
+@test "the schema of the tenants file accepts what --check accepts, and nothing else" {
+    unset SERVICEDESK_SECRET
+    export SERVICEDESK_TENANTS_FILE=$BATS_TEST_TMPDIR/tenants
+    umask 077
+    while read -r expected edit; do
+        jq -n '{tenants: [{id: "acme", keys: [{id: "1", mode: "servicedesk", secret: ("s" * 32)}]}]} | '"$edit" \
+            >"$SERVICEDESK_TENANTS_FILE"
+        checked=bad validated=bad
+        ! "$program" --check 2>/dev/null || checked=good
+        ! "$root/.build/test-python/bin/python" -m jsonschema -i "$SERVICEDESK_TENANTS_FILE" "$dir/tenants.json" \
+            >/dev/null 2>&1 || validated=good
+        same "$expected $expected: $edit" "$checked $validated: $edit"
+    done < <(tenants_files)
 }

@@ -163,3 +163,25 @@ refused() {
     SERVICEDESK_SECRET="'$acme'" run -0 "$program" --check
     [[ $output == *"SERVICEDESK_SECRET stands in quotes"* ]]
 }
+
+@test "100,000 tenants are loaded without delaying requests" {
+    body=$(ticket)
+    BODY=$body TAG=$(printf %s "$body" | sign "$acme") wrk -t 1 -c 2 -d 7s -s "$BATS_TEST_DIRNAME/load.lua" \
+        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
+    loading=$!
+    : >"$SERVICEDESK_LOG_FILE"
+    {
+        printf '{"tenants":[{"id":"acme","keys":[{"id":"1","mode":"servicedesk","secret":"%s"}]}' "$acme"
+        awk 'BEGIN { for (n = 1; n < 100000; n++) printf ",\n{\"id\":\"t-%d\",\"keys\":[{\"id\":\"1\",\"mode\":\"servicedesk\",\"secret\":\"secret-of-some-length-for-tenant-%d\"}]}", n, n }'
+        echo ']}'
+    } >"$SERVICEDESK_TENANTS_FILE.new"
+    twice_more 'tenants reloaded: 100000;' mv "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
+    secret=secret-of-some-length-for-tenant-99999 post "$(ticket '.tenant_id = "t-99999"')"
+    accepted
+    wait "$loading"
+    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
+    longest=$(jq -r 'select(.status == 202).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | tail -n 1)
+    echo "the longest request took $longest ms"
+    ((${longest%.*} < 500))
+    twice_more 'tenants reloaded: 3' write
+}

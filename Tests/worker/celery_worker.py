@@ -72,6 +72,7 @@ app.conf.update(
         "unacked_key": f"{QUEUE}:unacked",
         "unacked_index_key": f"{QUEUE}:unacked_index",
         "unacked_mutex_key": f"{QUEUE}:unacked_mutex",
+        "unacked_mutex_expire": 30,  # a worker that is killed while it looks for such jobs keeps the others from it so long
     },
 )
 log = get_task_logger(__name__)
@@ -199,7 +200,9 @@ def end_when_stuck():
 @signals.worker_ready.connect
 def wake(sender, **_):
     """Celery 5.2, when it has acknowledged a job, sleeps for up to 5 s before it takes the next; newer ones do not."""
-    sender.hub.call_repeatedly(0.1, lambda: None)
+    if waker := getattr(sender.hub, "waker", None):  # of the connection before
+        waker.cancel()
+    sender.hub.waker = sender.hub.call_repeatedly(0.1, lambda: None)
 
 
 @signals.task_unknown.connect
