@@ -32,6 +32,7 @@ package struct TraceContext {
     mutating func take(parent value: Span<UInt8>) {
         traceID.removeAll(keepingCapacity: true)
         parentID.removeAll(keepingCapacity: true)
+        isSampled = true
         guard let parent = TraceParent(value) else { return }
         traceID.append(value.extracting(parent.traceID))
         parentID.append(value.extracting(parent.parentID))

@@ -136,6 +136,20 @@ struct TraceContextTests {
         }
     }
 
+    @Test func `nothing of a valid traceparent is left after an invalid one`() throws {
+        var desk = Desk(encoder: .plain(.traceContext))
+        let result = desk.handle(
+            Request {
+                $0.others = [
+                    ("HTTP_TRACEPARENT", "00-\(Self.traceID)-\(Self.parentID)-00"), ("HTTP_TRACEPARENT", "x"),
+                    ("HTTP_TRACESTATE", "a=1"),
+                ]
+            })
+        let trace = result.exchange.trace
+        #expect(trace.traceID.text != Self.traceID && trace.parentID.isEmpty && trace.state.isEmpty)
+        #expect(try #require(result.jobs.first).hasSuffix("-\(trace.spanID.text)-01\"}"))
+    }
+
     @Test func `of several headers the last one counts`() {
         let other = "00-\(String(repeating: "a", count: 32))-\(String(repeating: "b", count: 16))-01"
         let exchange = outcome {
