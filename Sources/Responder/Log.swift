@@ -83,7 +83,8 @@ struct Log: ~Copyable {
             buffer.append(text: level.rawValue.uppercased())
             if let message {
                 buffer.append(.space)
-                buffer.append(text: message)
+                // One line each, whatever a setting such as the queue's key holds.
+                buffer.append(contentsOf: message.utf8.lazy.map { $0.isControl ? .space : $0 })
             }
         }
         return true

@@ -96,6 +96,12 @@ struct LogTests {
         #expect(try logged.lines()[0].hasSuffix("\"ms\":\(text)}"))
     }
 
+    @Test func `a message is one line in the text format, too`() throws {
+        let logged = try Logged(.text)
+        logged.log.line(.warning, "queue\n2026 INFO\u{1B}[31m é holds plain jobs")
+        #expect(try logged.lines() == ["2026-11-24T10:00:00.000000Z WARNING queue 2026 INFO [31m é holds plain jobs"])
+    }
+
     @Test func `the text format has time, level, message and key=value pairs`() throws {
         let logged = try Logged(.text)
         logged.begin(.warning, "careful")
