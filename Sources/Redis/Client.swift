@@ -16,8 +16,18 @@ package enum ClientFailure: Error, CustomStringConvertible {
         switch self {
         case .notConnected(let reason): "Redis cannot be reached: \(reason)"
         case .timedOut: "no reply from Redis in time"
-        case .refused(let word): "Redis answered \(word)"
+        case .refused(let word): "Redis answered \(word)\(ClientFailure.advice(on: word))"
         case .unexpected(let what): "unexpected reply from Redis: \(what)"
+        }
+    }
+
+    private static func advice(on word: String) -> String {
+        switch word {
+        case "CROSSSLOT":
+            ": in a cluster both lists need one hash tag, such as {enhancement}:queue and {enhancement}:dead"
+        case "NOPERM": ": the user lacks a right to the command or the key"
+        case "WRONGTYPE": ": the key holds something other than a list"
+        default: ""
         }
     }
 }
@@ -30,14 +40,19 @@ package final class Client {
     private var hasMoved = false
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
-    /// A tool looks at what is there, up to what Redis itself accepts (proto-max-bulk-len).
-    private var parser = ReplyParser(replyLimit: 1_073_741_824, bulkLimit: 536_870_912)
+    private var parser: ReplyParser
     /// What broke the connection: whatever comes on it after that may be the answer to an earlier command.
     private var failure: ClientFailure?
 
     /// Connects and greets, within the timeout.
-    package init(_ address: Address, timeout: Nanoseconds = .seconds(5)) throws(ClientFailure) {
+    ///
+    /// - Parameter bulkLimit: bytes of an entry of a list, at most. A tool looks at what is there, up to what Redis itself
+    ///   accepts (proto-max-bulk-len).
+    package init(
+        _ address: Address, timeout: Nanoseconds = .seconds(5), bulkLimit: Int = 536_870_912
+    ) throws(ClientFailure) {
         self.timeout = timeout
+        parser = ReplyParser(replyLimit: 2 * bulkLimit, bulkLimit: bulkLimit)
         self.address = address
         transport = try Client.connect(to: address, timeout: timeout)
         try greet()
@@ -134,7 +149,9 @@ package final class Client {
                     return reply
                 }
             } catch {
-                throw .unexpected("invalid RESP (\(error.rawValue))")
+                let isLength = error == .length || error == .tooLong
+                let what = isLength ? "more than \(parser.bulkLimit) bytes, or invalid RESP" : "invalid RESP"
+                throw .unexpected("\(what) (\(error.rawValue))")
             }
             switch transport.receive(into: &chunk, after: 0) {
             case .bytes(let count): input += chunk[..<count]

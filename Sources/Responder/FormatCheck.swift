@@ -10,10 +10,13 @@ enum FormatFinding: Sendable {
     case formats(Set<JobFormat>)
     case failed(ClientFailure)
 
-    /// Asks Redis, and waits for its answers.
+    /// Bytes of a job, at most; one of ours is shorter, and a longer entry would take as much memory in each process.
+    private static let jobLimit = 1_048_576
+
+    /// Asks Redis, and waits for its replies.
     init(of queue: String, at address: Address) {
         do throws(ClientFailure) {
-            let service = QueueService(try Client(address), key: Array(queue.utf8))
+            let service = QueueService(try Client(address, bulkLimit: FormatFinding.jobLimit), key: Array(queue.utf8))
             let ends = [try service.oldest(), try service.newest()].compactMap { $0 }
             self = .formats(Set(ends.compactMap { JobFormat(of: $0.span) }))
         } catch {
@@ -38,7 +41,7 @@ extension Responder {
         }
     }
 
-    /// On the thread's end.
+    /// When the thread has ended.
     mutating func finishFormatCheck() {
         guard let finding = formatCheck?.finish() else { return }
         formatCheck = nil

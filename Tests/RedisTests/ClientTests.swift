@@ -73,7 +73,11 @@ struct ClientTests {
     @Test func `the client greets, and then each call gets its reply`() throws {
         let redis = try redis(["GET": "$2\r\nab\r\n", "LLEN": ":3\r\n", "LPUSH": "-WRONGTYPE secret\r\n"])
         let lines = try calls(redis, [["GET", "k"], ["LPUSH", "q", "j"], ["LLEN", "q"]], credentials: "u:p@")
-        #expect(lines == ["bulk(Optional([97, 98]))", "Redis answered WRONGTYPE", "integer(3)"])
+        #expect(
+            lines == [
+                "bulk(Optional([97, 98]))", "Redis answered WRONGTYPE: the key holds something other than a list",
+                "integer(3)",
+            ])
         #expect(redis.sessions[0].received.starts(with: resp("AUTH", "u", "p")))
     }
 
@@ -115,6 +119,23 @@ struct ClientTests {
         let lines = try calls(redis, [["LLEN", "q"], ["LLEN", "q"], ["LLEN", "far"]], credentials: ":p@")
         #expect(lines == ["integer(3)", "integer(3)", "Redis answered MOVED"])
         #expect(redis.sessions.count == 2 && redis.sessions[1].received.starts(with: resp("AUTH", "p")))
+    }
+
+    @Test func `an entry over the limit is not taken into memory`() throws {
+        let redis = try redis([:])
+        redis.answer = { _, command in
+            command[0] == "LINDEX" ? "$1001\r\n" : command[0] == "PING" ? "+PONG\r\n" : "+OK\r\n"
+        }
+        let url = redis.url
+        let lines = try play(redis) {
+            do {
+                _ = try Client(try Address(url), bulkLimit: 1000).call([utf8("LINDEX"), utf8("q"), utf8("0")])
+                return ["no failure"]
+            } catch {
+                return ["\(error)"]
+            }
+        }
+        #expect(lines == ["unexpected reply from Redis: more than 1000 bytes, or invalid RESP (length)"])
     }
 
     @Test func `a node that cannot be reached fails every later call`() throws {

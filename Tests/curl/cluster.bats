@@ -91,6 +91,10 @@ setup() {
     ctl dead replay --all --dead-key '{enhancement}:dead' --key '{enhancement}:queue'
     same '{"ticket_id":"T-1"}' "$(at 0 LINDEX '{enhancement}:queue' 0)"
     at 0 DEL '{enhancement}:queue' >/dev/null
+    at 0 LPUSH enhancement:dead '{"job":{"ticket_id":"T-2"},"reason":"x"}' >/dev/null
+    run -1 ctl dead replay --all
+    [[ $output == *'in a cluster both lists need one hash tag, such as {enhancement}:queue'* ]]
+    same 1 "$(at 0 LLEN enhancement:dead)"
 }
 
 @test "a start in a cluster checks the format of the jobs in the queue" {

@@ -229,6 +229,15 @@ warned() { wait_for 3 grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$d
     done
 }
 
+@test "a start takes an entry that is too long for a job into no memory" {
+    head -c 100000000 /dev/zero | redis -x LPUSH "$queue" >/dev/null
+    SERVICEDESK_LOG_FILE=$dir/long.json start_responder "$dir/long.log" "$dir/long.sock" --processes 1
+    wait_for 3 grep -q "$queue was not checked: .*more than 1048576 bytes" "$dir/long.json"
+    peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(pgrep -P "$(<"$dir/long.sock.pid")")/status")
+    echo "$peak KiB"
+    ((peak < 60000))
+}
+
 @test "a start without the right to LINDEX says that it has not checked the format, and serves" {
     redis ACL SETUSER limited on '>pw' '~*' +lpush +ping +client >/dev/null
     SERVICEDESK_REDIS_URL=unix://limited:pw@$dir/redis.sock SERVICEDESK_LOG_FILE=$dir/limited.json \
