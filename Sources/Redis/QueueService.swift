@@ -43,20 +43,22 @@ package struct QueueService {
         return jobs.reversed().compactMap { job in if case .bulk(let bytes) = job { bytes } else { nil } }
     }
 
-    /// Puts a message into the queue, and takes an entry out of the list `source`, in one step: neither is lost, nor is the
-    /// message queued twice. Returns false where the entry is no longer there.
-    package func push(_ message: [UInt8], inPlaceOf entry: [UInt8], in source: [UInt8]) throws(ClientFailure) -> Bool {
-        let call = [
-            Array("EVAL".utf8), Array(QueueService.moveScript.utf8), Array("2".utf8), key, source, message, entry,
-        ]
-        return try integer(try client.call(call)) > 0
+    /// Puts a message into the queue, and takes entries out of the list `source`, in one step: nothing is lost, nor is the
+    /// message queued twice. Returns false where none of the entries is there any longer.
+    package func push(
+        _ message: [UInt8], inPlaceOf entries: [[UInt8]], in source: [UInt8]
+    ) throws(ClientFailure) -> Bool {
+        let call = [Array("EVAL".utf8), Array(QueueService.moveScript.utf8), Array("2".utf8), key, source, message]
+        return try integer(try client.call(call + entries)) > 0
     }
 
-    /// The push first: if Redis refuses it, the entry stays.
+    /// The push first: if Redis refuses it, the entries stay.
     private static let moveScript = """
-        if not redis.call('LPOS', KEYS[2], ARGV[2]) then return 0 end \
+        local found = false \
+        for n = 2, #ARGV do found = found or redis.call('LPOS', KEYS[2], ARGV[n]) end \
+        if not found then return 0 end \
         local depth = redis.call('LPUSH', KEYS[1], ARGV[1]) \
-        redis.call('LREM', KEYS[2], 1, ARGV[2]) \
+        for n = 2, #ARGV do redis.call('LREM', KEYS[2], 1, ARGV[n]) end \
         return depth
         """
 

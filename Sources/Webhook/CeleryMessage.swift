@@ -4,9 +4,9 @@ import JSON
 /// A job as a Celery task message: protocol 2 (Celery's "Message Protocol"), in the JSON envelope that kombu puts into
 /// Redis lists.
 ///
-/// It has every header and property that Celery's own client sends. Message, root and correlation ids are the job's id,
-/// and so is the delivery tag, under which a worker keeps a message that it has not acknowledged. `argsrepr`, which
-/// workers log, shows the job's id alone.
+/// It has every header and property that Celery's own client sends. Message, root and correlation ids are the job's id.
+/// So is the delivery tag, under which a worker keeps a message that it has not acknowledged, when a job is queued for the
+/// first time. `argsrepr`, which workers log, shows the job's id alone.
 package struct CeleryMessage: Sendable {
     /// The task that is called unless a setting names another.
     package static let defaultTask = "tasks.enhance_ticket"
@@ -57,22 +57,26 @@ package struct CeleryMessage: Sendable {
         Job.append(of: exchange, body: body, createdAt: createdAt, members: jobMembers, to: &job)
         appendBody(job.span, id: exchange.jobID, to: &message)
         Job.append(members, of: exchange, body: body, to: &message)
-        appendProperties(id: exchange.jobID, to: &message)
+        appendProperties(id: exchange.jobID, tag: exchange.jobID, to: &message)
     }
 
-    /// Appends the message for a job that has been written already. What the job has of event and delivery id becomes
-    /// headers.
-    package func append(job: Span<UInt8>, id: [UInt8], to message: inout [UInt8]) {
+    /// Appends the message for a job that has been written already. What it has of the optional members becomes headers.
+    ///
+    /// - Parameter tag: the delivery tag, a new one: a worker may still hold an earlier message of the job, and would
+    ///   acknowledge both under one tag.
+    package func append(job: Span<UInt8>, id: [UInt8], tag: UUID, to message: inout [UInt8]) {
         appendBody(job, id: id, to: &message)
-        for name: StaticString in ["event", "delivery_id"] {
-            guard let value = job.findString(named: name, limit: Exchange.deliveryIDLimit) else { continue }
+        for name: StaticString in ["event", "delivery_id", "traceparent", "tracestate"] {
+            guard let value = job.findString(named: name, limit: TraceContext.stateLimit) else { continue }
             message.append(#",""#)
             message.append(name)
             message.append(#"":""#)
             message.append(job.extracting(value.range))
             message.append(#"""#)
         }
-        appendProperties(id: id, to: &message)
+        var tagText: [UInt8] = []
+        tag.append(to: &tagText)
+        appendProperties(id: id, tag: tagText, to: &message)
     }
 
     private func appendBody(_ job: Span<UInt8>, id: [UInt8], to message: inout [UInt8]) {
@@ -88,10 +92,10 @@ package struct CeleryMessage: Sendable {
         message.append(#""stamped_headers":null,"stamps":{}"#)
     }
 
-    private func appendProperties(id: [UInt8], to message: inout [UInt8]) {
+    private func appendProperties(id: [UInt8], tag: [UInt8], to message: inout [UInt8]) {
         message.append(#"},"properties":{"correlation_id":""#)
         message.append(id.span)
         message.append(delivery.span)
-        message.append("", id.span, #""}}"#)
+        message.append("", tag.span, #""}}"#)
     }
 }

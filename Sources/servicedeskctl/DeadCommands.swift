@@ -6,7 +6,7 @@ import Webhook
 /// `servicedeskctl dead list|show|replay|drop`
 struct Dead: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks after the jobs that workers gave up.",
+        abstract: "Looks after the jobs that workers gave up on.",
         discussion: """
             Workers put such a job into a list of its own, as an object with the members job, reason, attempts, \
             failed_at and worker. The commands name a job by its job_id, as the list shows it.
@@ -82,10 +82,19 @@ struct Dead: ParsableCommand {
 
         func run() throws {
             let letters = source.letters(try Environment.client())
+            var hasFailed = false
             for job in try selection.jobs(among: letters) {
-                for letter in job { _ = try letters.service.remove(letter.entry) }
-                try StandardStreams.write(line: job[0].id)
+                var removed = 0
+                for letter in job where try letters.service.remove(letter.entry) { removed += 1 }
+                if removed > 0 {
+                    try StandardStreams.write(line: job[0].id)
+                } else {
+                    let id = String(decoding: job[0].id, as: UTF8.self)
+                    StandardStreams.complain("\(id) has left the list in the meantime: not removed here")
+                    hasFailed = true
+                }
             }
+            if hasFailed { throw ExitCode(1) }
         }
     }
 }

@@ -2,7 +2,7 @@ import Bytes
 import JSON
 import Webhook
 
-/// An entry of the list in which workers put the jobs that they gave up: a JSON object with the members `job`, `reason`,
+/// An entry of the list in which workers put the jobs that they gave up on: a JSON object with the members `job`, `reason`,
 /// `attempts`, `failed_at`, `worker`, and `task` if it was a Celery task. An entry that is anything else is kept, listed,
 /// and can be dropped.
 struct DeadLetter {
@@ -13,6 +13,9 @@ struct DeadLetter {
         case message([UInt8])
         case none
     }
+
+    /// Characters of a column of the list, at most.
+    private static let columnLimit = 200
 
     let entry: [UInt8]
     private(set) var content = Content.none
@@ -34,16 +37,17 @@ struct DeadLetter {
         while let key = try reader.nextKey(in: bytes) {
             let start = reader.position
             let type = try reader.type(in: bytes)
-            let isJob = bytes.extracting(key.range).equals("job")
+            let name = String(decoding: key.text(from: bytes), as: UTF8.self)
+            if name == "job" { content = .none }
             if type == .string {
                 let text = try reader.string(in: bytes).text(from: bytes)
-                if isJob { content = .message(text) }
-                members[String(decoding: key.text(from: bytes), as: UTF8.self)] = text
+                if name == "job" && !text.isEmpty { content = .message(text) }
+                members[name] = text
             } else {
                 try reader.skipValue(in: bytes)
                 let value = Array(entry[start..<reader.position])
-                if isJob && type == .object { content = .job(value) }
-                members[String(decoding: key.text(from: bytes), as: UTF8.self)] = value
+                if name == "job" && type == .object { content = .job(value) }
+                members[name] = value
             }
         }
         try reader.end(in: bytes)
@@ -77,8 +81,21 @@ struct DeadLetter {
             id, members["failed_at"], members["attempts"], jobMember("tenant_id"), jobMember("ticket_id"),
             members["reason"] ?? Array("(no reason: not written as a dead letter)".utf8),
         ]
-        // Written by others: no control character may reach the terminal.
-        return Array(
-            columns.map { ($0 ?? [UInt8(ascii: "-")]).map { $0.isControl ? .space : $0 } }.joined(separator: [.tab]))
+        return Array(columns.map { $0.map(DeadLetter.column) ?? [UInt8(ascii: "-")] }.joined(separator: [.tab]))
+    }
+
+    /// Text as others wrote it, for a terminal: not endless, and with a space for each character that the terminal would
+    /// obey, such as ESC, U+009B, or one that turns the direction of the text around.
+    private static func column(_ text: [UInt8]) -> [UInt8] {
+        let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
+        var column = String.UnicodeScalarView()
+        for scalar in scalars.prefix(columnLimit) {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: column.append(" ")
+            default: column.append(scalar)
+            }
+        }
+        if scalars.count > columnLimit { column.append("…") }
+        return Array(String(column).utf8)
     }
 }

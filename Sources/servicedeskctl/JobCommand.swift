@@ -9,40 +9,23 @@ struct FormatOptions: ParsableArguments {
     @Option(help: "plain or celery (default: SERVICEDESK_JOB_FORMAT, or plain).") var format: String?
     @Option(help: "The Celery task (default: SERVICEDESK_CELERY_TASK, or \(CeleryMessage.defaultTask)).")
     var task: String?
-    @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
-    var members: String?
 
     func jobFormat() throws -> JobFormat {
         let name = try format ?? Environment.text("SERVICEDESK_JOB_FORMAT") ?? JobFormat.plain.rawValue
         guard let format = JobFormat(rawValue: name) else {
             let accepted = JobFormat.allCases.map(\.rawValue).joined(separator: " or ")
-            throw ValidationError("the job format must be \(accepted)")
+            throw ValidationError("--format or SERVICEDESK_JOB_FORMAT is not \(accepted)")
         }
         return format
     }
 
-    private func taskName() throws -> String {
+    func taskName() throws -> String {
         let name = try task ?? Environment.text("SERVICEDESK_CELERY_TASK") ?? CeleryMessage.defaultTask
         guard CeleryMessage.isTaskName(name) else {
-            throw ValidationError("a task's name must be 1 to \(CeleryMessage.taskLimit) letters, digits, _ and .")
+            throw ValidationError(
+                "--task or SERVICEDESK_CELERY_TASK is not 1 to \(CeleryMessage.taskLimit) letters, digits, _ and .")
         }
         return name
-    }
-
-    func encoder(queue: [UInt8]) throws -> JobEncoder {
-        let list = try members ?? Environment.text("SERVICEDESK_JOB_MEMBERS")
-        guard let members = list.map({ JobMembers($0) }) ?? [] else {
-            throw ValidationError("the further members must be some of \(JobMembers.names.joined(separator: ", "))")
-        }
-        return JobEncoder(
-            try jobFormat(), members: members, task: try taskName(), queue: String(decoding: queue, as: UTF8.self))
-    }
-
-    /// For a job that was a call of `task` before.
-    func celeryMessage(task former: String?, queue: [UInt8]) throws -> CeleryMessage {
-        CeleryMessage(
-            task: task == nil ? try former ?? taskName() : try taskName(), queue: String(decoding: queue, as: UTF8.self)
-        )
     }
 }
 
@@ -55,6 +38,8 @@ struct JobCommand: ParsableCommand {
 
     @OptionGroup var queue: QueueOptions
     @OptionGroup var format: FormatOptions
+    @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
+    var members: String?
     @Option(help: "The delivery's id, as webhook-id.") var deliveryID: String?
     @Option(help: "The sender's traceparent.") var traceparent: String?
     @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
@@ -66,7 +51,7 @@ struct JobCommand: ParsableCommand {
         var handler = Handler(
             secrets: Secrets(shared: secret), bodyLimit: Handler.largestBody,
             unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0,
-            encoder: try format.encoder(queue: queue.queueKey))
+            encoder: try encoder())
         var signature: [UInt8] = []
         signature.append(hex: Authenticator(key: secret.span).tag(of: body.span))
         var exchange = Exchange()
@@ -84,6 +69,16 @@ struct JobCommand: ParsableCommand {
             throw ExitCode(1)
         }
         try StandardStreams.write(line: job)
+    }
+
+    private func encoder() throws -> JobEncoder {
+        let list = try members ?? Environment.text("SERVICEDESK_JOB_MEMBERS")
+        guard let members = list.map({ JobMembers($0) }) ?? [] else {
+            let accepted = JobMembers.names.joined(separator: ", ")
+            throw ValidationError("--members or SERVICEDESK_JOB_MEMBERS is not a list of some of \(accepted)")
+        }
+        return JobEncoder(
+            try format.jobFormat(), members: members, task: try format.taskName(), queue: queue.text)
     }
 
     /// The CGI variables of a signed request.

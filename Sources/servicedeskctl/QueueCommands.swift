@@ -10,6 +10,9 @@ struct QueueOptions: ParsableArguments {
         key.map { Array($0.utf8) } ?? Environment.value("SERVICEDESK_QUEUE_KEY") ?? Array(Defaults.queueKey.utf8)
     }
 
+    /// The key as text, for Celery.
+    var text: String { String(decoding: queueKey, as: UTF8.self) }
+
     func service() throws -> QueueService { QueueService(try Environment.client(), key: queueKey) }
 }
 

@@ -19,40 +19,44 @@ extension Dead {
         @OptionGroup var selection: Selection
 
         func run() throws {
+            // A wrong setting is reported before anything is queued.
+            let (standardFormat, standardTask) = (try format.jobFormat(), try format.taskName())
             let client = try Environment.client()
             let letters = source.letters(client)
             let service = QueueService(client, key: queue.queueKey)
             var hasFailed = false
             for job in try selection.jobs(among: letters) {
                 let id = String(decoding: job[0].id, as: UTF8.self)
-                guard let message = try message(of: job[0]) else {
+                guard let message = message(of: job[0], standardFormat, task: standardTask) else {
                     StandardStreams.complain("\(id) holds no job that could be queued: see `dead show`")
                     hasFailed = true
                     continue
                 }
-                guard try service.push(message, inPlaceOf: job[0].entry, in: Array(source.deadKey.utf8)) else {
+                let entries = job.map(\.entry)
+                guard try service.push(message, inPlaceOf: entries, in: Array(source.deadKey.utf8)) else {
                     StandardStreams.complain("\(id) has left the list in the meantime: not queued")
                     hasFailed = true
                     continue
                 }
-                for letter in job.dropFirst() { _ = try letters.service.remove(letter.entry) }
                 try StandardStreams.write(line: job[0].id)
             }
             if hasFailed { throw ExitCode(1) }
         }
 
         /// What is queued for a dead letter; nil if it holds nothing.
-        private func message(of letter: DeadLetter) throws -> [UInt8]? {
+        private func message(of letter: DeadLetter, _ standard: JobFormat, task: String) -> [UInt8]? {
             switch letter.content {
             case .none: return nil
             case .message(let message): return message
             case .job(let job):
                 let isForCelery = format.format == nil && letter.task != nil
-                guard try isForCelery || format.jobFormat() == .celery else { return job }
+                guard isForCelery || standard == .celery else { return job }
                 guard let id = letter.jobID else { return nil }
-                let celery = try format.celeryMessage(task: letter.task, queue: queue.queueKey)
+                let celery = CeleryMessage(
+                    task: format.task == nil ? letter.task ?? task : task, queue: queue.text)
+                var random = RandomSource()
                 var message: [UInt8] = []
-                celery.append(job: job.span, id: id, to: &message)
+                celery.append(job: job.span, id: id, tag: UUID(from: &random), to: &message)
                 return message
             }
         }

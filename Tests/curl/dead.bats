@@ -1,4 +1,4 @@
-# Dead jobs: what workers gave up, and what an operator does about it.
+# Dead jobs: what workers gave up on, and what an operator does about it.
 load stack.bash
 
 setup_file() { redis_start; }
@@ -31,6 +31,12 @@ bury() {
     [[ ${lines[1]} == *$'\ttab here,  [31mred [0m' ]]
     [[ ${lines[2]} == sha256:* ]]
     redis DEL $dead >/dev/null
+    bury "$second" '.reason = "\u009b31m red \u202e turned\u2028line"'
+    bury "$second" '.reason = "é" * 100000'
+    run -0 ctl dead list
+    [[ ${lines[0]} == *$'\t 31m red   turned line' ]]
+    [[ ${lines[1]} == *$'\t'$(printf 'é%.0s' {1..200})… ]]
+    redis DEL $dead >/dev/null
     run -0 ctl dead list
     same '' "$output"
 }
@@ -62,8 +68,12 @@ bury() {
     message=$(redis LINDEX other:queue 0)
     same "$job" "$(jq -c '.body | fromjson | .[0][0]' <<<"$message")"
     same "[\"app.enhance\",\"$id\",\"$id\",\"other:queue\",\"ticket_created\",$(jq .delivery_id <<<"$job")]" \
-        "$(jq -c '[.headers.task, .headers.id, .properties.delivery_tag, .properties.delivery_info.routing_key,
+        "$(jq -c '[.headers.task, .headers.id, .properties.correlation_id, .properties.delivery_info.routing_key,
             .headers.event, .headers.delivery_id]' <<<"$message")"
+    # A tag of its own: a worker may still hold the message that failed.
+    tag=$(jq -r .properties.delivery_tag <<<"$message")
+    like "$uuid4" "$tag"
+    [[ $tag != "$id" ]]
     # As what the responder queues, but for the ids.
     same "$(ctl job --format celery <<<"$(ticket)" | jq -c '[paths | map(strings)]')" \
         "$(jq -c 'del(.headers.event, .headers.delivery_id) | [paths | map(strings)]' <<<"$message")"
@@ -79,6 +89,13 @@ bury() {
     bury "$(job TKT-3)" '.task = "app.enhance"'
     ctl dead replay --all --format plain
     same TKT-3 "$(newest | jq -r .ticket_id)"
+    # The trace of a plain job goes on in the headers of a message.
+    parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+    job=$(ticket | ctl job --members traceparent --traceparent $parent)
+    bury "$(jq -c '.tracestate = "congo=" + "x" * 300' <<<"$job")"
+    ctl dead replay --all --format celery
+    same "$(jq .traceparent <<<"$job")" "$(newest | jq .headers.traceparent)"
+    same 306 "$(newest | jq '.headers.tracestate | length')"
 }
 
 @test "dead replay queues a job once, however often it died" {
@@ -89,12 +106,62 @@ bury() {
     same 0 "$(redis LLEN $dead)"
 }
 
+@test "dead replay takes all entries of a job from the list in one step" {
+    job=$(job TKT-1)
+    bury "$job"
+    bury "$job" '.attempts = 4'
+    bury "$job" '.attempts = 4'
+    background monitor redis-cli -s "$dir/redis.sock" MONITOR
+    wait_for 5 grep -q OK monitor
+    ctl dead replay --all
+    wait_for 5 grep -q '"LREM"' monitor
+    stop "$pid"
+    same 0 "$(redis LLEN $dead)"
+    same 3 "$(grep -c ' lua\] "LREM"' monitor)"
+    same 3 "$(grep -c '"LREM"' monitor)"
+}
+
+@test "a wrong setting is reported before dead replay queues anything" {
+    bury "$(job TKT-1)" '.task = "app.enhance"'
+    bury "$(job TKT-2)"
+    SERVICEDESK_JOB_FORMAT=avro run -64 ctl dead replay --all
+    [[ $output == *'SERVICEDESK_JOB_FORMAT is not plain or celery'* ]]
+    SERVICEDESK_CELERY_TASK='a b' run -64 ctl dead replay --all
+    [[ $output == *SERVICEDESK_CELERY_TASK* ]]
+    # A job has the members that it was queued with.
+    run -64 ctl dead replay --all --members event
+    same 0 "$(depth)"
+    same 2 "$(redis LLEN $dead)"
+}
+
+@test "a job that somebody else has taken from the list is neither dropped nor queued, and that is reported" {
+    for command in drop replay; do
+        redis DEL "$queue" >/dev/null
+        many 3000
+        # The ids of all fill the pipe, so that it waits until the list is empty.
+        code=0
+        ctl dead $command --all 2>complaints > >(sleep 1; redis DEL $dead >/dev/null; cat >ids) || code=$?
+        same 1 $code
+        wait_for 5 test -s ids
+        told=$(wc -l <complaints)
+        ((told > 100))
+        grep -q 'has left the list in the meantime' complaints
+        [[ $command == drop ]] || same 3000 $((told + $(depth)))
+    done
+}
+# many COUNT: puts as many among the dead jobs.
+many() {
+    redis EVAL "for n = 1, $1 do redis.call('LPUSH', KEYS[1], string.format('{\"job\":{\"job_id\":\"00000000-0000-4000-8000-%012d\"}}', n)) end" \
+        1 $dead >/dev/null
+}
+
 @test "dead replay queues a message that was unreadable as it was, and leaves what holds no job" {
-    redis LPUSH $dead '{"job":"{\"cut","reason":"no JSON","attempts":1}' rubbish '{"job":5}' >/dev/null
+    redis LPUSH $dead '{"job":"{\"cut","reason":"no JSON","attempts":1}' rubbish '{"job":5}' '{"job":""}' \
+        '{"job":{"a":1},"job":null}' >/dev/null
     run -1 --separate-stderr ctl dead replay --all
     same '{"cut' "$(newest)"
     same 1 "$(depth)"
-    same 2 "$(redis LLEN $dead)"
+    same 4 "$(redis LLEN $dead)"
     [[ $stderr == *'holds no job that could be queued'* ]]
     # A job for Celery needs an id, and none that would break the message.
     redis LPUSH $dead '{"job":{"a":1}}' '{"job":{"job_id":"\"}"}}' >/dev/null
@@ -106,7 +173,7 @@ bury() {
     bury "$(job TKT-1)"
     redis SET "$queue" 'no list' >/dev/null
     run -1 ctl dead replay --all
-    [[ $output == *'Redis answered'* ]]
+    [[ $output == *'Redis answered WRONGTYPE: the key holds'* ]]
     same 1 "$(redis LLEN $dead)"
 }
 
@@ -126,8 +193,7 @@ bury() {
 
 @test "more than a thousand dead jobs are all found" {
     job=$(job TKT-1)
-    redis EVAL "for n = 1, 1234 do redis.call('LPUSH', KEYS[1], string.format('{\"job\":{\"job_id\":\"00000000-0000-4000-8000-%012d\"}}', n)) end" \
-        1 $dead >/dev/null
+    many 1234
     same 1234 "$(ctl dead list | wc -l)"
     same 00000000-0000-4000-8000-000000000001 "$(ctl dead list | head -n 1 | cut -f 1)"
     same 1234 "$(ctl dead replay --all | sort -u | wc -l)"
