@@ -27,7 +27,8 @@ extension [UInt8] {
             plain = index
             append(.backslash)
             switch byte {
-            case .quote, .backslash: append(byte)
+            // The first byte of what is copied next.
+            case .quote, .backslash: plain = index - 1
             case .lineFeed: append(UInt8(ascii: "n"))
             case .carriageReturn: append(UInt8(ascii: "r"))
             case .tab: append(UInt8(ascii: "t"))

@@ -53,6 +53,8 @@ package struct CeleryMessage: Sendable {
         of exchange: borrowing Exchange, body: Span<UInt8>, createdAt: [UInt8], to message: inout [UInt8]
     ) {
         var job: [UInt8] = []
+        // At once: a job grows by many short texts.
+        job.reserveCapacity(body.count + 512)
         let jobMembers = members.subtracting(.traceContext)
         Job.append(of: exchange, body: body, createdAt: createdAt, members: jobMembers, to: &job)
         appendBody(job.span, id: exchange.jobID, to: &message)

@@ -20,7 +20,7 @@ package struct Handler {
 
     package var secrets: Secrets
     private let bodyLimit: Int
-    private var encoder: JobEncoder
+    private let encoder: JobEncoder
     /// Seconds that `created_at` may lie before or after now; 0: any.
     private let maxAge: Int
     private var reader: TicketReader

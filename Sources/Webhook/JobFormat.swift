@@ -44,7 +44,7 @@ package enum JobEncoder: Sendable {
     }
 
     /// Appends the job of a ticket: see `Job.append`.
-    mutating func append(
+    func append(
         of exchange: borrowing Exchange, body: Span<UInt8>, createdAt: [UInt8], to output: inout [UInt8]
     ) {
         switch self {
