@@ -1,7 +1,7 @@
 """Compares the JSON Schemas of `servicedeskctl schema` with what the responder does.
 
     schema.py schemas SCHEMA...              are the schemas themselves in order?
-    schema.py tickets URL SECRET SCHEMA      does the responder answer 202 to what the schema accepts, and else 400?
+    schema.py tickets URL SECRET SCHEMA      does the responder answer 202 to what the schema accepts, and 400 to the rest?
     schema.py jobs SCHEMA JOBS               does the schema accept these jobs, one a line, and know their members?
     schema.py spoilt-jobs SCHEMA <JOB        does it refuse this job with a member missing or changed?
 """
