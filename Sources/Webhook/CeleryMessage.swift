@@ -52,14 +52,33 @@ package struct CeleryMessage: Sendable {
     func append(
         of exchange: borrowing Exchange, body: Span<UInt8>, createdAt: [UInt8], to message: inout [UInt8]
     ) {
-        var job: [UInt8] = []
-        // At once: a job grows by many short texts.
-        job.reserveCapacity(body.count + 512)
-        let jobMembers = members.subtracting(.traceContext)
-        Job.append(of: exchange, body: body, createdAt: createdAt, members: jobMembers, to: &job)
-        appendBody(job.span, id: exchange.jobID, to: &message)
+        message.append(#"{"body":"[["#)
+        appendJob(of: exchange, body: body, createdAt: createdAt, to: &message)
+        appendHeaders(id: exchange.jobID, to: &message)
         Job.append(members, of: exchange, body: body, to: &message)
         appendProperties(id: exchange.jobID, tag: exchange.jobID, to: &message)
+    }
+
+    /// Appends what `Job.append` does, as part of a JSON string: one pass, and escapes only where a text can need them.
+    private func appendJob(
+        of exchange: borrowing Exchange, body: Span<UInt8>, createdAt: [UInt8], to message: inout [UInt8]
+    ) {
+        message.append(#"{\"job_id\":\""#, exchange.jobID.span, #"\",\"ticket_id\":\""#)
+        message.append(exchange.ticket.ticketID.span)
+        message.append(#"\",\"tenant_id\":\""#, exchange.ticket.tenantID.span, #"\",\"description\":\""#)
+        message.append(jsonContent: body.extracting(exchange.ticket.description))
+        message.append(#"\",\"priority\":\""#, exchange.ticket.priority.name, #"\",\"timestamp\":\""#)
+        message.append(exchange.ticket.createdAt.span)
+        message.append(#"\",\"created_at\":\""#, createdAt.span, #"\",\"correlation_id\":\""#)
+        message.append(exchange.ticket.correlationID.span)
+        message.append(#"\""#)
+        let jobMembers = members.subtracting(.traceContext)
+        if !jobMembers.isEmpty {
+            var text: [UInt8] = []
+            Job.append(jobMembers, of: exchange, body: body, to: &text)
+            message.append(jsonContent: text.span)
+        }
+        message.append("}")
     }
 
     /// Appends the message for a job that has been written already. What it has of the optional members becomes headers.
@@ -67,7 +86,10 @@ package struct CeleryMessage: Sendable {
     /// - Parameter tag: the delivery tag, a new one: a worker may still hold an earlier message of the job, and would
     ///   acknowledge both under one tag.
     package func append(job: Span<UInt8>, id: [UInt8], tag: UUID, to message: inout [UInt8]) {
-        appendBody(job, id: id, to: &message)
+        // JSON within a JSON string.
+        message.append(#"{"body":"[["#)
+        message.append(jsonContent: job)
+        appendHeaders(id: id, to: &message)
         for name: StaticString in ["event", "delivery_id", "traceparent", "tracestate"] {
             guard let value = job.findString(named: name, limit: TraceContext.stateLimit) else { continue }
             message.append(#",""#)
@@ -81,10 +103,7 @@ package struct CeleryMessage: Sendable {
         appendProperties(id: id, tag: tagText, to: &message)
     }
 
-    private func appendBody(_ job: Span<UInt8>, id: [UInt8], to message: inout [UInt8]) {
-        // The body is JSON within a JSON string.
-        message.append(#"{"body":"[["#)
-        message.append(jsonContent: job)
+    private func appendHeaders(id: [UInt8], to message: inout [UInt8]) {
         message.append(headers.span)
         message.append(id.span)
         message.append(#"","shadow":null,"eta":null,"expires":null,"group":null,"group_index":null,"retries":0,"#)
