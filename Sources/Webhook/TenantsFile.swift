@@ -48,15 +48,16 @@ package enum TenantsFile {
         let table = TenantTable(
             tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes, isJSON: false)
         var warnings = TenantsFileWarnings()
+        warnings.reserve(secrets: size.secrets)
         forEachLine(of: text) { number, id, secrets in
             guard table.add(text.extracting(id)) else { return faults.add("line \(number): duplicate tenant") }
             for (index, secret) in secrets.enumerated() {
-                warnings.look(at: text.extracting(secret), of: "line \(number)", tenant: number)
+                warnings.look(at: text.extracting(secret), line: number)
                 table.addKey(of: text.extracting(secret), id: Array("\(index + 1)".utf8).span)
             }
         }
         guard faults.isEmpty else { throw faults }
-        table.warnings = warnings.told
+        table.warnings = warnings.tell()
         return table
     }
 

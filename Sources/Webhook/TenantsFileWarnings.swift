@@ -7,39 +7,62 @@ struct TenantsFileWarnings {
     private static let limit = 5
 
     private var quoted: [String] = []
-    private var shared: [String] = []
-    /// Of each secret, by its digest: its tenant, and where it was first.
-    private var owners: [[UInt8]: (tenant: Int, place: String)] = [:]
+    private var quotedCount = 0
+    /// The secrets of lines, as numbers that only equal ones share but for one in 2^40: a line may have many, a file
+    /// hundreds of thousands.
+    private var secrets: [(hash: Int, line: UInt32)] = []
 
-    var told: [String] {
-        [
-            TenantsFileWarnings.line(
-                quoted, "a secret stands in quotes, which are part of it; remove them if they are not meant"),
-            TenantsFileWarnings.line(shared, "tenants share a secret; whoever knows it can sign for all of them"),
-        ].compactMap { $0 }
+    mutating func reserve(secrets count: Int) { secrets.reserveCapacity(count) }
+
+    /// Notes a secret of a line.
+    mutating func look(at secret: Span<UInt8>, line: Int) {
+        lookForQuotes(in: secret, at: "line \(line)")
+        var hasher = Hasher()
+        unsafe secret.withUnsafeBytes { bytes in unsafe hasher.combine(bytes: bytes) }
+        secrets.append((hasher.finalize(), UInt32(truncatingIfNeeded: line)))
     }
 
-    private static func line(_ places: [String], _ warning: String) -> String? {
-        guard !places.isEmpty else { return nil }
-        let rest = places.count - limit
-        let more = rest > 0 ? " and \(rest) more" : ""
-        return "\(places.prefix(limit).joined(separator: ", "))\(more): \(warning)"
+    mutating func lookForQuotes(in secret: Span<UInt8>, at place: @autoclosure () -> String) {
+        guard secret.standsInQuotes else { return }
+        quotedCount += 1
+        if quoted.count < TenantsFileWarnings.limit { quoted.append(place()) }
     }
 
-    /// Looks for quotes, and for other tenants with the same secret.
-    mutating func look(at secret: Span<UInt8>, of place: String, tenant: Int) {
-        lookForQuotes(in: secret, at: place)
-        var fingerprint: [UInt8] = []
-        fingerprint.append(hex: digest(of: secret))
-        guard let owner = owners[fingerprint] else {
-            owners[fingerprint] = (tenant, place)
-            return
+    /// All warnings, a line for each kind.
+    mutating func tell() -> [String] {
+        var told: [String] = []
+        if quotedCount > 0 {
+            let places = TenantsFileWarnings.list(quoted, of: quotedCount)
+            told.append("\(places): a secret stands in quotes, which are part of it; remove them if they are not meant")
         }
-        if owner.tenant != tenant { shared.append("\(owner.place) and \(place)") }
+        let (pairs, count) = sharingLines()
+        if count > 0 {
+            let places = TenantsFileWarnings.list(pairs, of: count)
+            told.append("\(places): tenants share a secret; whoever knows it can sign for all of them")
+        }
+        return told
     }
 
-    mutating func lookForQuotes(in secret: Span<UInt8>, at place: String) {
-        if secret.standsInQuotes { quoted.append(place) }
+    /// The pairs of lines that have a secret in common, in the order of the file, and how many there are.
+    private mutating func sharingLines() -> (pairs: [String], count: Int) {
+        secrets.sort { ($0.hash, $0.line) < ($1.hash, $1.line) }
+        var pairs: [(first: UInt32, second: UInt32)] = []
+        var first = 0
+        for index in secrets.indices.dropFirst() {
+            if secrets[index].hash != secrets[first].hash { first = index }
+            // A tenant may have a secret twice.
+            if secrets[index].line != secrets[index - 1].line && index != first {
+                pairs.append((secrets[first].line, secrets[index].line))
+            }
+        }
+        pairs.sort { ($0.second, $0.first) < ($1.second, $1.first) }
+        let shown = pairs.prefix(TenantsFileWarnings.limit).map { "line \($0.first) and line \($0.second)" }
+        return (shown, pairs.count)
+    }
+
+    private static func list(_ places: [String], of count: Int) -> String {
+        let more = count > places.count ? " and \(count - places.count) more" : ""
+        return "\(places.joined(separator: ", "))\(more)"
     }
 }
 

@@ -85,7 +85,7 @@ extension TenantsJSON {
                 table.addKey(of: secret.span, id: key.id.span, validity: key.validity)
             }
         }
-        table.warnings = warnings.told
+        table.warnings = warnings.tell()
         return table
     }
 }

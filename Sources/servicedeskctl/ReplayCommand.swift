@@ -24,11 +24,20 @@ extension Dead {
             let client = try Environment.client()
             let letters = source.letters(client)
             let service = QueueService(client, key: queue.queueKey)
+            let waiting = Set(
+                [try service.oldest(), try service.newest()].compactMap { $0.flatMap { JobFormat(of: $0.span) } })
             var hasFailed = false
             for job in try selection.jobs(among: letters) {
                 let id = String(decoding: job[0].id, as: UTF8.self)
                 guard let message = message(of: job[0], standardFormat, task: standardTask) else {
                     StandardStreams.complain("\(id) holds no job that could be queued: see `dead show`")
+                    hasFailed = true
+                    continue
+                }
+                if let written = JobFormat(of: message.span), let other = waiting.first(where: { $0 != written }) {
+                    StandardStreams.complain(
+                        "\(id) is not queued as a \(written) job: the queue holds \(other) jobs, and workers lose those of the other format; choose another --key or --format"
+                    )
                     hasFailed = true
                     continue
                 }

@@ -86,12 +86,14 @@ bury() {
     bury "$(job TKT-2)"
     SERVICEDESK_JOB_FORMAT=celery ctl dead replay --all
     same tasks.enhance_ticket "$(newest | jq -r .headers.task)"
+    redis DEL "$queue" >/dev/null
     bury "$(job TKT-3)" '.task = "app.enhance"'
     ctl dead replay --all --format plain
     same TKT-3 "$(newest | jq -r .ticket_id)"
     # The trace of a plain job goes on in the headers of a message.
     parent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
     job=$(ticket | ctl job --members traceparent --traceparent $parent)
+    redis DEL "$queue" >/dev/null
     bury "$(jq -c '.tracestate = "congo=" + "x" * 300' <<<"$job")"
     ctl dead replay --all --format celery
     same "$(jq .traceparent <<<"$job")" "$(newest | jq .headers.traceparent)"
@@ -206,4 +208,22 @@ many() {
     same 1 "$(ctl dead list --dead-key graveyard | wc -l)"
     ctl dead drop --all --dead-key graveyard
     same 0 "$(redis LLEN graveyard)"
+}
+
+@test "dead replay does not put a job among jobs of the other format" {
+    bury "$(job TKT-1)"
+    redis LPUSH "$queue" "$(ctl job --format celery <<<"$(ticket)")" >/dev/null
+    run -1 ctl dead replay --all
+    [[ $output == *'not queued as a plain job: the queue holds celery jobs'*'--key or --format'* ]]
+    same 1 "$(depth)"
+    same 1 "$(redis LLEN $dead)"
+    ctl dead replay --all --format celery
+    same 2 "$(depth)"
+    bury "$(job TKT-2)" '.task = "app.enhance"'
+    redis DEL "$queue" >/dev/null
+    redis LPUSH "$queue" "$(job TKT-3)" 'something else' >/dev/null
+    run -1 ctl dead replay --all
+    [[ $output == *'not queued as a celery job: the queue holds plain jobs'* ]]
+    ctl dead replay --all --key other:queue
+    same 1 "$(redis LLEN other:queue)"
 }

@@ -171,10 +171,14 @@ def in_the_way(*mode):
         words = mode
         if mode == ("delay",):
             words = ("delay", 6 if number % 8 == 1 else 0.3)  # the longer one is longer than the responders wait
+        breaks = mode[0] in ("cut-command", "cut-reply", "garbage")
+        before = stack.metrics()[LOST] if breaks else 0
         with stack.under_way(pushes=8) if mode[0] in ("cut-reply", "garbage") else contextlib.nullcontext():
             stack.proxy_mode(*words)
         pause(0.4)
-        wait_for(lambda: stack.proxy_mode(*words)[0], what=f"the proxy's {mode[0]} to strike")
+        # A connection that is cut while it greets was not one yet, and is not counted.
+        wait_for(lambda: stack.proxy_mode(*words)[0] and (not breaks or stack.metrics()[LOST] > before),
+                 what=f"the proxy's {mode[0]} to strike")
         stack.proxy_mode("pass")
     return strike
 
