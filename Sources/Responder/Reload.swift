@@ -16,8 +16,11 @@ enum LoadedSecrets: Sendable {
 
 /// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
 extension Responder {
-    mutating func reloadSecrets() {
-        let (source, passwordFile) = (settings.secretSource, settings.redisPasswordFile)
+    /// All of them, on HUP.
+    mutating func reloadSecrets() { reload(passwordFile: settings.redisPasswordFile) }
+
+    private mutating func reload(passwordFile: String?) {
+        let source = settings.secretSource
         let old = handler.secrets.tenants
         guard source != .environment || passwordFile != nil else { return }
         guard !reloading.isBusy else {
@@ -92,7 +95,7 @@ extension Responder {
             isWatchingTenants = false
             return
         }
-        if tenantsWatch?.look() == true { reloadSecrets() }
+        if tenantsWatch?.look() == true { reload(passwordFile: nil) }
         scheduleLook()
     }
 
