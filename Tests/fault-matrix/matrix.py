@@ -118,7 +118,7 @@ REFUSALS = {
     "OOM": ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
     "NOREPLICAS": ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
     "NOPERM": ("ACL SETUSER default -lpush", "ACL SETUSER default +@all"),
-    "NOPERM of the mark": ("ACL SETUSER default -set", "ACL SETUSER default +@all"),
+    "NOPERM of SET": ("ACL SETUSER default -set", "ACL SETUSER default +@all"),
     "WRONGTYPE": (["EVAL", HIDE, 0], ["EVAL", SHOW, 0]),
     "NOSCRIPT": ("SCRIPT FLUSH", "PING"),
     "max clients": ("CONFIG SET maxclients 1", "CONFIG SET maxclients 10000"),
