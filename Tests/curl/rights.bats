@@ -83,9 +83,12 @@ said() { grep -cF "the right $1" "$SERVICEDESK_LOG_FILE" || true; }
     same 2 "$(depth)"
 }
 
+# Eight posts in quick succession: on a busy machine each curl would come late enough to be let through.
 is_full() {
-    post "$(ticket)"
-    [[ $code == 503 ]]
+    local body=$BATS_TEST_TMPDIR/several
+    ticket >"$body"
+    curl -sS -m 30 -o /dev/null -w '%{http_code}\n' -H Content-Type:application/json --data-binary "@$body" \
+        -H "X-ServiceDesk-Signature: $(sign <"$body")" "$url/webhook/servicedesk?[1-8]" | grep -q 503
 }
 
 @test "SERVICEDESK_MAX_QUEUE_DEPTH without the right +llen: one line names it, and tickets are told when it is full" {
@@ -94,8 +97,7 @@ is_full() {
         post "$(ticket)"
         accepted
     done
-    post "$(ticket)"
-    same 503 "$code"
+    wait_for 3 is_full
     # Since nobody tells the length, one ticket after the other does: four times a second.
     for _ in 1 2 3; do
         wait_for 3 recovers
