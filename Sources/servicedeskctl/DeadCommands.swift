@@ -6,10 +6,10 @@ import Webhook
 /// `servicedeskctl dead list|show|replay|drop`
 struct Dead: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Looks after the jobs that workers gave up on.",
+        abstract: "Manages the jobs that workers gave up on.",
         discussion: """
             Workers put such a job into a list of its own, as an object with the members job, reason, attempts, \
-            failed_at and worker. The commands name a job by its job_id, as the list shows it.
+            failed_at, worker and, with Celery, task. The commands name a job by its job_id, as the list shows it.
             """,
         subcommands: [List.self, Show.self, Replay.self, Drop.self])
 
@@ -24,7 +24,7 @@ struct Dead: ParsableCommand {
     /// Which jobs a command is for.
     struct Selection: ParsableArguments {
         @Argument(help: "The ids, as the list shows them.") var ids: [String] = []
-        @Flag(help: "All of them.") var all = false
+        @Flag(help: "All dead jobs.") var all = false
 
         func validate() throws {
             guard all != !ids.isEmpty else { throw ValidationError("name jobs by their ids, or give --all") }
@@ -64,7 +64,7 @@ struct Dead: ParsableCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Prints dead jobs as they are, with their reasons.")
+        static let configuration = CommandConfiguration(abstract: "Prints the entries of dead jobs as they are.")
         @OptionGroup var source: Source
         @OptionGroup var selection: Selection
 

@@ -34,13 +34,13 @@ struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job",
         abstract: "Prints the job that a ticket from standard input would become, and queues nothing.",
-        discussion: "A ticket with errors has no job: they are printed as `check` prints them, with exit status 1.")
+        discussion: "If the ticket has errors, they are printed as `check` prints them, and the exit status is 1.")
 
     @OptionGroup var queue: QueueOptions
     @OptionGroup var format: FormatOptions
     @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
     var members: String?
-    @Option(help: "The delivery's id, as webhook-id.") var deliveryID: String?
+    @Option(help: "The delivery's id, as the sender's webhook-id has it.") var deliveryID: String?
     @Option(help: "The sender's traceparent.") var traceparent: String?
     @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
 

@@ -9,9 +9,9 @@ extension Dead {
             abstract: "Puts dead jobs into the queue again, with their job_id, and prints their ids.",
             discussion: """
                 A job is queued once, however often it died, and leaves the list of dead jobs in the same step. It is \
-                written in the format that --format names; without that, in the one that it was taken in: for Celery if \
-                its entry has a task, or else as SERVICEDESK_JOB_FORMAT says. A message that its worker could not read \
-                is queued as it was.
+                written in the format that --format names. Without --format, it is written for Celery if its entry has a \
+                task, and otherwise as SERVICEDESK_JOB_FORMAT says. A message that its worker could not read is queued \
+                as it was.
                 """)
         @OptionGroup var queue: QueueOptions
         @OptionGroup var source: Source

@@ -7,7 +7,7 @@ struct Schema: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         abstract: "Prints the JSON Schema of jobs, of tickets, or of the tenants file (draft 2020-12).",
-        discussion: "The schema's own description names what the responder refuses beyond it.")
+        discussion: "The schema's description names what the responder refuses although the schema accepts it.")
 
     @Argument(help: "What the schema describes: job, ticket or tenants.") var subject: Subject
     @Flag(help: "Accept unknown fields in a ticket.") var ignoreUnknownFields = false

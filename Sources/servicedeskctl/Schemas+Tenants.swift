@@ -6,7 +6,7 @@ extension Schemas {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Tenants file",
         "description": """
-        SERVICEDESK_TENANTS_FILE. What this schema cannot say is refused all the same: two tenants, or two keys of one \
+        SERVICEDESK_TENANTS_FILE. Also refused, though no schema can say so: two tenants, or two keys of one \
         tenant, with the same id; a secret that two tenants have, or of fewer than \(Secrets.minimumLength) bytes; a \
         time that is no real date; not_after before not_before; a secret_file that cannot be read.
         """,
@@ -75,11 +75,11 @@ extension Schemas {
                 "minLength": .number(Secrets.minimumLength / 4),
             ],
             "secret_file": [
-                "description": "The path, from the tenants file on, of a file that holds it.", "type": "string",
+                "description": "The path of a file that holds it, relative to the tenants file.", "type": "string",
                 "minLength": 1,
             ],
-            "not_before": time("From when on the key is accepted; at once if left out."),
-            "not_after": time("Until when the key is accepted; for ever if left out."),
+            "not_before": time("When the key begins to be accepted; at once if left out."),
+            "not_after": time("The last moment at which the key is accepted; for ever if left out."),
         ],
         "required": ["id", "mode"],
         "oneOf": [["required": ["secret"]], ["required": ["secret_file"]]],

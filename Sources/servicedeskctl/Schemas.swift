@@ -62,7 +62,7 @@ enum Schemas {
     private static func ticketDescription(_ unknownFields: UnknownFields) -> String {
         let nesting = unknownFields == .ignore ? "an unknown member that is nested too deeply; " : ""
         return """
-            The body of POST /webhook/servicedesk. What this schema cannot say is refused all the same: a key that \
+            The body of POST /webhook/servicedesk. Also refused, though no schema can say so: a key that \
             occurs twice; \(nesting)a created_at that is no real date, such as February 30, which only a validator \
             that asserts formats can see; a created_at whose UTC form is not in the years 1 to 9999; a created_at \
             further from now than SERVICEDESK_MAX_AGE; a body of more than SERVICEDESK_MAX_BODY bytes.
@@ -131,7 +131,7 @@ enum Schemas {
             "delivery_id",
             [
                 "description": """
-                What to recognise a second job for the same delivery by: the sender's webhook-id or Idempotency-Key; \
+                Names the delivery, to recognise a second job for it: the sender's webhook-id or Idempotency-Key; \
                 without one, sha256: and the SHA-256 of the body in lower-case hexadecimal digits.
                 """,
                 "type": "string",

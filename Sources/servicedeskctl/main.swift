@@ -4,7 +4,7 @@ import Product
 struct ServiceDeskCtl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "servicedeskctl",
-        abstract: "Looks at the queue, and signs and checks tickets, as servicedesk-responder does.",
+        abstract: "Inspects the queue and dead jobs, and signs and checks tickets as servicedesk-responder does.",
         version: Product.version,
         subcommands: [
             Sign.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self, Pop.self, Push.self, Dead.self,

@@ -1,5 +1,5 @@
-"""The shortest worker for the plain format: BRPOP. A job that it has taken is nowhere else: **it dies with its worker**.
-For work that may be lost; redis_worker.py loses none.
+"""The shortest worker for the plain format: BRPOP. A job that it has taken is stored nowhere else, and **is lost
+if the worker dies**. For work that may be lost; redis_worker.py loses none.
 
     SERVICEDESK_REDIS_URL=redis://worker:PASSWORD@127.0.0.1:6379/0 python3 brpop_worker.py
 """

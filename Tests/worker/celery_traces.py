@@ -22,7 +22,7 @@ def exporter():
 
 @worker_process_init.connect(weak=False)
 def begin(**_):
-    """In each process of the pool, since the processor's thread does not survive a fork."""
+    """Runs in each process of the pool, since the thread of the span processor does not survive a fork."""
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(exporter()))
     trace.set_tracer_provider(provider)

@@ -4,8 +4,8 @@
     celery -A celery_worker worker --concurrency 4 --without-gossip --without-mingle --without-heartbeat
 
 A job is taken off Redis for good when it is done or in the list enhancement:dead. Until then it comes back: at once if its
-process dies, after WORKER_VISIBILITY seconds if the whole worker does. So a job may run more than once, and each run that
-follows a successful one is skipped. The README beside this file says what Celery can lose all the same.
+process dies, after WORKER_VISIBILITY seconds if the whole worker does. So a job may be given out more than once; once a
+run has succeeded, further ones are skipped. The README beside this file says what Celery can still lose.
 """
 
 import json
@@ -32,9 +32,9 @@ DEAD = "enhancement:dead"
 ATTEMPTS = int(os.environ.get("WORKER_ATTEMPTS", 5))  # runs of a job, counting those that killed their process
 BACKOFF = float(os.environ.get("WORKER_BACKOFF", 2))  # seconds before the second run, then twice as many each time
 TIME_LIMIT = int(os.environ.get("WORKER_TIME_LIMIT", 600))  # seconds of a run; then it counts as failed
-LEASE = int(os.environ.get("WORKER_LEASE", 30))  # seconds for which a run is believed to go on without a sign of life
-REMEMBER = int(os.environ.get("WORKER_REMEMBER", 7 * 86400))  # seconds for which a repeat of a done job is recognised
-STUCK = int(os.environ.get("WORKER_STUCK", 30))  # seconds without a new job, though some wait, after which the worker ends
+LEASE = int(os.environ.get("WORKER_LEASE", 30))  # seconds without a sign of life after which a run counts as dead
+REMEMBER = int(os.environ.get("WORKER_REMEMBER", 7 * 86400))  # seconds for which a finished job is recognised
+STUCK = int(os.environ.get("WORKER_STUCK", 30))  # seconds without a new job, though some wait, until the worker ends
 # Seconds after which an unacknowledged job is given out again: more than a run and the longest backoff together.
 VISIBILITY = int(os.environ.get("WORKER_VISIBILITY", 3600))
 LONGEST_BACKOFF = VISIBILITY / 4
@@ -72,7 +72,7 @@ app.conf.update(
         "unacked_key": f"{QUEUE}:unacked",
         "unacked_index_key": f"{QUEUE}:unacked_index",
         "unacked_mutex_key": f"{QUEUE}:unacked_mutex",
-        "unacked_mutex_expire": 30,  # a worker that is killed while it looks for such jobs keeps the others from it so long
+        "unacked_mutex_expire": 30,  # a worker killed while it looks for such jobs blocks the others so many seconds
     },
 )
 log = get_task_logger(__name__)
@@ -82,7 +82,7 @@ store = redis.Redis.from_url(URL, socket_timeout=30)
 @app.task(bind=True, name=TASK, max_retries=None)
 def enhance_ticket(self, job):
     # Whatever a task raises, Celery acknowledges the job, except for Reject(requeue=True). Here that means that Redis
-    # could not be asked. self.retry() itself raises Reject(requeue=False) if it cannot send the job.
+    # could not be reached. self.retry() itself raises Reject(requeue=False) if it cannot send the job.
     try:
         return attempt(self, job)
     except Retry:
@@ -96,7 +96,7 @@ def enhance_ticket(self, job):
 def attempt(task, job):
     key = key_of(job, task.request.id)
     if not store.set(f"{QUEUE}:running:{key}", task.request.id, nx=True, ex=LEASE):
-        # To acknowledge this one would be wrong: the run that goes on may die.
+        # Do not just acknowledge this one: the run in progress may die.
         again(task, LEASE)
     if store.exists(f"{QUEUE}:done:{key}"):
         store.delete(f"{QUEUE}:running:{key}")
@@ -137,7 +137,7 @@ def count(key):
 
 
 def again(task, seconds, error=None):
-    """Sends the job again, due in so many seconds, and has this one acknowledged: there may be two for a moment, never none.
+    """Sends the job again, due in that many seconds, and has this one acknowledged: there may briefly be two, never none.
     argsrepr is passed on because Celery would make one with the ticket's text in it, the headers because 5.2 drops them."""
     names = "event", "delivery_id", "traceparent", "tracestate"
     headers = {name: task.request.get(name) for name in names if task.request.get(name)}
@@ -146,7 +146,7 @@ def again(task, seconds, error=None):
 
 @contextmanager
 def running(key):
-    """Shows that the run goes on, three times in a lease, by a thread that dies with it."""
+    """Shows three times in a lease that the run is still going on, from a thread that dies with it."""
     over = threading.Event()
 
     def renew():
@@ -176,8 +176,8 @@ def bury(job, key, reason, attempts, worker):
 
 @signals.worker_ready.connect
 def watch(**_):
-    """Celery may not notice that its connection to Redis has broken: each job that it cannot acknowledge then takes one of
-    its places for good, and without a place it asks for nothing. Or it hangs as it ends. systemd starts another."""
+    """Celery may not notice that its connection to Redis has broken: each job that it cannot acknowledge then counts against
+    its prefetch limit for good, and at the limit it asks Redis for nothing. Or it hangs on exit. systemd restarts it."""
     if not any(thread.name == "watch" for thread in threading.enumerate()):
         threading.Thread(target=end_when_stuck, name="watch", daemon=True).start()
 
@@ -200,7 +200,7 @@ def end_when_stuck():
 @signals.worker_ready.connect
 def wake(sender, **_):
     """Celery 5.2, when it has acknowledged a job, sleeps for up to 5 s before it takes the next; newer ones do not."""
-    if waker := getattr(sender.hub, "waker", None):  # of the connection before
+    if waker := getattr(sender.hub, "waker", None):  # of the previous connection
         waker.cancel()
     sender.hub.waker = sender.hub.call_repeatedly(0.1, lambda: None)
 

@@ -37,7 +37,7 @@ def main(secret, redis_url, *urls):
     lines = (Path(__file__).parent / "tickets.jsonl").read_bytes().split(b"\n")[:-1]
     for number, line in enumerate(lines, 1):
         sent = json.loads(line)
-        # The body is posted as it stands in the line, escapes and spaces and all.
+        # The body is posted exactly as it stands in the line, with its escapes and spaces.
         body = line[line.index(b',"ticket":') + len(b',"ticket":'):-1]
         entry = desks[bool(sent["members"])].entry_for(body, sent["headers"])
         sys.stdout.buffer.write(fixed(entry, number, sent) + b"\n")

@@ -3,9 +3,9 @@
     export SERVICEDESK_REDIS_URL=redis://worker:PASSWORD@127.0.0.1:6379/0
     python3 redis_worker.py             # as many of them as you like; TERM stops one when its job is done
 
-BLMOVE moves a job to the worker's own list, so it is always in some list. It leaves that one when it is done, or dead, or
+BLMOVE moves a job to the worker's own list, so it is always in some list. It leaves that list when it is done, or dead, or
 due again later, in one transaction with what is recorded about it. A worker gives a sign of life three times in a lease.
-The others take back what a worker without one has held, and so a job may run more than once.
+Other workers take back what a worker without a sign of life held, so a job may run more than once.
 """
 
 import json
@@ -26,17 +26,17 @@ DEAD = "enhancement:dead"
 ATTEMPTS = int(os.environ.get("WORKER_ATTEMPTS", 5))  # runs of a job, counting those that killed their worker
 BACKOFF = float(os.environ.get("WORKER_BACKOFF", 2))  # seconds before the second run, then twice as many each time
 LEASE = int(os.environ.get("WORKER_LEASE", 30))  # seconds without a sign of life after which a worker counts as dead
-REMEMBER = int(os.environ.get("WORKER_REMEMBER", 7 * 86400))  # seconds for which a repeat of a done job is recognised
+REMEMBER = int(os.environ.get("WORKER_REMEMBER", 7 * 86400))  # seconds for which a finished job is recognised
 LONGEST_BACKOFF = 900
 
-# Another name at each start: what the one before has left is then a dead worker's, and is taken back like any other.
+# A new name at each start: what the previous process left then belongs to a dead worker, and is taken back like any other.
 NAME = f"{socket.gethostname()}:{os.getpid()}:{random.getrandbits(32):08x}"
 WORKERS = f"{QUEUE}:workers"
 LATER = f"{QUEUE}:later"
 OWN = f"{QUEUE}:worker:{NAME}"
 ALIVE = f"{QUEUE}:alive:{NAME}"
 
-# KEYS: a worker's sign of life and its list, the queue. What the worker held is the next to be taken.
+# KEYS: a worker's sign of life, its list, the queue. What the worker held is taken next.
 TAKE_BACK = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local count = 0
@@ -73,14 +73,14 @@ def main():
             raw = take()
             if raw is not None:
                 handle(raw)
-        except redis.RedisError as error:  # what was in our list is there still
+        except redis.RedisError as error:  # what was in our list is still there
             say(f"Redis: {error!r}")
             stopping.wait(1)
-    store.delete(ALIVE)  # should our list not be empty, another worker takes back what is in it
+    store.delete(ALIVE)  # if our list is not empty, another worker takes back what is in it
 
 
 def take():
-    """Returns the next job, which is in our list then: first what is there already, if the reply to a BLMOVE was lost."""
+    """Returns the next job, which is then in our list. One that is already there comes first, as after a lost reply."""
     return store.lindex(OWN, -1) or store.blmove(QUEUE, OWN, 1, "RIGHT", "LEFT")
 
 
@@ -154,7 +154,7 @@ def bury(raw, reason, attempts, key):
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     text = raw.decode("utf-8", "replace")
     rest = {"reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": NAME}
-    # The job as it came, byte for byte; a string if it is no JSON object.
+    # The job as it came, byte for byte; a string if it is not a JSON object.
     dead = f'{{"job":{text if is_object(text) else json.dumps(text)},{json.dumps(rest, separators=(",", ":"))[1:]}'
     say(f"dead after {attempts} attempts: {key}: {reason}")
     leave(raw, lambda pipe: pipe.lpush(DEAD, dead).delete(*kept(key)))

@@ -9,7 +9,7 @@ conftest.py, and let a test take the fixture:
 
 The environment names the stack, as `spawn/up` prints it: SERVICEDESK_URL, SERVICEDESK_SECRET, SERVICEDESK_REDIS_URL, and
 SERVICEDESK_QUEUE_KEY for a key of your own. Without SERVICEDESK_URL such tests are skipped. No worker may run on the
-queue meanwhile: it would take the jobs. Other jobs in the queue are left alone.
+queue at the same time: it would take the jobs. Other jobs in the queue are left alone.
 """
 import hashlib
 import hmac
@@ -43,14 +43,14 @@ class ServiceDesk:
             return refusal.code, json.load(refusal)
 
     def entry_for(self, body=None, headers=None, **fields):
-        """Posts a ticket, and takes from the queue what a worker would get for it: a body as bytes, or a good ticket
+        """Posts a ticket, and takes from the queue what a worker would get for it: a body as bytes, or a valid ticket
         with these fields changed."""
         status, response = self.post(body or json.dumps(ticket(**fields)).encode(), **(headers or {}))
         assert status == 202, (status, response)
         return self.take(response["job_id"])
 
     def take(self, job_id):
-        """Takes the entry of a job from the queue, wherever it is in it."""
+        """Takes the entry of a job from the queue, wherever it stands."""
         for entry in self.redis.lrange(self.queue, 0, -1):
             if job_id.encode() in entry and self.redis.lrem(self.queue, 1, entry):
                 return entry
@@ -58,7 +58,7 @@ class ServiceDesk:
 
 
 def ticket(**fields):
-    """A good ticket with these fields changed."""
+    """A valid ticket with these fields changed."""
     return {"event": "ticket_created", "ticket_id": "TKT-1001", "tenant_id": "acme", "priority": "high",
             "description": "no mail since this morning",
             "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **fields}
