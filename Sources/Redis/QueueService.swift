@@ -52,11 +52,13 @@ package struct QueueService {
         return try integer(try client.call(call + entries)) > 0
     }
 
-    /// The push first: if Redis refuses it, the entries stay.
+    /// The push first: if Redis refuses it, the entries stay. Before it an LREM that finds nothing, since a user who may not
+    /// take the entries out must not push either: Redis undoes nothing of a script.
     private static let moveScript = """
         local found = false \
         for n = 2, #ARGV do found = found or redis.call('LPOS', KEYS[2], ARGV[n]) end \
         if not found then return 0 end \
+        redis.call('LREM', KEYS[2], 1, 'not ' .. ARGV[2]) \
         local depth = redis.call('LPUSH', KEYS[1], ARGV[1]) \
         for n = 2, #ARGV do redis.call('LREM', KEYS[2], 1, ARGV[n]) end \
         return depth

@@ -119,8 +119,10 @@ bury() {
     wait_for 5 grep -q '"LREM"' monitor
     stop "$pid"
     same 0 "$(redis LLEN $dead)"
-    same 3 "$(grep -c ' lua\] "LREM"' monitor)"
-    same 3 "$(grep -c '"LREM"' monitor)"
+    # One for each entry, and the one before the push that finds nothing; all in the script.
+    same 4 "$(grep -c ' lua\] "LREM"' monitor)"
+    same 4 "$(grep -c '"LREM"' monitor)"
+    same 3 "$(grep -c '"LREM".*"1" "{' monitor)"
 }
 
 @test "a wrong setting is reported before dead replay queues anything" {
@@ -226,4 +228,16 @@ many() {
     [[ $output == *'not queued as a celery job: the queue holds plain jobs'* ]]
     ctl dead replay --all --key other:queue
     same 1 "$(redis LLEN other:queue)"
+}
+
+@test "dead replay queues nothing if the user may not take the job from the list" {
+    bury "$(job TKT-1)"
+    redis ACL SETUSER keeper on '>pw' '~*' +lrange +lindex +eval +lpos +lpush >/dev/null
+    export SERVICEDESK_REDIS_URL=unix://keeper:pw@$dir/redis.sock
+    for _ in 1 2; do run -1 ctl dead replay --all; done
+    same 0 "$(depth)"
+    redis ACL SETUSER keeper +lrem >/dev/null
+    ctl dead replay --all
+    same 1 "$(depth)"
+    same 0 "$(redis LLEN $dead)"
 }
