@@ -43,8 +43,8 @@ package struct QueueService {
         return jobs.reversed().compactMap { job in if case .bulk(let bytes) = job { bytes } else { nil } }
     }
 
-    /// Puts a message into the queue, and takes entries out of the list `source`, in one step: nothing is lost, nor is the
-    /// message queued twice. Returns false where none of the entries is there any longer.
+    /// Puts a message into the queue, and takes entries out of the list `source`, in one step: nothing is lost, and the
+    /// message is not queued twice. Returns false where none of the entries is there any longer.
     package func push(
         _ message: [UInt8], inPlaceOf entries: [[UInt8]], in source: [UInt8]
     ) throws(ClientFailure) -> Bool {
@@ -52,8 +52,8 @@ package struct QueueService {
         return try integer(try client.call(call + entries)) > 0
     }
 
-    /// The push first: if Redis refuses it, the entries stay. Before it an LREM that finds nothing, since a user who may not
-    /// take the entries out must not push either: Redis undoes nothing of a script.
+    /// The push precedes the removal: if Redis refuses it, the entries stay. It follows an LREM that finds nothing, since a
+    /// user without the right to take the entries out must not push either: Redis does not roll a script back.
     private static let moveScript = """
         local found = false \
         for n = 2, #ARGV do found = found or redis.call('LPOS', KEYS[2], ARGV[n]) end \

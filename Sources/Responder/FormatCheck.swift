@@ -25,7 +25,7 @@ enum FormatFinding: Sendable {
     }
 }
 
-/// A look at the queue, once Redis is connected for the first time: workers cannot use the jobs of the other format, and
+/// A look at the queue, once Redis is connected for the first time: workers cannot use jobs in the other format, and
 /// Celery's destroy them. On a thread, with a connection of its own: a job may be long, and the pool's connections read
 /// short replies only.
 extension Responder {

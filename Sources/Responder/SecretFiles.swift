@@ -33,7 +33,7 @@ enum SecretFiles {
         }
     }
 
-    /// The secret in a file that the tenants file names, by a path from its own directory on.
+    /// The secret in a file that the tenants file names, by a path relative to its own directory.
     private static func readSecret(_ name: String, besides path: String) -> Result<[UInt8], SecretReadFault> {
         let directory = path.lastIndex(of: "/").map { path[..<$0] + "/" } ?? ""
         do throws(SecretFileFault) {

@@ -193,7 +193,7 @@ struct SettingsReader {
         case (let secret?, nil, nil):
             if let fault = SecretFiles.sharedFault(secret, of: name) { faults.append(fault) }
             if secret.span.standsInQuotes {
-                warnings.append("\(name) stands in quotes, which are part of it: remove them if they are not meant")
+                warnings.append("\(name) is in quotes, which are part of it: remove them if they are not meant to be")
             }
             return (Secrets(shared: secret), .environment)
         case (nil, let path?, nil):

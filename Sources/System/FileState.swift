@@ -1,6 +1,6 @@
 import Glibc
 
-/// What tells one content of a file from another without reading it.
+/// Tells whether the content of a file has changed, without reading it.
 package struct FileState: Equatable, Sendable {
     private let device: UInt
     private let inode: UInt
@@ -23,7 +23,7 @@ package struct FileState: Equatable, Sendable {
     }
 }
 
-/// Finds out when a file has changed, and has then been left alone for as long as passes between two looks.
+/// Finds out when a file has changed, and has then stayed the same from one look to the next.
 package struct FileWatch {
     private let path: String
     /// As it was when it was read.
@@ -38,13 +38,13 @@ package struct FileWatch {
         seen = read
     }
 
-    /// The file is about to be read again: what it holds by now is no change.
+    /// The file is about to be read again: what it holds by now does not count as a change.
     package mutating func noteReading() {
         read = FileState(of: path)
         seen = read
     }
 
-    /// Looks at the file. Returns whether it is to be read: another than was read last, and the same at two looks.
+    /// Looks at the file. Returns whether it is to be read: it differs from what was read last, and is the same at two looks.
     package mutating func look() -> Bool {
         let state = FileState(of: path)
         defer { seen = state }

@@ -61,14 +61,14 @@ package struct Secrets {
     }
 }
 
-/// What a check of a signature came to.
+/// The outcome of checking a signature.
 package enum SignatureVerdict: Equatable {
-    /// By the tenant's key of that index; nil for the secret that all share.
+    /// With the tenant's key at that index; nil for the secret that all share.
     case accepted(key: Int?)
     case refused(RefusalCause)
 }
 
-/// Why a request is a 401. For the log: the response does not tell, apart from a missing header.
+/// Why a request is answered 401. For the log: the response says only whether the header is missing.
 package enum RefusalCause: Equatable, CaseIterable {
     case headerMissing, headerMalformed, unknownTenant, inactiveTenant, noKeyMatches, keyNotYetValid, keyExpired
     /// The payload names another tenant than the one that was found first.

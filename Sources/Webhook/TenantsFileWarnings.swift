@@ -3,13 +3,12 @@ import Bytes
 /// What is odd about the secrets of a tenants file, though it can be used. Like a fault, a warning names neither tenants
 /// nor secrets.
 struct TenantsFileWarnings {
-    /// Warnings of one kind that are told.
+    /// Warnings of one kind that are reported, at most.
     private static let limit = 5
 
     private var quoted: [String] = []
     private var quotedCount = 0
-    /// The secrets of lines, as numbers that only equal ones share but for one in 2^40: a line may have many, a file
-    /// hundreds of thousands.
+    /// The secrets of lines, as 64-bit hashes, which take less memory: a file may have hundreds of thousands of secrets.
     private var secrets: [(hash: Int, line: UInt32)] = []
 
     mutating func reserve(secrets count: Int) { secrets.reserveCapacity(count) }
@@ -33,7 +32,8 @@ struct TenantsFileWarnings {
         var told: [String] = []
         if quotedCount > 0 {
             let places = TenantsFileWarnings.list(quoted, of: quotedCount)
-            told.append("\(places): a secret stands in quotes, which are part of it; remove them if they are not meant")
+            told.append(
+                "\(places): a secret is in quotes, which are part of it; remove them if they are not meant to be")
         }
         let (pairs, count) = sharingLines()
         if count > 0 {

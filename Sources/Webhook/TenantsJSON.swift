@@ -8,13 +8,13 @@ import JSON
 ///         {"id": "2026-11", "mode": "servicedesk", "secret": "…", "not_before": "2026-11-01T00:00:00Z"},
 ///         {"id": "2025-04", "mode": "servicedesk", "secret_file": "/etc/servicedesk/acme", "not_after": "…"}]}]}
 ///
-/// It is checked as a whole; each fault has its place.
+/// It is checked as a whole; each fault is reported with its place.
 package struct TenantsJSON {
     /// Keys of one tenant, at most.
     package static let keyLimit = 8
     /// Characters of a key's id, at most.
     package static let keyIDLimit = 64
-    /// The ways to prove who one is.
+    /// The ways in which a sender proves who it is.
     package static let modes = ["servicedesk"]
 
     struct Tenant {

@@ -67,7 +67,7 @@ struct DeadLetter {
         return Array("sha256:".utf8) + digits[..<16]
     }
 
-    /// The Celery task that was called with the job; nil where it was none.
+    /// The Celery task that was called with the job; nil if there was none.
     var task: String? {
         members["task"].map { String(decoding: $0, as: UTF8.self) }.flatMap { CeleryMessage.isTaskName($0) ? $0 : nil }
     }
@@ -84,8 +84,8 @@ struct DeadLetter {
         return Array(columns.map { $0.map(DeadLetter.column) ?? [UInt8(ascii: "-")] }.joined(separator: [.tab]))
     }
 
-    /// Text as others wrote it, for a terminal: not endless, and with a space for each character that the terminal would
-    /// obey, such as ESC, U+009B, or one that turns the direction of the text around.
+    /// Untrusted text for a terminal: shortened, and with a space for each character that the terminal would interpret, such
+    /// as ESC, U+009B, or one that reverses the direction of the text.
     private static func column(_ text: [UInt8]) -> [UInt8] {
         let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
         var column = String.UnicodeScalarView()

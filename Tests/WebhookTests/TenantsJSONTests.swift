@@ -150,10 +150,10 @@ struct TenantsJSONTests {
         #expect(faults(text) == nil)
     }
 
-    @Test func `a secret in quotes is warned about, and not the less accepted`() throws {
+    @Test func `a secret in quotes is accepted, with a warning`() throws {
         let quoted = "'\(Self.a)'"
         let table = try parse(#"{"tenants":[{"id":"acme","keys":[\#(key("1", quoted))]}]}"#)
-        #expect(table.warnings.count == 1 && table.warnings[0].hasPrefix("tenants[0]: a secret stands in quotes"))
+        #expect(table.warnings.count == 1 && table.warnings[0].hasPrefix("tenants[0]: a secret is in quotes"))
         #expect(verdict(table, tenant: "acme", secret: quoted) == .accepted(key: 0))
     }
 
@@ -162,7 +162,7 @@ struct TenantsJSONTests {
         let table = try TenantsFile.parse(text.span)
         #expect(
             table.warnings == [
-                "line 3: a secret stands in quotes, which are part of it; remove them if they are not meant",
+                "line 3: a secret is in quotes, which are part of it; remove them if they are not meant to be",
                 "line 1 and line 2, line 1 and line 4: tenants share a secret; whoever knows it can sign for all of them",
             ])
         let own = utf8("a \(Self.a) \(Self.a)\n")

@@ -100,7 +100,7 @@ argument() { newest | jq -c '.body | fromjson | .[0][0]'; }
     same null "$(newest | jq .tracestate)"
 }
 
-@test "with Celery they are headers too, trace context only that" {
+@test "with Celery they are headers too, and trace context is a header only" {
     use celery-members
     post "$(ticket)" -H 'webhook-id: c"d\e' -H "traceparent: $parent" -H 'tracestate: congo="x"'
     accepted
@@ -229,7 +229,7 @@ warned() { wait_for 3 grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$d
     done
 }
 
-@test "a start takes an entry that is too long for a job into no memory" {
+@test "a start does not read an entry that is too long for a job into memory" {
     head -c 100000000 /dev/zero | redis -x LPUSH "$queue" >/dev/null
     SERVICEDESK_LOG_FILE=$dir/long.json start_responder "$dir/long.log" "$dir/long.sock" --processes 1
     wait_for 3 grep -q "$queue was not checked: .*more than 1048576 bytes" "$dir/long.json"

@@ -83,7 +83,7 @@ refused() {
     same 0 "$(depth)"
 }
 
-@test "a changed file is read by itself, and the log counts what has changed" {
+@test "a changed file is read automatically, and the log counts what has changed" {
     new=correct-horse-battery-staple-0002
     twice_more 'tenants reloaded: 3; tenants: 1 added, 1 removed, 0 changed; keys: 2 added, 3 removed, 1 changed' \
         write '.tenants[0].keys |= [.[0], {id: "2026-12", mode: "servicedesk", secret: "'$new'"}]
@@ -142,7 +142,7 @@ refused() {
     same 202 "$(awk '{ print $2 }' "$BATS_TEST_TMPDIR/codes")"
 }
 
-@test "--check tells every fault with its place, and warns of quotes and shared secrets" {
+@test "--check reports every fault with its place, and warns of quotes and shared secrets" {
     run -0 "$program" --check
     same '' "$output"
     write '.tenants[0].id = "ACME" | .tenants[1].keys[0].secret_file = "none" | .tenants[2].keys[0].secret = "short"'
@@ -154,14 +154,14 @@ refused() {
     done
     write '.tenants[0].keys[0].secret |= "\"\(.)\""'
     run -0 "$program" --check
-    [[ $output == *'tenants file: tenants[0]: a secret stands in quotes'* ]]
+    [[ $output == *'tenants file: tenants[0]: a secret is in quotes'* ]]
     write
     printf 'a %s\nb %s\n' "$acme" "$acme" >"$BATS_TEST_TMPDIR/lines"
     SERVICEDESK_TENANTS_FILE=$BATS_TEST_TMPDIR/lines run -0 "$program" --check
     [[ $output == *'tenants file: line 1 and line 2: tenants share a secret'* ]]
     unset SERVICEDESK_TENANTS_FILE
     SERVICEDESK_SECRET="'$acme'" run -0 "$program" --check
-    [[ $output == *"SERVICEDESK_SECRET stands in quotes"* ]]
+    [[ $output == *"SERVICEDESK_SECRET is in quotes"* ]]
 }
 
 @test "100,000 tenants are loaded without delaying requests" {

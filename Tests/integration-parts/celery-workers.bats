@@ -139,6 +139,6 @@ is_lost_if_plain() {
 }
 @test "Celery: a dead job that is replayed runs again" { with_each_celery runs_when_replayed; }
 @test "Celery: no job is lost with a worker that is killed" { with_each_celery survives_its_worker; }
-@test "Celery: a task of another name goes to the dead" { with_each_celery of_another_name_is_dead; }
+@test "Celery: a job for an unknown task becomes a dead job" { with_each_celery of_another_name_is_dead; }
 @test "Celery: a plain job is lost" { with_each_celery is_lost_if_plain; }
 @test "Celery: the rights in the README are enough" { with_each_celery was_denied_nothing; }

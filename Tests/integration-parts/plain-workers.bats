@@ -108,10 +108,10 @@ dies_with_its_worker() {
 }
 
 @test "redis-py: a job is run, and what a killed worker held is taken back" { as_pair is_taken_back; }
-@test "redis-py: what a worker held that has been dead for days is taken back" { as_pair is_taken_back_after_days; }
+@test "redis-py: what a worker held is taken back even days after it died" { as_pair is_taken_back_after_days; }
 @test "redis-py: a job that was taken back stays with the other worker when its first run fails" { as_pair is_in_one_list; }
-@test "redis-py: a worker that is to stop finishes its job" { as_pair ends_after_its_job; }
-@test "redis-py: what always fails, kills its worker or is not JSON is dead, with its reason" {
+@test "redis-py: a worker that gets TERM finishes its job" { as_pair ends_after_its_job; }
+@test "redis-py: a job that always fails, kills its worker or is not JSON becomes a dead job, with its reason" {
     as_pair are_dead_with_their_reason
 }
 @test "redis-py: a dead job that is replayed runs again" { as_pair runs_when_replayed; }

@@ -164,7 +164,7 @@ def running(key):
 
 
 def bury(job, key, reason, attempts, worker):
-    """Puts the job into the list of the dead, for servicedeskctl dead. A replay starts to count from 1 again."""
+    """Puts the job into the list of dead jobs, for servicedeskctl dead. A replay starts to count from 1 again."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     dead = {"job": job, "reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": worker, "task": TASK}
     with store.pipeline() as pipe:

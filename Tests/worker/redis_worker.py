@@ -150,7 +150,7 @@ def leave(raw, record):
 
 
 def bury(raw, reason, attempts, key):
-    """Moves the job to the list of the dead, for servicedeskctl dead. A replay starts to count from 1 again."""
+    """Moves the job to the list of dead jobs, for servicedeskctl dead. A replay starts to count from 1 again."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     text = raw.decode("utf-8", "replace")
     rest = {"reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": NAME}
