@@ -164,8 +164,8 @@ package struct TenantsJSON {
     private mutating func boolean(
         _ reader: inout JSONReader, _ text: Span<UInt8>, at place: String
     ) throws(JSONFault) -> Bool? {
-        let isTrue = text[reader.position] == UInt8(ascii: "t")
         let isBoolean = try reader.type(in: text) == .boolean
+        let isTrue = text[reader.position] == UInt8(ascii: "t")
         if !isBoolean { faults.add("\(place): expected true or false") }
         try reader.skipValue(in: text)
         return isBoolean ? isTrue : nil

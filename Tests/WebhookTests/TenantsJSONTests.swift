@@ -145,7 +145,8 @@ struct TenantsJSONTests {
     }
 
     @Test func `a file cut off anywhere is refused`() {
-        let text = #"{"tenants":[{"id":"acme","keys":[\#(key("1", Self.a))]}]}"#
+        let times = #","not_before":"2026-01-01T00:00:00Z","not_after":"2027-01-01T00:00:00Z""#
+        let text = #"{"tenants":[{"id":"acme","active":true,"keys":[\#(key("1", Self.a, times))]}]}"#
         for end in 1..<text.utf8.count { #expect(faults(String(text.prefix(end))) != nil) }
         #expect(faults(text) == nil)
     }
