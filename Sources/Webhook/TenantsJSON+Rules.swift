@@ -6,7 +6,7 @@ extension TenantsJSON {
     mutating func check() {
         var places: [[UInt8]: Int] = [:]
         var owners: [[UInt8]: Int] = [:]
-        for index in tenants.indices {
+        for index in tenants.indices where tenants[index].isObject {
             let place = "tenants[\(index)]"
             let id = tenants[index].id
             if !Ticket.isTenantID(id.span) {
@@ -19,7 +19,7 @@ extension TenantsJSON {
                 faults.add("\(place).keys: expected 1 to \(TenantsJSON.keyLimit) keys, found \(count)")
             }
             var ids: Set<[UInt8]> = []
-            for key in tenants[index].keys.indices {
+            for key in tenants[index].keys.indices where tenants[index].keys[key].isObject {
                 let keyPlace = "\(place).keys[\(key)]"
                 checkKey(index, key, at: keyPlace)
                 if !ids.insert(tenants[index].keys[key].id).inserted {

@@ -21,6 +21,8 @@ package struct TenantsJSON {
         var id: [UInt8] = []
         var isActive = true
         var keys: [Key] = []
+        /// False: nothing else is known of it, and that is the fault.
+        var isObject = false
     }
 
     struct Key {
@@ -29,6 +31,8 @@ package struct TenantsJSON {
         var secret: [UInt8]?
         var secretFile: [UInt8]?
         var validity = KeyValidity()
+        /// False: nothing else is known of it, and that is the fault.
+        var isObject = false
     }
 
     var faults = TenantsFileFault()
@@ -91,6 +95,7 @@ package struct TenantsJSON {
         tenants.append(Tenant())
         let index = tenants.count - 1
         guard try isObject(&reader, text, at: place) else { return }
+        tenants[index].isObject = true
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
             let name = key.text(from: text)
             let place = "\(place).\(self.place(name))"
@@ -110,7 +115,10 @@ package struct TenantsJSON {
         _ reader: inout JSONReader, _ text: Span<UInt8>, at place: String
     ) throws(JSONFault) {
         var result = Key()
+        // Also where the text ends in the middle of it: its secret is wiped with the others.
+        defer { tenants[tenants.count - 1].keys.append(result) }
         guard try isObject(&reader, text, at: place) else { return }
+        result.isObject = true
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
             let name = key.text(from: text)
             let place = "\(place).\(self.place(name))"
@@ -125,7 +133,6 @@ package struct TenantsJSON {
             default: try skipUnknown(&reader, text, at: place)
             }
         }
-        tenants[tenants.count - 1].keys.append(result)
     }
 
     // MARK: Values

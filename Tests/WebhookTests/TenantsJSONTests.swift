@@ -144,6 +144,14 @@ struct TenantsJSONTests {
         #expect(!told.contains("hunter2"))
     }
 
+    @Test func `what is no object is one fault, and does not shift the places of what follows`() {
+        let text = #"{"tenants":[7,{"id":"acme","keys":[5,\#(key("", Self.a))]}]}"#
+        let told =
+            "tenants[0]: expected an object; tenants[1].keys[0]: expected an object; "
+            + "tenants[1].keys[1].id: expected 1 to 64 of A-Z, a-z, 0-9, . _ -"
+        #expect(faults(text) == told)
+    }
+
     @Test func `a file cut off anywhere is refused`() {
         let times = #","not_before":"2026-01-01T00:00:00Z","not_after":"2027-01-01T00:00:00Z""#
         let text = #"{"tenants":[{"id":"acme","active":true,"keys":[\#(key("1", Self.a, times))]}]}"#
