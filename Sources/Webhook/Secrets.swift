@@ -43,7 +43,7 @@ package struct Secrets {
         guard let tenants else { return .refused(.noKeyMatches) }
         let found = tenants.keys(of: tenant.span)
         let keys = found?.indices ?? 0..<0
-        var match: Int?
+        var match: (key: Int, cause: RefusalCause?)?
         for round in 0..<tenants.mostKeys {
             if round < keys.count {
                 tenants.setKey(keys.lowerBound + round, of: authenticator)
@@ -51,13 +51,17 @@ package struct Secrets {
                 authenticator.setKey(decoy.span)
             }
             let isEqual = areEqual(authenticator.tag(of: body), tag)
-            if isEqual && round < keys.count { match = keys.lowerBound + round }
+            guard isEqual && round < keys.count else { continue }
+            // A tenant may have a secret twice, with different times: any of them will do.
+            let key = keys.lowerBound + round
+            let cause = tenants.validity(ofKey: key).cause(at: now)
+            if match == nil || cause == nil { match = (key, cause) }
         }
         guard let found else { return .refused(.unknownTenant) }
         guard let match else { return .refused(.noKeyMatches) }
         guard found.areActive else { return .refused(.inactiveTenant) }
-        if let cause = tenants.validity(ofKey: match).cause(at: now) { return .refused(cause) }
-        return .accepted(key: match)
+        if let cause = match.cause { return .refused(cause) }
+        return .accepted(key: match.key)
     }
 }
 

@@ -81,6 +81,17 @@ struct TenantsJSONTests {
         #expect(verdict(table, tenant: "acme", secret: Self.b, at: 0) == .refused(.noKeyMatches))
     }
 
+    @Test func `a secret that a tenant has twice is accepted in the times of either key`() throws {
+        let early = key("1", Self.a, #","not_after":"2026-11-24T00:00:00Z""#)
+        let late = key("2", Self.a, #","not_before":"2026-11-25T00:00:00Z""#)
+        let day = 1_795_478_400
+        for (keys, first, second) in [("\(early),\(late)", 0, 1), ("\(late),\(early)", 1, 0)] {
+            let table = try parse(#"{"tenants":[{"id":"acme","keys":[\#(keys)]}]}"#)
+            #expect(verdict(table, tenant: "acme", secret: Self.a, at: day) == .accepted(key: first))
+            #expect(verdict(table, tenant: "acme", secret: Self.a, at: day + 86_400) == .accepted(key: second))
+        }
+    }
+
     @Test(arguments: [
         (#"{}"#, "tenants: expected at least one"), (#"{"tenants":[]}"#, "tenants: expected at least one"),
         (#"{"tenants":{}}"#, "tenants: expected an array"), (#"{"tenants":[5]}"#, "tenants[0]: expected an object"),
