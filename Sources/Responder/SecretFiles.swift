@@ -36,11 +36,15 @@ enum SecretFiles {
     /// The secret in a file that the tenants file names, by a path relative to its own directory.
     private static func readSecret(_ name: String, besides path: String) -> Result<[UInt8], SecretReadFault> {
         let directory = path.lastIndex(of: "/").map { path[..<$0] + "/" } ?? ""
+        var secret: [UInt8]
         do throws(SecretFileFault) {
-            return .success(try System.readSecret(name.hasPrefix("/") ? name : "\(directory)\(name)"))
+            secret = try System.readSecret(name.hasPrefix("/") ? name : "\(directory)\(name)")
         } catch {
             return .failure(SecretReadFault(description: "\(error)"))
         }
+        guard let fault = controlFault(in: secret) else { return .success(secret) }
+        secret.wipe()
+        return .failure(SecretReadFault(description: fault))
     }
 
     /// The one secret for all tenants.
@@ -82,10 +86,14 @@ enum SecretFiles {
 
     /// What no editor shows at the ends of a value, such as the CR of a file from Windows.
     static func controlFault(in value: [UInt8], of name: String) -> String? {
+        controlFault(in: value).map { "\(name) \($0)" }
+    }
+
+    private static func controlFault(in value: [UInt8]) -> String? {
         for (end, byte) in [("begins", value.first), ("ends", value.last)] {
             guard let byte, byte.isControl else { continue }
             let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            return "\(name) \(end) with the control character 0x\(code): remove it"
+            return "\(end) with the control character 0x\(code): remove it"
         }
         return nil
     }

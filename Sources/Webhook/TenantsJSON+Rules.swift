@@ -43,6 +43,9 @@ extension TenantsJSON {
         case (nil, nil): faults.add("\(place): expected secret or secret_file")
         case (_?, _?): faults.add("\(place): has both secret and secret_file")
         case (let secret?, nil): checkLength(of: secret, at: "\(place).secret")
+        case (nil, let path?) where path.contains(0):
+            // The system would read the file whose path ends there.
+            faults.add("\(place).secret_file: no path has a NUL character")
         case (nil, let path?):
             switch readSecret(String(decoding: path, as: UTF8.self)) {
             case .failure(let fault): faults.add("\(place).secret_file: \(fault.description)")

@@ -137,6 +137,7 @@ struct TenantsJSONTests {
         (#""id":"1","mode":"servicedesk","secret":"A","secret_file":"x""#, "has both secret and secret_file"),
         (#""id":"1","mode":"servicedesk","secret":"hunter2""#, "secret: expected at least 32 bytes, found 7"),
         (#""id":"1","mode":"servicedesk","secret_file":"none""#, "secret_file: no such file"),
+        (#""id":"1","mode":"servicedesk","secret_file":"long\u0000x""#, "secret_file: no path has a NUL character"),
         (#""id":"1","mode":"servicedesk","secret_file":"short""#, "secret_file: expected at least 32 bytes, found 7"),
         (
             #""id":"1","mode":"servicedesk","secret":"A","not_before":"today""#,

@@ -152,6 +152,11 @@ refused() {
         'tenants[2].keys[0].secret: expected at least 32 bytes, found 5'; do
         [[ $output == *"$fault"* ]]
     done
+    printf '%s\r\n' "$globex" >"$dir/windows.key"
+    chmod 600 "$dir/windows.key"
+    write '.tenants[1].keys[0].secret_file = "windows.key"'
+    run -78 "$program" --check
+    [[ $output == *'tenants[1].keys[0].secret_file: ends with the control character 0x0D: remove it' ]]
     write '.tenants[0].keys[0].secret |= "\"\(.)\""'
     run -0 "$program" --check
     [[ $output == *'tenants file: tenants[0]: a secret is in quotes'* ]]
