@@ -17,9 +17,10 @@ enum LoadedSecrets: Sendable {
 /// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
 extension Responder {
     /// All of them, on HUP.
-    mutating func reloadSecrets() { reload(passwordFile: settings.redisPasswordFile) }
+    mutating func reloadSecrets() { reload(passwordFile: settings.redisPasswordFile, isAsked: true) }
 
-    private mutating func reload(passwordFile: String?) {
+    /// - Parameter isAsked: by HUP; otherwise the tenants file was seen to have changed.
+    private mutating func reload(passwordFile: String?, isAsked: Bool) {
         let source = settings.secretSource
         let old = handler.secrets.tenants
         guard source != .environment || passwordFile != nil else { return }
@@ -32,7 +33,8 @@ extension Responder {
             let password = passwordFile.map { path in
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
-            return .loaded(secrets: LoadedSecrets.read(from: source, replacing: old), password: password)
+            let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked)
+            return .loaded(secrets: secrets, password: password)
         }
         if !isStarted { log.line(.error, "secrets not reloaded, still using the old ones: no thread can be started") }
     }
@@ -95,7 +97,8 @@ extension Responder {
             isWatchingTenants = false
             return
         }
-        if tenantsWatch?.look() == true { reload(passwordFile: nil) }
+        // While something else is going on, the next look will do. A reload that waits is one on HUP.
+        if !reloading.isBusy, tenantsWatch?.look() == true { reload(passwordFile: nil, isAsked: false) }
         scheduleLook()
     }
 
@@ -114,7 +117,7 @@ extension Responder {
 extension LoadedSecrets {
     /// Nil where they come from the environment, which does not change.
     fileprivate static func read(
-        from source: SecretSource, replacing old: TenantTable?
+        from source: SecretSource, replacing old: TenantTable?, isAsked: Bool
     ) -> Result<LoadedSecrets, SettingsFault>? {
         switch source {
         case .environment: nil
@@ -122,6 +125,11 @@ extension LoadedSecrets {
         case .tenants(let path):
             Result { () throws(SettingsFault) in
                 let tenants = try SecretFiles.readTenants(path)
+                if !isAsked && !tenants.isJSON {
+                    throw SettingsFault(lines: [
+                        "SERVICEDESK_TENANTS_FILE: \(path) is no longer JSON: once it is complete, send HUP"
+                    ])
+                }
                 return .tenants(tenants, old.map { tenants.changes(since: $0) } ?? TenantChanges())
             }
         }

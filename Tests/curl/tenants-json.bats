@@ -129,6 +129,20 @@ refused() {
     twice_more 'tenants reloaded: 3' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
 }
 
+@test "lines in place of JSON are read on HUP only: they may be cut" {
+    printf 'acme %s\n' "$old" >"$dir/lines"
+    chmod 600 "$dir/lines"
+    twice_more 'tenants not reloaded, still using the old ones: .* is no longer JSON: once it is complete, send HUP' \
+        mv "$dir/lines" "$SERVICEDESK_TENANTS_FILE"
+    post "$(ticket)"
+    accepted
+    twice_more 'tenants reloaded: 1' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    secret=$old post "$(ticket)"
+    accepted
+    write
+    twice_more 'tenants reloaded: 3' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+}
+
 @test "no request fails while the file changes again and again" {
     seq 400 >"$BATS_TEST_TMPDIR/numbers"
     body=$(ticket)
