@@ -71,6 +71,8 @@ package struct JSONString: Equatable {
     /// The string itself, its escapes replaced, in UTF-8.
     package func text(from bytes: Span<UInt8>) -> [UInt8] {
         var text: [UInt8] = []
+        // So that it does not grow, and leaves no copy of a secret behind.
+        text.reserveCapacity(range.count)
         unescape(from: bytes, into: &text)
         return text
     }

@@ -194,10 +194,11 @@ package struct TenantsJSON {
         try reader.skipValue(in: text)
     }
 
-    /// A key of the file, for the name of a place. It may hold anything.
+    /// A key of the file, for the name of a place. It may hold anything; what is told of it is too short for a secret.
     private func place(_ name: [UInt8]) -> String {
         let isPlain =
-            (1...40).contains(name.count) && name.allSatisfy { $0.isLowercaseLetter || $0 == UInt8(ascii: "_") }
+            (1..<Secrets.minimumLength).contains(name.count)
+            && name.allSatisfy { $0.isLowercaseLetter || $0 == UInt8(ascii: "_") }
         return isPlain ? String(decoding: name, as: UTF8.self) : "(a member of another name)"
     }
 }

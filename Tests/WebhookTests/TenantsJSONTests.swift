@@ -108,6 +108,10 @@ struct TenantsJSONTests {
             #"{"tenants":[{"id":"acme","keys":[K],"hunter2 !":[]}]}"#,
             "tenants[0].(a member of another name): unknown member"
         ),
+        (
+            #"{"tenants":[{"id":"acme","keys":[K],"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":[]}]}"#,
+            "tenants[0].(a member of another name): unknown member"
+        ),
         (#"{"tenants":[{"id":"acme","keys":[K,K]}]}"#, "tenants[0].keys[1].id: another key of this tenant has it"),
         (
             #"{"tenants":[{"id":"acme","keys":[K]},{"id":"acme","keys":[L]}]}"#,
