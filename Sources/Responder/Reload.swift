@@ -36,7 +36,11 @@ extension Responder {
             let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked)
             return .loaded(secrets: secrets, password: password)
         }
-        if !isStarted { log.line(.error, "secrets not reloaded, still using the old ones: no thread can be started") }
+        if !isStarted {
+            // Otherwise a key that was taken out of the file would be accepted until HUP or the next change.
+            tenantsWatch?.noteNotRead()
+            log.line(.error, "secrets not reloaded, still using the old ones: no thread can be started")
+        }
     }
 
     /// On the thread's end.

@@ -44,6 +44,9 @@ package struct FileWatch {
         seen = read
     }
 
+    /// It was not read after all: the next look finds a change.
+    package mutating func noteNotRead() { read = nil }
+
     /// Looks at the file. Returns whether it is to be read: it differs from what was read last, and is the same at two looks.
     package mutating func look() -> Bool {
         let state = FileState(of: path)

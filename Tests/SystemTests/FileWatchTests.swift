@@ -1,0 +1,45 @@
+import Glibc
+import Testing
+
+@testable import System
+
+/// Finding out that a file has changed.
+struct FileWatchTests {
+    private let path = "/tmp/file-watch-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+
+    private func write(_ text: String) throws {
+        let number = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        try #require(number >= 0)
+        defer { close(number) }
+        try #require(unsafe Glibc.write(number, text, text.utf8.count) == text.utf8.count)
+    }
+
+    @Test func `a change is found once, when it is the same at two looks`() throws {
+        try write("a")
+        defer { unsafe unlink(path) }
+        var watch = FileWatch(path)
+        #expect(!watch.look())
+        try write("ab")
+        #expect(!watch.look())
+        try write("abc")
+        #expect(!watch.look())
+        #expect(watch.look())
+        #expect(!watch.look())
+        unsafe unlink(path)
+        #expect(!watch.look())
+        #expect(watch.look())
+        #expect(!watch.look())
+    }
+
+    @Test func `a change that was noted is found again if the file was not read`() throws {
+        try write("a")
+        defer { unsafe unlink(path) }
+        var watch = FileWatch(path)
+        try write("ab")
+        watch.noteReading()
+        #expect(!watch.look())
+        watch.noteNotRead()
+        #expect(watch.look())
+        #expect(!watch.look())
+    }
+}
