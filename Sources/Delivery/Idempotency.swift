@@ -78,16 +78,19 @@ package struct Idempotency: Sendable {
         return "\(queue):seen:"
     }
 
-    /// The key of a delivery, and the value that the job would leave in it.
+    /// The key of a delivery, and the value that the job would leave in it. A signed id has `signed/` before the tenant: no
+    /// tenant's id has a slash, so no unsigned id can take a signed one's key.
     ///
     /// - Parameters:
+    ///   - isSigned: whether the sender's key proves that the id is its own.
     ///   - jobID: 36 characters.
     ///   - digest: the SHA-256 of the body, 32 bytes.
     package func key(
-        tenantID: [UInt8], deliveryID: [UInt8], jobID: [UInt8], digest: Span<UInt8>
+        tenantID: [UInt8], deliveryID: [UInt8], isSigned: Bool = false, jobID: [UInt8], digest: Span<UInt8>
     ) -> IdempotencyKey {
-        IdempotencyKey(
-            key: keyPrefix + tenantID + [UInt8(ascii: ":")] + deliveryID,
+        let owner = isSigned ? Array("signed/".utf8) + tenantID : tenantID
+        return IdempotencyKey(
+            key: keyPrefix + owner + [UInt8(ascii: ":")] + deliveryID,
             value: Idempotency.value(jobID: jobID, digest: digest))
     }
 

@@ -58,9 +58,10 @@ package final class Pool {
 
     /// The idempotency key of a named delivery, and the value that the job would leave in it.
     package func key(
-        tenantID: [UInt8], deliveryID: [UInt8], jobID: [UInt8], digest: Span<UInt8>
+        tenantID: [UInt8], deliveryID: [UInt8], isSigned: Bool = false, jobID: [UInt8], digest: Span<UInt8>
     ) -> IdempotencyKey {
-        machine.idempotency.key(tenantID: tenantID, deliveryID: deliveryID, jobID: jobID, digest: digest)
+        machine.idempotency.key(
+            tenantID: tenantID, deliveryID: deliveryID, isSigned: isSigned, jobID: jobID, digest: digest)
     }
 
     /// Ends a turn: one write for each connection that has something to send.

@@ -15,7 +15,8 @@ final class RedisQueue: QueuePort {
     ) -> Reason? {
         let key = delivery.map { delivery in
             pool.key(
-                tenantID: delivery.tenantID, deliveryID: delivery.id, jobID: id, digest: delivery.digest.span)
+                tenantID: delivery.tenantID, deliveryID: delivery.id, isSigned: delivery.isSigned, jobID: id,
+                digest: delivery.digest.span)
         }
         return pool.push(job, key: key, waiter: request.bits).map { Reason($0) }
     }

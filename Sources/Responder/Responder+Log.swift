@@ -17,7 +17,11 @@ extension Responder {
         log.add("trace_id", plain: exchanges[slot].trace.traceID)
         log.add("span_id", plain: exchanges[slot].trace.spanID)
         log.add("parent_span_id", plain: exchanges[slot].trace.parentID)
-        log.add("key", plain: exchanges[slot].keyID)
+        log.add("sender", plain: exchanges[slot].sender)
+        if let key = exchanges[slot].key {
+            log.add("key", plain: key.id)
+            log.add("mode", text: key.mode)
+        }
         log.add("status", number: reason.status)
         log.add("reason", reason.label)
         if let cause = exchanges[slot].refusalCause { log.add("cause", cause.label) }

@@ -136,7 +136,8 @@ struct Responder: ~Copyable {
         switch token.owner {
         case .webConnection:
             let slot = Int(token.slot)
-            let overdue = server.timer(token) { name, value in exchanges[slot].take(name, value) }
+            let headers = handler.secrets.headers
+            let overdue = server.timer(token) { name, value in exchanges[slot].take(name, value, headers: headers) }
             if let (token, arrival) = overdue { take(arrival, of: token) }
         case .redisPool: queue.timerFired(token)
         case .listener: note(server.resumeAccepting())
@@ -153,7 +154,10 @@ struct Responder: ~Copyable {
             exchanges.append(Exchange())
             requests.append(OpenRequest(token: token))
         }
-        let arrival = server.receive(token, readiness) { name, value in exchanges[slot].take(name, value) }
+        let headers = handler.secrets.headers
+        let arrival = server.receive(token, readiness) { name, value in
+            exchanges[slot].take(name, value, headers: headers)
+        }
         take(arrival, of: token)
     }
 

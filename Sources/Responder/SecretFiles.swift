@@ -79,6 +79,7 @@ enum SecretFiles {
 
     /// What is wrong with the one secret for all tenants.
     static func sharedFault(_ secret: [UInt8], of name: String) -> String? {
+        if PublishedSecrets.contain(secret) { return "\(name) is \(PublishedSecrets.fault)" }
         guard secret.count < Secrets.minimumLength else { return nil }
         return
             "\(name) has \(secret.count) bytes: expected at least \(Secrets.minimumLength), such as the output of `openssl rand -hex 32`"

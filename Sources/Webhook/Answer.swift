@@ -14,7 +14,7 @@ extension Exchange {
         appendProblem(reason, to: &body)
         appendHead(reason, type: "application/problem+json", length: body.count, to: &response)
         switch reason {
-        case .methodNotAllowed: response.append(route == .webhook ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n")
+        case .methodNotAllowed: response.append(route.isWebhook ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n")
         case _ where reason.status == 503:
             response.append("Retry-After: ")
             response.append(decimal: retryAfter)

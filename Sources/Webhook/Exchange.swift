@@ -3,7 +3,18 @@ import Bytes
 package enum Method: Sendable { case get, head, post, other }
 
 /// The resource that a request asks for.
-package enum Route: Sendable { case webhook, metrics, live, ready, unknown }
+package enum Route: Equatable, Sendable {
+    case webhook, metrics, live, ready, unknown
+    /// The webhook of one sender.
+    case sender([UInt8])
+
+    var isWebhook: Bool {
+        switch self {
+        case .webhook, .sender: true
+        case .metrics, .live, .ready, .unknown: false
+        }
+    }
+}
 
 /// The Content-Length that a request declared.
 package enum DeclaredLength: Equatable, Sendable {
@@ -24,7 +35,7 @@ package struct Exchange {
     private var pathInfo: [UInt8] = []
     package private(set) var declaredLength = DeclaredLength.absent
     package private(set) var isJSON = false
-    package private(set) var signature = SignatureHeader.missing
+    package private(set) var credentials = CredentialHeaders()
     package private(set) var requestID: [UInt8] = []
     package private(set) var remoteAddress: [UInt8] = []
     package private(set) var deliveryID: [UInt8] = []
@@ -41,8 +52,10 @@ package struct Exchange {
     /// SHA-256 of the body, if the delivery is named or the job is to name it.
     package internal(set) var digest = Tag(repeating: 0)
     package internal(set) var faults: [FieldFaults.Row] = []
-    /// The id of the tenant's key under which the signature is valid; empty with a secret that all share.
-    package internal(set) var keyID: [UInt8] = []
+    /// The sender that the path names, if it is well-formed.
+    package internal(set) var sender: [UInt8] = []
+    /// The key that the sender has; nil with a secret that all share.
+    package internal(set) var key: ProvenKey?
     /// Why it is a 401, and the tenant that it claimed to be from, if that is well-formed.
     package internal(set) var refusalCause: RefusalCause?
     package internal(set) var claimedTenant: [UInt8] = []
@@ -56,7 +69,7 @@ package struct Exchange {
         pathInfo.removeAll(keepingCapacity: true)
         declaredLength = .absent
         isJSON = false
-        signature = .missing
+        credentials.reset()
         requestID.removeAll(keepingCapacity: true)
         remoteAddress.removeAll(keepingCapacity: true)
         deliveryID.removeAll(keepingCapacity: true)
@@ -67,14 +80,20 @@ package struct Exchange {
         ticket.reset()
         jobID.removeAll(keepingCapacity: true)
         if !faults.isEmpty { faults = [] }
-        if !keyID.isEmpty { keyID = [] }
+        if !sender.isEmpty { sender = [] }
+        key = nil
         refusalCause = nil
         if !claimedTenant.isEmpty { claimedTenant = [] }
     }
 
     /// Takes one CGI variable. Those that are not needed are ignored.
-    package mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+    ///
+    /// - Parameter headers: those that a credential may be in.
+    package mutating func take(_ name: Span<UInt8>, _ value: Span<UInt8>, headers: HeaderNames) {
+        credentials.take(name, value, headers: headers)
         switch name.count {
+        case 5:
+            if name.equals("HTTPS") { credentials.isEncrypted = value.equalsIgnoringCase("on") }
         case 9:
             if name.equals("PATH_INFO") { pathInfo.replace(with: value, limit: 256) }
         case 10:
@@ -97,10 +116,6 @@ package struct Exchange {
         case 20:
             guard name.equals("HTTP_IDEMPOTENCY_KEY"), !value.isEmpty, deliveryHeader != "webhook-id" else { break }
             takeDeliveryID(value.extracting(value.trimmedRange), from: "Idempotency-Key")
-        case 28:
-            if name.equals("HTTP_X_SERVICEDESK_SIGNATURE") {
-                signature = SignatureHeader(value.extracting(value.trimmedRange))
-            }
         default:
             break
         }
@@ -145,11 +160,25 @@ package struct Exchange {
         deliveryID.replace(with: value, limit: Exchange.deliveryIDLimit)
     }
 
+    /// Whether the sender's key proves that the delivery id is its own.
+    var isDeliverySigned: Bool { key?.signsDeliveryID == true && deliveryHeader == "webhook-id" }
+
     /// The path is SCRIPT_NAME followed by PATH_INFO.
     package var route: Route {
         if pathInfo.isEmpty { return Route(scriptName.span) }
         return Route((scriptName + pathInfo).span)
     }
+}
+
+/// A key of the tenants file with which a request was accepted.
+package struct ProvenKey {
+    package let id: [UInt8]
+    /// The mode's name.
+    package let mode: String
+    /// Whether it signs the body, and with it the body's length.
+    let signsBody: Bool
+    /// Whether it signs the `webhook-id`.
+    let signsDeliveryID: Bool
 }
 
 extension Route {
@@ -162,6 +191,8 @@ extension Route {
             self = .live
         } else if path.equals("/health/ready") {
             self = .ready
+        } else if path.hasPrefix("/webhook/servicedesk/") && path.count > 21 {
+            self = .sender([UInt8](copying: path.extracting(droppingFirst: 21)))
         } else {
             self = .unknown
         }

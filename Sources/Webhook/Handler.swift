@@ -24,7 +24,7 @@ package struct Handler {
     /// Seconds that `created_at` may lie before or after now; 0: any.
     private let maxAge: Int
     private var reader: TicketReader
-    private var tenant: [UInt8] = []
+    private var claimant = Claimant()
     private var job: [UInt8] = []
     package var random = RandomSource()
 
@@ -49,7 +49,9 @@ package struct Handler {
     ) -> Disposition {
         switch exchange.route {
         case .unknown: return .answer(.unknownPath)
-        case .webhook: break
+        case .sender where !secrets.haveSenders: return .answer(.unknownPath)
+        case .webhook: claimant.beginTenant()
+        case .sender(let id): claimant = Claimant(isSender: true, id: id)
         case let route:
             guard exchange.method == .get || exchange.method == .head else { return .answer(.methodNotAllowed) }
             return route == .metrics ? .metrics : route == .live ? .live : .ready
@@ -60,52 +62,63 @@ package struct Handler {
         switch exchange.declaredLength {
         case .bytes(let declared) where declared > bodyLimit: return .answer(.tooLarge)
         case .bytes(exchange.bodyLength): break
-        // A chunked body ends with its stream; the signature shows whether it is whole.
+        // A chunked body ends with its stream; a signature shows whether it is whole.
         case .absent: break
         case .bytes, .malformed: return .drop
         }
         if let cause = authenticate(&exchange, body, time: time) { return refuse(&exchange, cause) }
+        if exchange.declaredLength == .absent, let key = exchange.key, !key.signsBody { return .answer(.lengthRequired) }
         guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
-        if let refusal = readTicket(&exchange, body) { return .answer(refusal) }
-        // The signature was checked with the key of the tenant that was found first.
-        if secrets.arePerTenant && exchange.ticket.tenantID != tenant { return refuse(&exchange, .otherTenant) }
+        var sender: TicketSender?
+        if claimant.isSender {
+            switch secrets.route(body, of: claimant) {
+            case .tenant(let found): sender = found
+            case .refused(let cause): return refuse(&exchange, cause)
+            case .notJSON: break
+            }
+        }
+        if let refusal = readTicket(&exchange, body, from: sender) { return .answer(refusal) }
+        // The key is that of the tenant, or the sender, that was found first.
+        if secrets.arePerTenant && exchange.ticket.tenantID != (claimant.isSender ? sender?.tenantID : claimant.id) {
+            return refuse(&exchange, .otherTenant)
+        }
         if let refusal = checkDelivery(&exchange, time: time) { return .answer(refusal) }
         return push(&exchange, body, time: time, request: request, queue: &queue)
     }
 
-    /// Why the request is not its tenant's; nil if it is.
+    /// Why the request is not from whom it claims to be; nil if it is.
     private mutating func authenticate(
         _ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8]
     ) -> RefusalCause? {
-        tenant.removeAll(keepingCapacity: true)
-        switch exchange.signature {
-        case .missing: return .headerMissing
-        case .malformed: return .headerMalformed
-        case .tag(let tag):
-            var now = 0
-            if secrets.arePerTenant {
-                reader.tenant(of: body, into: &tenant)
-                now = Timestamp.seconds(of: time.span)
-            }
-            switch secrets.check(tag, of: body, tenant: tenant, at: now) {
-            case .refused(let cause): return cause
-            case .accepted(let key):
-                if let key, let tenants = secrets.tenants { exchange.keyID = tenants.id(ofKey: key) }
-                return nil
-            }
+        var now = 0
+        if secrets.arePerTenant {
+            if !claimant.isSender { reader.tenant(of: body, into: &claimant.id) }
+            now = Timestamp.seconds(of: time.span)
+        }
+        switch secrets.check(exchange.credentials, of: body, from: claimant, at: now) {
+        case .refused(let cause): return cause
+        case .accepted(nil): return nil
+        case .accepted(let key?):
+            exchange.key = secrets.tenants?.provenKey(key)
+            if claimant.isSender { exchange.sender = claimant.id }
+            return nil
         }
     }
 
     /// All causes get the same response, apart from a missing header.
     private func refuse(_ exchange: inout Exchange, _ cause: RefusalCause) -> Disposition {
         exchange.refusalCause = cause
-        if secrets.arePerTenant && Ticket.isTenantID(tenant.span) { exchange.claimedTenant = tenant }
+        if secrets.arePerTenant && Ticket.isTenantID(claimant.id.span) {
+            if claimant.isSender { exchange.sender = claimant.id } else { exchange.claimedTenant = claimant.id }
+        }
         return .answer(cause == .headerMissing ? .missingSignature : .invalidSignature)
     }
 
-    private mutating func readTicket(_ exchange: inout Exchange, _ body: Span<UInt8>) -> Reason? {
+    private mutating func readTicket(
+        _ exchange: inout Exchange, _ body: Span<UInt8>, from sender: TicketSender?
+    ) -> Reason? {
         do throws(PayloadFault) {
-            try reader.read(body, into: &exchange.ticket)
+            try reader.read(body, from: sender, into: &exchange.ticket)
         } catch {
             exchange.faults = error.rows
             if case .json = error { return .invalidJSON }
@@ -145,7 +158,8 @@ package struct Handler {
         var delivery: NamedDelivery?
         if isNamed {
             delivery = NamedDelivery(
-                tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, digest: exchange.digest)
+                tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, isSigned: exchange.isDeliverySigned,
+                digest: exchange.digest)
         }
         let refusal = queue.push(job.span, id: exchange.jobID, delivery: delivery, for: request)
         return refusal.map { .answer($0) } ?? .queued

@@ -3,6 +3,8 @@ package struct NamedDelivery {
     package let tenantID: [UInt8]
     /// The `webhook-id` or `Idempotency-Key`.
     package let id: [UInt8]
+    /// Whether the id is signed: an unsigned one cannot take its place.
+    package let isSigned: Bool
     /// SHA-256 of the body: the same name with another body is a conflict.
     package let digest: Tag
 }

@@ -43,6 +43,8 @@ package enum Reason: UInt8, CaseIterable {
 
     /// `created_at` is too far from now.
     case staleTicket = 23
+    /// A body without a declared length, which nothing proves to be whole.
+    case lengthRequired = 24
 
     /// The HTTP status code.
     package var status: Int {
@@ -50,6 +52,7 @@ package enum Reason: UInt8, CaseIterable {
         case .accepted, .repeated: 202
         case .unknownPath: 404
         case .methodNotAllowed: 405
+        case .lengthRequired: 411
         case .tooLarge: 413
         case .missingSignature, .invalidSignature: 401
         case .unsupportedMediaType: 415
@@ -89,6 +92,7 @@ package enum Reason: UInt8, CaseIterable {
         case .ok: "ok"
         case .notReady: "not_ready"
         case .staleTicket: "stale_ticket"
+        case .lengthRequired: "length_required"
         }
     }
 
@@ -98,6 +102,7 @@ package enum Reason: UInt8, CaseIterable {
         case .accepted, .repeated, .ok: ""
         case .unknownPath: "No such resource"
         case .methodNotAllowed: "Method not allowed"
+        case .lengthRequired: "Content-Length required"
         case .tooLarge: "Webhook payload too large"
         case .missingSignature: "Missing signature header"
         case .invalidSignature: "Invalid webhook signature"
@@ -120,6 +125,7 @@ package enum Reason: UInt8, CaseIterable {
         case 401: "Unauthorized"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
+        case 411: "Length Required"
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"
         case 422: "Unprocessable Content"

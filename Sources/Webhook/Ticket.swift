@@ -38,6 +38,9 @@ package struct Ticket {
         description = 0..<0
     }
 
+    /// Gives a ticket whose payload names no tenant its sender's.
+    mutating func setTenant(_ id: [UInt8]) { tenantID.append(id.span) }
+
     /// Gives a ticket without a correlation id a new one.
     package mutating func correlate(with id: UUID) { id.append(to: &correlationID) }
 

@@ -22,6 +22,18 @@ package enum PayloadFault: Error, Equatable {
     }
 }
 
+/// What is known of a ticket from whoever sent it, so that the payload need not say it.
+package struct TicketSender {
+    package let tenantID: [UInt8]
+    /// The member of the payload in which the tenant was found: it is no unknown field.
+    package let routingMember: [UInt8]?
+
+    package init(tenantID: [UInt8], routingMember: [UInt8]? = nil) {
+        self.tenantID = tenantID
+        self.routingMember = routingMember
+    }
+}
+
 /// Reads tickets out of bodies.
 package struct TicketReader {
     private let unknownFields: UnknownFields
@@ -30,11 +42,15 @@ package struct TicketReader {
     package init(unknownFields: UnknownFields = .reject) { self.unknownFields = unknownFields }
 
     /// Reads a whole body. All faults in its fields are reported at once.
-    package mutating func read(_ body: Span<UInt8>, into ticket: inout Ticket) throws(PayloadFault) {
+    ///
+    /// - Parameter sender: who sent it, if that is known already.
+    package mutating func read(
+        _ body: Span<UInt8>, from sender: TicketSender? = nil, into ticket: inout Ticket
+    ) throws(PayloadFault) {
         ticket.reset()
         let faults: FieldFaults
         do throws(JSONFault) {
-            faults = try readFields(body, into: &ticket)
+            faults = try readFields(body, from: sender, into: &ticket)
         } catch {
             ticket.reset()
             throw .json(error)
@@ -43,7 +59,7 @@ package struct TicketReader {
     }
 
     private mutating func readFields(
-        _ body: Span<UInt8>, into ticket: inout Ticket
+        _ body: Span<UInt8>, from sender: TicketSender?, into ticket: inout Ticket
     ) throws(JSONFault) -> FieldFaults {
         var faults = FieldFaults()
         var unknownKeys: Set<[UInt8]> = []
@@ -53,7 +69,7 @@ package struct TicketReader {
             guard let field = field(key, in: body) else {
                 let name = key.text(from: body)
                 let isFirst = unknownKeys.insert(name).inserted
-                if unknownFields == .reject {
+                if unknownFields == .reject && name != sender?.routingMember {
                     if isFirst { faults.addUnknown(name) }
                 } else if !isFirst {
                     throw JSONFault(.duplicateKey, at: key.range.lowerBound)
@@ -78,6 +94,10 @@ package struct TicketReader {
             faults.findings[field.rawValue] = isValid ? .valid : .invalid
         }
         try reader.end(in: body)
+        if let sender, faults.findings[Field.tenantID.rawValue] == .absent {
+            ticket.setTenant(sender.tenantID)
+            faults.findings[Field.tenantID.rawValue] = .valid
+        }
         return faults
     }
 

@@ -55,7 +55,9 @@ struct JobCommand: ParsableCommand {
         var signature: [UInt8] = []
         signature.append(hex: Authenticator(key: secret.span).tag(of: body.span))
         var exchange = Exchange()
-        for (name, value) in variables(signature: signature) { exchange.take(Array(name.utf8).span, value.span) }
+        for (name, value) in variables(signature: signature) {
+            exchange.take(Array(name.utf8).span, value.span, headers: handler.secrets.headers)
+        }
         exchange.complete(bodyLength: body.count, random: &handler.random)
         var printed = PrintedQueue()
         let now = Timestamp.format(WallClock.now.microseconds)

@@ -67,7 +67,7 @@ extension Schemas {
             ],
             "mode": [
                 "description": "How the sender proves that it has the key.",
-                "enum": .array(TenantsJSON.modes.map { .string($0) }),
+                "enum": .array(TenantsJSON.modeNames.map { .string($0) }),
             ],
             "secret": [
                 "description": "The key itself, at least \(Secrets.minimumLength) bytes.", "type": "string",

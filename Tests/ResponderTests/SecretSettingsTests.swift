@@ -81,8 +81,9 @@ struct SecretSettingsTests {
             #expect(settings.secretSource == .file(path: path))
             let body = utf8("{}")
             let tag = Authenticator(key: utf8(secret).span).tag(of: body.span)
-            let verdict = settings.takeSecrets().check(tag, of: body.span, tenant: [], at: 0)
-            #expect(verdict == .accepted(key: nil))
+            var secrets = settings.takeSecrets()
+            let verdict = secrets.check(tag, of: body.span)
+        #expect(verdict == .accepted(key: nil))
             unsafe unlink(path)
         }
     }
@@ -153,5 +154,16 @@ struct SecretSettingsTests {
         let file = try Descriptor.append(to: path)
         if !text.isEmpty { try #require(file.write(utf8(text).span) == .bytes(text.utf8.count)) }
         return path
+    }
+}
+
+extension Secrets {
+    /// Checks a request with a tag in `X-ServiceDesk-Signature`.
+    mutating func check(_ tag: InlineArray<32, UInt8>, of body: Span<UInt8>) -> Verdict {
+        var digits: [UInt8] = []
+        digits.append(hex: tag)
+        var credentials = CredentialHeaders()
+        credentials.take(utf8("HTTP_X_SERVICEDESK_SIGNATURE").span, digits.span, headers: headers)
+        return check(credentials, of: body, from: Claimant(), at: 0)
     }
 }

@@ -5,7 +5,7 @@ import Webhook
 struct MediaTypeTests {
     private func isJSON(_ type: String) -> Bool {
         var exchange = Exchange()
-        exchange.take(utf8("CONTENT_TYPE").span, utf8(type).span)
+        exchange.take(utf8("CONTENT_TYPE").span, utf8(type).span, headers: HeaderNames())
         return exchange.isJSON
     }
 

@@ -48,8 +48,27 @@ func authenticator(_ key: [UInt8] = secret) -> Authenticator { Authenticator(key
 func secrets(of text: String) -> Secrets { Secrets(tenants: try! TenantsFile.parse(utf8(text).span)) }
 
 extension Secrets {
-    func accept(_ tag: InlineArray<32, UInt8>, of body: Span<UInt8>, tenant: [UInt8], at now: Int = 0) -> Bool {
+    mutating func accept(_ tag: InlineArray<32, UInt8>, of body: Span<UInt8>, tenant: [UInt8], at now: Int = 0) -> Bool {
         if case .accepted = check(tag, of: body, tenant: tenant, at: now) { true } else { false }
+    }
+
+    /// Checks a request with a tag in `X-ServiceDesk-Signature`.
+    mutating func check(
+        _ tag: InlineArray<32, UInt8>, of body: Span<UInt8>, tenant: [UInt8], at now: Int = 0
+    ) -> Verdict {
+        let headers = presented([("X-ServiceDesk-Signature", bytes(of: tag).hex)])
+        return check(headers, of: body, from: Claimant(isSender: false, id: tenant), at: now)
+    }
+
+    /// What a request with some headers presents.
+    func presented(_ fields: [(String, String)], isEncrypted: Bool = false) -> CredentialHeaders {
+        var credentials = CredentialHeaders()
+        for (name, value) in fields {
+            let variable = "HTTP_" + name.uppercased().replacing("-", with: "_")
+            credentials.take(utf8(variable).span, utf8(value).span, headers: headers)
+        }
+        credentials.isEncrypted = isEncrypted
+        return credentials
     }
 }
 
@@ -131,7 +150,9 @@ struct Request {
 
     init(_ change: (inout Request) -> Void = { _ in }) { change(&self) }
 
-    func exchange(random: inout RandomSource, bodyLength: Int? = nil) -> Exchange {
+    func exchange(
+        random: inout RandomSource, bodyLength: Int? = nil, headers: HeaderNames = Secrets(shared: secret).headers
+    ) -> Exchange {
         var exchange = Exchange()
         exchange.reset()
         var variables = [
@@ -140,7 +161,9 @@ struct Request {
         ]
         if let contentType { variables.append(("CONTENT_TYPE", contentType)) }
         if let requestID { variables.append(("REQUEST_ID", requestID)) }
-        for (name, value) in variables + others { exchange.take(utf8(name).span, utf8(value).span) }
+        for (name, value) in variables + others {
+            exchange.take(utf8(name).span, utf8(value).span, headers: headers)
+        }
         exchange.complete(bodyLength: bodyLength ?? body.count, random: &random)
         return exchange
     }
@@ -187,7 +210,8 @@ struct Desk {
     mutating func handle(
         _ request: Request, bodyLength: Int? = nil, handle: RequestHandle = RequestHandle(slot: 7, generation: 1)
     ) -> Outcome {
-        var exchange = request.exchange(random: &handler.random, bodyLength: bodyLength)
+        var exchange = request.exchange(
+            random: &handler.random, bodyLength: bodyLength, headers: handler.secrets.headers)
         let disposition = handler.handle(
             &exchange, body: request.body.span, time: utf8(Desk.time), request: handle, queue: &queue)
         return Outcome(disposition: disposition, exchange: exchange, queue: queue)

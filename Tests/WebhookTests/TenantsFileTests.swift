@@ -19,7 +19,7 @@ struct TenantsFileTests {
 
     /// The named tenants of a file whose secrets accept a signature under `secret`.
     private func tenants(_ names: [String], of text: String, accepting secret: [UInt8]) -> [String] {
-        let secrets = secrets(of: text)
+        var secrets = secrets(of: text)
         let body = utf8("body")
         let tag = authenticator(secret).tag(of: body.span)
         return names.filter { secrets.accept(tag, of: body.span, tenant: utf8($0)) }
@@ -43,7 +43,7 @@ struct TenantsFileTests {
         let body = utf8("body")
         let text = utf8("acme ") + odd + [0x0A]
         let tag = authenticator(odd).tag(of: body.span)
-        let secrets = Secrets(tenants: try TenantsFile.parse(text.span))
+        var secrets = Secrets(tenants: try TenantsFile.parse(text.span))
         let isAccepted = secrets.accept(tag, of: body.span, tenant: utf8("acme"))
         #expect(isAccepted)
     }

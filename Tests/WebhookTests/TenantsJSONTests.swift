@@ -34,9 +34,10 @@ struct TenantsJSONTests {
 
     private func verdict(
         _ table: TenantTable, tenant: String, secret: String, at now: Int = 1_800_000_000
-    ) -> SignatureVerdict {
+    ) -> Verdict {
         let body = utf8("body")
-        return Secrets(tenants: table).check(
+        var secrets = Secrets(tenants: table)
+        return secrets.check(
             authenticator(utf8(secret)).tag(of: body.span), of: body.span, tenant: utf8(tenant), at: now)
     }
 
@@ -72,7 +73,7 @@ struct TenantsJSONTests {
         let table = try parse(#"{"tenants":[{"id":"acme","keys":[\#(key("1", Self.a, times))]}]}"#)
         let start = 1_795_478_400
         for (now, expected) in [
-            (start - 1, SignatureVerdict.refused(.keyNotYetValid)), (start, .accepted(key: 0)),
+            (start - 1, Verdict.refused(.keyNotYetValid)), (start, .accepted(key: 0)),
             (start + 86_400, .accepted(key: 0)), (start + 86_401, .refused(.keyExpired)),
         ] {
             #expect(verdict(table, tenant: "acme", secret: Self.a, at: now) == expected)
@@ -96,7 +97,7 @@ struct TenantsJSONTests {
         (#"{}"#, "tenants: expected at least one"), (#"{"tenants":[]}"#, "tenants: expected at least one"),
         (#"{"tenants":{}}"#, "tenants: expected an array"), (#"{"tenants":[5]}"#, "tenants[0]: expected an object"),
         (#"{"tenant":[]}"#, "tenant: unknown member"), (#"{"tenants":[],"tenants":[]}"#, "tenants: occurs twice"),
-        (#"{"tenants":[{"id":"acme"}]}"#, "tenants[0].keys: expected 1 to 8 keys, found 0"),
+        (#"{"tenants":[{"id":"acme"}]}"#, "tenants[0].keys: expected 1 to 8 keys, or a sender for the tenant"),
         (#"{"tenants":[{"id":"ACME","keys":[K]}]}"#, "tenants[0].id: expected 1 to 100 of a-z, 0-9 and -"),
         (#"{"tenants":[{"keys":[K]}]}"#, "tenants[0].id: expected 1 to 100 of a-z, 0-9 and -"),
         (#"{"tenants":[{"id":7,"keys":[K]}]}"#, "tenants[0].id: expected a string"),
@@ -135,9 +136,9 @@ struct TenantsJSONTests {
     @Test(arguments: [
         (#""mode":"servicedesk","secret":"A""#, "id: expected 1 to 64 of A-Z, a-z, 0-9, . _ -"),
         (#""id":"a b","mode":"servicedesk","secret":"A""#, "id: expected 1 to 64 of A-Z, a-z, 0-9, . _ -"),
-        (#""id":"1","secret":"A""#, "mode: expected one of servicedesk"),
-        (#""id":"1","mode":"hmac","secret":"A""#, "mode: expected one of servicedesk"),
-        (#""id":"1","mode":"servicedesk""#, "expected secret or secret_file"),
+        (#""id":"1","secret":"A""#, "mode: expected one of servicedesk, standard-webhooks, hmac, token, basic"),
+        (#""id":"1","mode":"hmac2","secret":"A""#, "mode: expected one of servicedesk, standard-webhooks, hmac, token, basic"),
+        (#""id":"1","mode":"servicedesk""#, "secret: expected secret or secret_file"),
         (#""id":"1","mode":"servicedesk","secret":"A","secret_file":"x""#, "has both secret and secret_file"),
         (#""id":"1","mode":"servicedesk","secret":"hunter2""#, "secret: expected at least 32 bytes, found 7"),
         (#""id":"1","mode":"servicedesk","secret_file":"none""#, "secret_file: no such file"),
@@ -151,7 +152,7 @@ struct TenantsJSONTests {
             #""id":"1","mode":"servicedesk","secret":"A","not_before":"2026-01-01T00:00:01Z","not_after":"2026-01-01T00:00:00Z""#,
             "not_after is before not_before"
         ),
-        (#""id":"1","mode":"servicedesk","secret":"A","tolerance":300"#, "tolerance: unknown member"),
+        (#""id":"1","mode":"servicedesk","secret":"A","tolerance":300"#, "tolerance: is not used by mode servicedesk"),
     ])
     func `a key's fault has its place`(members: String, fault: String) throws {
         let members = members.replacing(#""A""#, with: "\"\(Self.a)\"")

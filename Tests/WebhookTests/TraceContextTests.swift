@@ -71,7 +71,7 @@ struct TraceContextTests {
                 var bytes = utf8(traceParent)
                 bytes[index] = byte
                 var exchange = Exchange()
-                exchange.take(utf8("HTTP_TRACEPARENT").span, bytes.span)
+                exchange.take(utf8("HTTP_TRACEPARENT").span, bytes.span, headers: HeaderNames())
                 #expect(exchange.trace.parentID.isEmpty, "\(byte) at \(index)")
             }
         }
@@ -129,7 +129,7 @@ struct TraceContextTests {
             for name in ["HTTP_TRACEPARENT", "HTTP_TRACESTATE"] {
                 let count = Int(random.next() % 8)
                 let value = (0..<count).map { _ in pieces[Int(random.next() % UInt64(pieces.count))] }.joined()
-                exchange.take(utf8(name).span, utf8(value).span)
+                exchange.take(utf8(name).span, utf8(value).span, headers: HeaderNames())
             }
             exchange.reset()
             #expect(exchange.trace.traceID.isEmpty && exchange.trace.parentID.isEmpty && exchange.trace.state.isEmpty)

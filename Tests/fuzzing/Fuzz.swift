@@ -175,9 +175,8 @@ private func replies(in parts: [[UInt8]]) -> Parsing {
 
 /// A tag that is accepted is what the digits say.
 @Sendable private func signature(_ bytes: [UInt8]) {
-    guard case .tag(let tag) = SignatureHeader(bytes.span) else { return }
+    guard let tag = Tag(hexadecimal: bytes.span) else { return }
     var digits: [UInt8] = []
     digits.append(hex: tag)
-    precondition(bytes.count == 64 || bytes.count == 71)
-    precondition(bytes.suffix(64).map(\.lowercased) == digits)
+    precondition(bytes.map(\.lowercased) == digits)
 }

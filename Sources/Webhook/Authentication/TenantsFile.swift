@@ -46,14 +46,14 @@ package enum TenantsFile {
         }
         guard faults.isEmpty else { throw faults }
         let table = TenantTable(
-            tenants: size.tenants, secrets: size.secrets, idBytes: size.idBytes, isJSON: false)
+            owners: size.tenants, keys: size.secrets, idBytes: size.idBytes, modes: .servicedesk, isJSON: false)
         var warnings = TenantsFileWarnings()
         warnings.reserve(secrets: size.secrets)
         forEachLine(of: text) { number, id, secrets in
-            guard table.add(text.extracting(id)) else { return faults.add("line \(number): duplicate tenant") }
+            guard table.addTenant(text.extracting(id)) else { return faults.add("line \(number): duplicate tenant") }
             for (index, secret) in secrets.enumerated() {
                 warnings.look(at: text.extracting(secret), line: number)
-                table.addKey(of: text.extracting(secret), id: Array("\(index + 1)".utf8).span)
+                table.addKey(text.extracting(secret), id: Array("\(index + 1)".utf8).span)
             }
         }
         guard faults.isEmpty else { throw faults }
@@ -71,6 +71,8 @@ package enum TenantsFile {
             faults.add("line \(number): expected 1 to \(secretLimit) secrets, found \(count)")
         } else if secrets.contains(where: { $0.count < Secrets.minimumLength }) {
             faults.add("line \(number): expected secrets of at least \(Secrets.minimumLength) bytes")
+        } else if secrets.contains(where: { PublishedSecrets.contain([UInt8](copying: text.extracting($0))) }) {
+            faults.add("line \(number): a secret is \(PublishedSecrets.fault)")
         }
     }
 

@@ -4,38 +4,33 @@ import COpenSSL
 /// The tag of an HMAC-SHA256 (RFC 2104): 32 bytes.
 package typealias Tag = InlineArray<32, UInt8>
 
-/// The content of the signature header.
-package enum SignatureHeader: Sendable {
-    case missing
-    /// Not 64 hexadecimal digits, with or without `sha256=` before them.
-    case malformed
-    case tag(Tag)
-
-    package init(_ value: Span<UInt8>) {
-        guard !value.isEmpty else {
-            self = .missing
-            return
-        }
-        let digits = value.hasPrefix("sha256=") ? value.extracting(droppingFirst: 7) : value
-        guard digits.count == 64 else {
-            self = .malformed
-            return
-        }
-        var tag = Tag(repeating: 0)
+extension Tag {
+    /// From 64 hexadecimal digits in either case.
+    package init?(hexadecimal digits: Span<UInt8>) {
+        guard digits.count == 64 else { return nil }
+        self.init(repeating: 0)
         var seen: UInt8 = 0
         for index in 0..<32 {
             let high = digits[2 * index].hexValueOrMore
             let low = digits[2 * index + 1].hexValueOrMore
             seen |= high | low
-            tag[index] = high << 4 | low & 15
+            self[index] = high << 4 | low & 15
         }
-        self = seen < 16 ? .tag(tag) : .malformed
+        guard seen < 16 else { return nil }
+    }
+
+    /// From base64 with padding.
+    init?(base64 text: some Collection<UInt8>) {
+        guard text.count == 44, let bytes = base64Decoded(text), bytes.count == 32 else { return nil }
+        self.init { bytes[$0] }
     }
 }
 
 /// Computes HMAC-SHA256 tags. Keeps its context, and its key until another is set.
 @safe package final class Authenticator {
     private let context: OpaquePointer
+    /// Tags computed so far.
+    private(set) var count = 0
 
     package init() {
         guard let context = unsafe HMAC_CTX_new() else { preconditionFailure("libcrypto has no memory") }
@@ -58,18 +53,42 @@ package enum SignatureHeader: Sendable {
 
     /// The tag of some bytes under the key that was set last.
     package func tag(of bytes: Span<UInt8>) -> Tag {
+        begin()
+        update(bytes)
+        return finish()
+    }
+
+    /// The tag of three texts in a row.
+    func tag(of before: [UInt8], _ bytes: Span<UInt8>, _ after: [UInt8]) -> Tag {
+        begin()
+        if !before.isEmpty { update(before.span) }
+        update(bytes)
+        if !after.isEmpty { update(after.span) }
+        return finish()
+    }
+
+    /// Starts again with the key that is set.
+    private func begin() {
+        count &+= 1
+        let isDone = unsafe HMAC_Init_ex(context, nil, 0, nil, nil)
+        precondition(isDone == 1, "libcrypto could not begin an HMAC")
+    }
+
+    private func update(_ bytes: Span<UInt8>) {
+        let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
+            unsafe HMAC_Update(context, bytes.baseAddress, bytes.count)
+        }
+        precondition(isDone == 1, "libcrypto could not compute an HMAC")
+    }
+
+    private func finish() -> Tag {
         var tag = Tag(repeating: 0)
         var length: UInt32 = 0
         var span = tag.mutableSpan
-        let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe span.withUnsafeMutableBufferPointer { tag in
-                // Without a key: starts again with the key that is set.
-                unsafe HMAC_Init_ex(context, nil, 0, nil, nil) == 1
-                    && HMAC_Update(context, bytes.baseAddress, bytes.count) == 1
-                    && HMAC_Final(context, tag.baseAddress, &length) == 1
-            }
+        let isDone = unsafe span.withUnsafeMutableBufferPointer { tag in
+            unsafe HMAC_Final(context, tag.baseAddress, &length)
         }
-        precondition(isDone && length == 32, "libcrypto could not compute an HMAC")
+        precondition(isDone == 1 && length == 32, "libcrypto could not compute an HMAC")
         return tag
     }
 }

@@ -1,0 +1,140 @@
+import Bytes
+
+/// What a request presents in the headers of one mode. Whether it is worth anything, the key decides.
+enum Credential {
+    case absent
+    case malformed
+    case signature(PresentedSignature)
+    /// The SHA-256 of something that only its holder knows.
+    case token(Tag)
+}
+
+/// The tags that a request presents, and what one of them must sign.
+struct PresentedSignature {
+    /// Tags that a request may present, at most.
+    static let tagLimit = 16
+
+    var tag: Tag
+    /// Further ones, while the sender's key is being rotated.
+    var otherTags: [Tag] = []
+    /// What is signed before and after the body.
+    var before: [UInt8] = []
+    var after: [UInt8] = []
+    /// Whether the signed time is too far from now.
+    var isStale = false
+
+    /// Whether one of the tags is this one. All are compared.
+    func has(_ other: Tag) -> Bool {
+        var isEqual = areEqual(tag, other)
+        for tag in otherTags where areEqual(tag, other) { isEqual = true }
+        return isEqual
+    }
+}
+
+/// A way in which a sender proves that it has a key. It sees the request's headers, and nothing else; of the key it is
+/// known only what `material` makes of it.
+///
+/// A new mode is a type of its own and a line in `KeyModes.types`.
+protocol KeyMode: Sendable {
+    /// What the tenants file and the log call it.
+    static var name: String { get }
+    /// The members of a key in the tenants file that it uses, beside those that every key has.
+    static var members: Set<ModeParameters.Member> { get }
+    /// Whether a valid credential proves that the body is whole and unchanged.
+    static var signsBody: Bool { get }
+    /// Whether it proves that `webhook-id` is the sender's.
+    static var signsDeliveryID: Bool { get }
+    /// Whether it reveals the key to whoever can read the request.
+    static var needsEncryption: Bool { get }
+
+    /// - Parameters:
+    ///   - parameters: what the file says of it; a fault is added for each that cannot be used.
+    ///   - headers: those that it looks at are added.
+    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault])
+
+    /// What a request presents.
+    ///
+    /// - Parameter now: seconds since 1970.
+    func credential(in headers: CredentialHeaders, at now: Int) -> Credential
+
+    /// The key itself, from the secret in the file.
+    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial
+}
+
+extension KeyMode {
+    static var members: Set<ModeParameters.Member> { [] }
+    static var signsBody: Bool { true }
+    static var signsDeliveryID: Bool { false }
+    static var needsEncryption: Bool { false }
+
+    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial { try KeyMaterial(signing: secret) }
+}
+
+/// What is wrong with a member of a key in the tenants file.
+struct ModeFault: Error, Equatable {
+    let member: ModeParameters.Member
+    let text: String
+}
+
+/// How a key's mode is used: the members of a key that tell modes of the same name apart.
+package struct ModeParameters: Hashable, Sendable {
+    /// Members of a key in the tenants file, by their names there.
+    package enum Member: String, CaseIterable, Sendable {
+        case mode, secret, sha256, user, header, prefix, encoding, signed, separator
+        case timestampHeader = "timestamp_header"
+        case timestampFormat = "timestamp_format"
+        case tolerance, plaintext
+    }
+
+    var mode = ""
+    var texts: [Member: String] = [:]
+    /// Seconds.
+    var tolerance: Int?
+    /// Whether a credential that reveals the key is accepted without TLS.
+    var allowsPlaintext: Bool?
+
+    /// Those that the file has.
+    var given: Set<Member> {
+        var given = Set(texts.keys)
+        if tolerance != nil { given.insert(.tolerance) }
+        if allowsPlaintext != nil { given.insert(.plaintext) }
+        return given
+    }
+}
+
+/// The secret of a key as the tenants file has it.
+struct KeySecret {
+    /// In the file itself, or in a file of its own.
+    var text: [UInt8]?
+    /// In its place, the SHA-256 of it, in hexadecimal digits.
+    var digest: [UInt8]?
+    var user: [UInt8]?
+}
+
+/// A key in the form in which it is used.
+struct KeyMaterial {
+    /// The key of an HMAC, or the digest that a token must have.
+    var bytes: [UInt8]
+    /// The same for two keys if one secret is behind both.
+    var fingerprint: Tag
+
+    /// The secret as the key of an HMAC.
+    init(signing secret: KeySecret) throws(ModeFault) {
+        guard let text = secret.text else { throw ModeFault(member: .secret, text: "expected secret or secret_file") }
+        guard text.count >= Secrets.minimumLength else {
+            throw ModeFault(
+                member: .secret, text: "expected at least \(Secrets.minimumLength) bytes, found \(text.count)")
+        }
+        self.init(key: text)
+    }
+
+    init(key: [UInt8]) {
+        bytes = key
+        fingerprint = Webhook.digest(of: key.span)
+    }
+
+    init(digest: Tag, fingerprint: Tag) {
+        bytes = [UInt8](copying: digest.span)
+        self.fingerprint = fingerprint
+    }
+}

@@ -1,0 +1,31 @@
+import Bytes
+
+/// `X-ServiceDesk-Signature: <HMAC-SHA256 of the body>`, 64 hexadecimal digits in either case, with or without `sha256=`
+/// before them (the README, "The contract").
+struct ServiceDeskMode: KeyMode {
+    static let name = "servicedesk"
+    static let header = "X-ServiceDesk-Signature"
+    private let header: Int
+
+    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+        header = headers.add(ServiceDeskMode.header)
+    }
+
+    /// That of the secret that all tenants share.
+    init() {
+        var headers = HeaderNames()
+        header = headers.add(ServiceDeskMode.header)
+    }
+
+    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+        guard let tag = tag(in: headers) else { return .absent }
+        return tag.map { .signature(PresentedSignature(tag: $0)) } ?? .malformed
+    }
+
+    /// The tag that a request presents; nil in the inner optional if it is malformed, in the outer one if there is none.
+    func tag(in headers: CredentialHeaders) -> Tag?? {
+        headers.withValue(of: header) { value in
+            Tag(hexadecimal: value.hasPrefix("sha256=") ? value.extracting(droppingFirst: 7) : value)
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import Bytes
+
+/// How a signed time is written.
+package enum SignedTime: String, CaseIterable, Sendable {
+    /// Seconds since 1970: 1 to 11 digits.
+    case unix
+    /// A `date-time` of RFC 3339.
+    case rfc3339
+
+    /// Seconds since 1970; nil if the text does not have the form.
+    func seconds(of text: Span<UInt8>) -> Int? {
+        switch self {
+        case .unix:
+            for index in text.indices where !text[index].isDigit { return nil }
+            return (1...11).contains(text.count) ? text.decimal : nil
+        case .rfc3339: return Timestamp.isDateTime(text) ? Timestamp.seconds(of: text) : nil
+        }
+    }
+
+    /// Whether a time is further from now than the tolerance, before or after.
+    static func isStale(_ seconds: Int, at now: Int, tolerance: Int) -> Bool { abs(seconds - now) > tolerance }
+}

@@ -1,0 +1,56 @@
+import Bytes
+
+/// Standard Webhooks, version 1 (https://www.standardwebhooks.com): `webhook-signature` has one or more
+/// `v1,<HMAC-SHA256 in base64>` with spaces between them; signed are id, time and body with full stops between them.
+struct StandardWebhooksMode: KeyMode {
+    static let name = "standard-webhooks"
+    static let signsDeliveryID = true
+    /// Seconds that `webhook-timestamp` may lie before or after now.
+    static let tolerance = 300
+    /// Bytes of a key, once decoded.
+    static let keyLengths = 24...64
+    static let secretPrefix = "whsec_"
+
+    private let id: Int
+    private let timestamp: Int
+    private let signature: Int
+
+    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+        id = headers.add("webhook-id")
+        timestamp = headers.add("webhook-timestamp")
+        signature = headers.add("webhook-signature")
+    }
+
+    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+        guard let signatures = headers.value(of: signature) else { return .absent }
+        guard let id = headers.value(of: id), let time = headers.value(of: timestamp),
+            let seconds = SignedTime.unix.seconds(of: time.span), let tags = StandardWebhooksMode.tags(in: signatures)
+        else { return .malformed }
+        let stop = [UInt8(ascii: ".")]
+        return .signature(
+            PresentedSignature(
+                tag: tags[0], otherTags: Array(tags.dropFirst()), before: id + stop + time + stop,
+                isStale: SignedTime.isStale(seconds, at: now, tolerance: StandardWebhooksMode.tolerance)))
+    }
+
+    /// The tags of version 1; nil if there are none, or too many. Those of other versions are ignored.
+    private static func tags(in signatures: [UInt8]) -> [Tag]? {
+        let words = signatures.split(separator: .space)
+        guard words.count <= PresentedSignature.tagLimit else { return nil }
+        let tags = words.compactMap { word in word.starts(with: "v1,".utf8) ? Tag(base64: word.dropFirst(3)) : nil }
+        return tags.isEmpty ? nil : tags
+    }
+
+    /// `whsec_` and the key in base64.
+    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
+        guard let text = secret.text else { throw ModeFault(member: .secret, text: "expected secret or secret_file") }
+        guard text.starts(with: secretPrefix.utf8), let key = base64Decoded(text.dropFirst(secretPrefix.utf8.count)),
+            keyLengths.contains(key.count)
+        else {
+            throw ModeFault(
+                member: .secret,
+                text: "expected whsec_ and \(keyLengths.lowerBound) to \(keyLengths.upperBound) bytes in base64")
+        }
+        return KeyMaterial(key: key)
+    }
+}

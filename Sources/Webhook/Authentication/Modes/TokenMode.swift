@@ -1,0 +1,60 @@
+import Bytes
+
+/// A fixed token in a header, for a sender that cannot sign: `Authorization: Bearer …`, or a header of its own.
+struct TokenMode: KeyMode {
+    static let name = "token"
+    static let members: Set<ModeParameters.Member> = [.header, .prefix, .plaintext, .sha256]
+    static let signsBody = false
+    static let needsEncryption = true
+    static let defaultHeader = "Authorization"
+    /// Bytes of a token.
+    static let lengths = Secrets.minimumLength...1024
+
+    private let header: Int
+    /// A scheme of HTTP authentication is the same in either case (RFC 9110, section 11.1).
+    private let prefix: [UInt8]
+
+    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+        header = parameters.addHeader(.header, default: TokenMode.defaultHeader, to: &headers, &faults)
+        let isAuthorization = parameters.texts[.header].map { $0.lowercased() == "authorization" } ?? true
+        let prefix =
+            parameters.texts[.prefix] == nil && isAuthorization
+            ? Array("bearer ".utf8) : parameters.bytes(.prefix, limit: HMACMode.textLimit, &faults)
+        self.prefix = prefix.map(\.lowercased)
+    }
+
+    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+        guard let value = headers.value(of: header),
+            value.prefix(prefix.count).elementsEqual(prefix, by: { $0.lowercased == $1 })
+        else { return .absent }
+        let token = Array(value.dropFirst(prefix.count))
+        return TokenMode.isToken(token) ? .token(Webhook.digest(of: token.span)) : .malformed
+    }
+
+    static func isToken(_ text: [UInt8]) -> Bool { lengths.contains(text.count) && text.allSatisfy(\.isVisibleASCII) }
+
+    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
+        let digest = try digest(of: secret)
+        return KeyMaterial(digest: digest, fingerprint: digest)
+    }
+
+    /// The digest of a token or a password, from itself or from the file.
+    static func digest(of secret: KeySecret) throws(ModeFault) -> Tag {
+        switch (secret.text, secret.digest) {
+        case (let text?, nil):
+            guard isToken(text) else {
+                throw ModeFault(
+                    member: .secret,
+                    text: "expected \(lengths.lowerBound) to \(lengths.upperBound) visible ASCII characters")
+            }
+            return Webhook.digest(of: text.span)
+        case (nil, let digits?):
+            guard let digest = Tag(hexadecimal: digits.span) else {
+                throw ModeFault(member: .sha256, text: "expected 64 hexadecimal digits")
+            }
+            return digest
+        case (nil, nil): throw ModeFault(member: .secret, text: "expected secret, secret_file or sha256")
+        case (_?, _?): throw ModeFault(member: .sha256, text: "has a secret beside it: keep only one")
+        }
+    }
+}
