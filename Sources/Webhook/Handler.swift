@@ -67,14 +67,16 @@ package struct Handler {
         case .bytes, .malformed: return .drop
         }
         if let cause = authenticate(&exchange, body, time: time) { return refuse(&exchange, cause) }
-        if exchange.declaredLength == .absent, let key = exchange.key, !key.signsBody { return .answer(.lengthRequired) }
+        if exchange.declaredLength == .absent, let key = exchange.key, !key.signsBody {
+            return .answer(.lengthRequired)
+        }
         guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
         var sender: TicketSender?
         if claimant.isSender {
             switch secrets.route(body, of: claimant) {
             case .tenant(let found): sender = found
             case .refused(let cause): return refuse(&exchange, cause)
-            case .notJSON: break
+            case .notJSON(let fault): return .answer(note(.json(fault), in: &exchange))
             }
         }
         if let refusal = readTicket(&exchange, body, from: sender) { return .answer(refusal) }
@@ -120,11 +122,15 @@ package struct Handler {
         do throws(PayloadFault) {
             try reader.read(body, from: sender, into: &exchange.ticket)
         } catch {
-            exchange.faults = error.rows
-            if case .json = error { return .invalidJSON }
-            return .invalidFields
+            return note(error, in: &exchange)
         }
         return nil
+    }
+
+    private func note(_ fault: PayloadFault, in exchange: inout Exchange) -> Reason {
+        exchange.faults = fault.rows
+        if case .json = fault { return .invalidJSON }
+        return .invalidFields
     }
 
     private func checkDelivery(_ exchange: inout Exchange, time: [UInt8]) -> Reason? {

@@ -83,7 +83,7 @@ struct SecretSettingsTests {
             let tag = Authenticator(key: utf8(secret).span).tag(of: body.span)
             var secrets = settings.takeSecrets()
             let verdict = secrets.check(tag, of: body.span)
-        #expect(verdict == .accepted(key: nil))
+            #expect(verdict == .accepted(key: nil))
             unsafe unlink(path)
         }
     }

@@ -48,7 +48,8 @@ func authenticator(_ key: [UInt8] = secret) -> Authenticator { Authenticator(key
 func secrets(of text: String) -> Secrets { Secrets(tenants: try! TenantsFile.parse(utf8(text).span)) }
 
 extension Secrets {
-    mutating func accept(_ tag: InlineArray<32, UInt8>, of body: Span<UInt8>, tenant: [UInt8], at now: Int = 0) -> Bool {
+    mutating func accept(_ tag: InlineArray<32, UInt8>, of body: Span<UInt8>, tenant: [UInt8], at now: Int = 0) -> Bool
+    {
         if case .accepted = check(tag, of: body, tenant: tenant, at: now) { true } else { false }
     }
 

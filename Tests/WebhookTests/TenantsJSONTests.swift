@@ -137,7 +137,10 @@ struct TenantsJSONTests {
         (#""mode":"servicedesk","secret":"A""#, "id: expected 1 to 64 of A-Z, a-z, 0-9, . _ -"),
         (#""id":"a b","mode":"servicedesk","secret":"A""#, "id: expected 1 to 64 of A-Z, a-z, 0-9, . _ -"),
         (#""id":"1","secret":"A""#, "mode: expected one of servicedesk, standard-webhooks, hmac, token, basic"),
-        (#""id":"1","mode":"hmac2","secret":"A""#, "mode: expected one of servicedesk, standard-webhooks, hmac, token, basic"),
+        (
+            #""id":"1","mode":"hmac2","secret":"A""#,
+            "mode: expected one of servicedesk, standard-webhooks, hmac, token, basic"
+        ),
         (#""id":"1","mode":"servicedesk""#, "secret: expected secret or secret_file"),
         (#""id":"1","mode":"servicedesk","secret":"A","secret_file":"x""#, "has both secret and secret_file"),
         (#""id":"1","mode":"servicedesk","secret":"hunter2""#, "secret: expected at least 32 bytes, found 7"),

@@ -1,7 +1,7 @@
 import Bytes
 
 /// What a request presents in the headers of one mode. Whether it is worth anything, the key decides.
-enum Credential {
+package enum Credential {
     case absent
     case malformed
     case signature(PresentedSignature)
@@ -10,7 +10,7 @@ enum Credential {
 }
 
 /// The tags that a request presents, and what one of them must sign.
-struct PresentedSignature {
+package struct PresentedSignature {
     /// Tags that a request may present, at most.
     static let tagLimit = 16
 
@@ -35,11 +35,13 @@ struct PresentedSignature {
 /// known only what `material` makes of it.
 ///
 /// A new mode is a type of its own and a line in `KeyModes.types`.
-protocol KeyMode: Sendable {
+package protocol KeyMode: Sendable {
     /// What the tenants file and the log call it.
     static var name: String { get }
     /// The members of a key in the tenants file that it uses, beside those that every key has.
     static var members: Set<ModeParameters.Member> { get }
+    /// Those of them that it cannot do without.
+    static var required: [ModeParameters.Member] { get }
     /// Whether a valid credential proves that the body is whole and unchanged.
     static var signsBody: Bool { get }
     /// Whether it proves that `webhook-id` is the sender's.
@@ -62,16 +64,19 @@ protocol KeyMode: Sendable {
 }
 
 extension KeyMode {
-    static var members: Set<ModeParameters.Member> { [] }
-    static var signsBody: Bool { true }
-    static var signsDeliveryID: Bool { false }
-    static var needsEncryption: Bool { false }
+    package static var members: Set<ModeParameters.Member> { [] }
+    package static var required: [ModeParameters.Member] { [] }
+    package static var signsBody: Bool { true }
+    package static var signsDeliveryID: Bool { false }
+    package static var needsEncryption: Bool { false }
 
-    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial { try KeyMaterial(signing: secret) }
+    package static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
+        try KeyMaterial(signing: secret)
+    }
 }
 
 /// What is wrong with a member of a key in the tenants file.
-struct ModeFault: Error, Equatable {
+package struct ModeFault: Error, Equatable {
     let member: ModeParameters.Member
     let text: String
 }
@@ -103,7 +108,7 @@ package struct ModeParameters: Hashable, Sendable {
 }
 
 /// The secret of a key as the tenants file has it.
-struct KeySecret {
+package struct KeySecret {
     /// In the file itself, or in a file of its own.
     var text: [UInt8]?
     /// In its place, the SHA-256 of it, in hexadecimal digits.
@@ -112,7 +117,7 @@ struct KeySecret {
 }
 
 /// A key in the form in which it is used.
-struct KeyMaterial {
+package struct KeyMaterial {
     /// The key of an HMAC, or the digest that a token must have.
     var bytes: [UInt8]
     /// The same for two keys if one secret is behind both.

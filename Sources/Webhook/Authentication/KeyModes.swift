@@ -1,15 +1,15 @@
 import Bytes
 
 /// The modes that the keys of a table have, each once.
-struct KeyModes {
+package struct KeyModes {
     /// All that there are.
-    static let types: [any KeyMode.Type] = [
+    package static let types: [any KeyMode.Type] = [
         ServiceDeskMode.self, StandardWebhooksMode.self, HMACMode.self, TokenMode.self, BasicMode.self,
     ]
     /// Different modes of one file, at most: each costs every request a look.
-    static let limit = 64
+    package static let limit = 64
 
-    static func named(_ name: String) -> (any KeyMode.Type)? { types.first { $0.name == name } }
+    package static func named(_ name: String) -> (any KeyMode.Type)? { types.first { $0.name == name } }
 
     private(set) var headers = HeaderNames()
     private(set) var modes: [any KeyMode] = []
@@ -63,7 +63,8 @@ extension ModeParameters {
         }
         guard HeaderNames.isHeaderName(name) else {
             faults.append(
-                ModeFault(member: member, text: "expected 1 to \(HeaderNames.limit) letters, digits and - (no underscore)"))
+                ModeFault(
+                    member: member, text: "expected 1 to \(HeaderNames.limit) letters, digits and - (no underscore)"))
             return 0
         }
         return headers.add(name)

@@ -171,8 +171,7 @@ package struct Secrets {
 enum Routing {
     case tenant(TicketSender)
     case refused(RefusalCause)
-    /// So that it is no ticket either.
-    case notJSON
+    case notJSON(JSONFault)
 }
 
 extension Secrets {
@@ -185,7 +184,7 @@ extension Secrets {
         case .tenant(let id): sender = TicketSender(tenantID: id)
         case .value(let path, let tenantIDs):
             let value: [UInt8]?
-            do throws(JSONFault) { value = try path.text(in: body) } catch { return .notJSON }
+            do throws(JSONFault) { value = try path.text(in: body) } catch { return .notJSON(error) }
             guard let value, let id = tenantIDs[value] else { return .refused(.valueUnknown) }
             sender = TicketSender(tenantID: id, routingMember: path.keys[0])
         }

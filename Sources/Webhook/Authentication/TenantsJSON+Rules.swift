@@ -32,7 +32,9 @@ extension TenantsJSON {
             if !key.hasValidID {
                 faults.add("\(keyPlace).id: expected 1 to \(TenantsJSON.keyIDLimit) of A-Z, a-z, 0-9, . _ -")
             }
-            if !ids.insert(key.id).inserted { faults.add("\(keyPlace).id: another key of this \(owners[owner].kind) has it") }
+            if !ids.insert(key.id).inserted {
+                faults.add("\(keyPlace).id: another key of this \(owners[owner].kind) has it")
+            }
             readSecret(of: &key, at: keyPlace)
             check(&key, at: keyPlace)
             owners[owner].keys[index] = key
@@ -103,7 +105,8 @@ extension TenantsJSON {
             case (nil, let from?):
                 if JSONPath(from.path) == nil {
                     faults.add(
-                        "\(owner.place).tenant_from.path: expected 1 to \(JSONPath.limit) keys with full stops between them")
+                        "\(owner.place).tenant_from.path: expected 1 to \(JSONPath.limit) keys with full stops between them"
+                    )
                 }
                 if from.tenants.isEmpty { faults.add("\(owner.place).tenant_from.tenants: expected at least one") }
                 reached.formUnion(from.tenants.values)
@@ -113,7 +116,8 @@ extension TenantsJSON {
                 }
             }
         }
-        for owner in owners where !owner.isSender && owner.isObject && owner.keys.isEmpty && !reached.contains(owner.id) {
+        for owner in owners where !owner.isSender && owner.isObject && owner.keys.isEmpty && !reached.contains(owner.id)
+        {
             faults.add("\(owner.place).keys: expected 1 to \(TenantsJSON.keyLimit) keys, or a sender for the tenant")
         }
     }
@@ -169,6 +173,7 @@ extension Tag {
     var key: Key {
         let bytes = self
         return Key(
-            a: bytes.span.word(at: 0), b: bytes.span.word(at: 8), c: bytes.span.word(at: 16), d: bytes.span.word(at: 24))
+            a: bytes.span.word(at: 0), b: bytes.span.word(at: 8), c: bytes.span.word(at: 16), d: bytes.span.word(at: 24)
+        )
     }
 }

@@ -1,22 +1,23 @@
 import Bytes
 
 /// HTTP Basic authentication (RFC 7617), for a sender that cannot sign.
-struct BasicMode: KeyMode {
-    static let name = "basic"
-    static let members: Set<ModeParameters.Member> = [.user, .plaintext, .sha256]
-    static let signsBody = false
-    static let needsEncryption = true
+package struct BasicMode: KeyMode {
+    package static let name = "basic"
+    package static let members: Set<ModeParameters.Member> = [.user, .plaintext, .sha256]
+    package static let required = [ModeParameters.Member.user]
+    package static let signsBody = false
+    package static let needsEncryption = true
     private static let scheme = Array("basic ".utf8)
     /// Bytes of a user's name, at most.
-    static let userLimit = 255
+    package static let userLimit = 255
 
     private let header: Int
 
-    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+    package init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
         header = headers.add("Authorization")
     }
 
-    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+    package func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
         guard let value = headers.value(of: header),
             value.prefix(BasicMode.scheme.count).elementsEqual(BasicMode.scheme, by: { $0.lowercased == $1 })
         else { return .absent }
@@ -40,7 +41,7 @@ struct BasicMode: KeyMode {
         (1...userLimit).contains(text.count) && text.allSatisfy { !$0.isControl && $0 != UInt8(ascii: ":") }
     }
 
-    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
+    package static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
         guard let user = secret.user, isUser(user) else {
             throw ModeFault(
                 member: .user, text: "expected 1 to \(userLimit) bytes without control characters and colons")

@@ -2,16 +2,17 @@ import Bytes
 
 /// An HMAC-SHA256 of the body as some help desk sends it: where, how it is written, and what is signed beside the body is
 /// data.
-struct HMACMode: KeyMode {
-    static let name = "hmac"
-    static let members: Set<ModeParameters.Member> = [
+package struct HMACMode: KeyMode {
+    package static let name = "hmac"
+    package static let members: Set<ModeParameters.Member> = [
         .header, .prefix, .encoding, .signed, .separator, .timestampHeader, .timestampFormat, .tolerance,
     ]
+    package static let required = [ModeParameters.Member.header]
     /// Seconds that a signed time may lie before or after now.
-    static let tolerances = 1...604_800
-    static let defaultTolerance = 300
+    package static let tolerances = 1...604_800
+    package static let defaultTolerance = 300
     /// Bytes of a prefix or a separator, at most.
-    static let textLimit = 32
+    package static let textLimit = 32
 
     package enum Encoding: String, CaseIterable { case hex, base64 }
 
@@ -35,7 +36,7 @@ struct HMACMode: KeyMode {
     private let separator: [UInt8]
     private let time: Time?
 
-    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+    package init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
         header = parameters.addHeader(.header, to: &headers, &faults)
         prefix = parameters.bytes(.prefix, limit: HMACMode.textLimit, &faults)
         separator = parameters.bytes(.separator, limit: HMACMode.textLimit, &faults)
@@ -59,7 +60,7 @@ struct HMACMode: KeyMode {
             format: parameters.choice(.timestampFormat, default: .unix, &faults), tolerance: tolerance)
     }
 
-    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+    package func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
         guard let value = headers.value(of: header) else { return .absent }
         guard value.starts(with: prefix), let tag = tag(from: value.dropFirst(prefix.count)) else { return .malformed }
         var signature = PresentedSignature(tag: tag)
@@ -67,7 +68,11 @@ struct HMACMode: KeyMode {
         guard let text = headers.value(of: time.header), let seconds = time.format.seconds(of: text.span) else {
             return .malformed
         }
-        if content == .timestampThenBody { signature.before = text + separator } else { signature.after = separator + text }
+        if content == .timestampThenBody {
+            signature.before = text + separator
+        } else {
+            signature.after = separator + text
+        }
         signature.isStale = SignedTime.isStale(seconds, at: now, tolerance: time.tolerance)
         return .signature(signature)
     }

@@ -2,12 +2,12 @@ import Bytes
 
 /// `X-ServiceDesk-Signature: <HMAC-SHA256 of the body>`, 64 hexadecimal digits in either case, with or without `sha256=`
 /// before them (the README, "The contract").
-struct ServiceDeskMode: KeyMode {
-    static let name = "servicedesk"
-    static let header = "X-ServiceDesk-Signature"
+package struct ServiceDeskMode: KeyMode {
+    package static let name = "servicedesk"
+    package static let header = "X-ServiceDesk-Signature"
     private let header: Int
 
-    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+    package init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
         header = headers.add(ServiceDeskMode.header)
     }
 
@@ -17,7 +17,7 @@ struct ServiceDeskMode: KeyMode {
         header = headers.add(ServiceDeskMode.header)
     }
 
-    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+    package func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
         guard let tag = tag(in: headers) else { return .absent }
         return tag.map { .signature(PresentedSignature(tag: $0)) } ?? .malformed
     }

@@ -2,26 +2,26 @@ import Bytes
 
 /// Standard Webhooks, version 1 (https://www.standardwebhooks.com): `webhook-signature` has one or more
 /// `v1,<HMAC-SHA256 in base64>` with spaces between them; signed are id, time and body with full stops between them.
-struct StandardWebhooksMode: KeyMode {
-    static let name = "standard-webhooks"
-    static let signsDeliveryID = true
+package struct StandardWebhooksMode: KeyMode {
+    package static let name = "standard-webhooks"
+    package static let signsDeliveryID = true
     /// Seconds that `webhook-timestamp` may lie before or after now.
-    static let tolerance = 300
+    package static let tolerance = 300
     /// Bytes of a key, once decoded.
-    static let keyLengths = 24...64
-    static let secretPrefix = "whsec_"
+    package static let keyLengths = 24...64
+    package static let secretPrefix = "whsec_"
 
     private let id: Int
     private let timestamp: Int
     private let signature: Int
 
-    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+    package init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
         id = headers.add("webhook-id")
         timestamp = headers.add("webhook-timestamp")
         signature = headers.add("webhook-signature")
     }
 
-    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+    package func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
         guard let signatures = headers.value(of: signature) else { return .absent }
         guard let id = headers.value(of: id), let time = headers.value(of: timestamp),
             let seconds = SignedTime.unix.seconds(of: time.span), let tags = StandardWebhooksMode.tags(in: signatures)
@@ -42,7 +42,7 @@ struct StandardWebhooksMode: KeyMode {
     }
 
     /// `whsec_` and the key in base64.
-    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
+    package static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
         guard let text = secret.text else { throw ModeFault(member: .secret, text: "expected secret or secret_file") }
         guard text.starts(with: secretPrefix.utf8), let key = base64Decoded(text.dropFirst(secretPrefix.utf8.count)),
             keyLengths.contains(key.count)

@@ -1,20 +1,20 @@
 import Bytes
 
 /// A fixed token in a header, for a sender that cannot sign: `Authorization: Bearer …`, or a header of its own.
-struct TokenMode: KeyMode {
-    static let name = "token"
-    static let members: Set<ModeParameters.Member> = [.header, .prefix, .plaintext, .sha256]
-    static let signsBody = false
-    static let needsEncryption = true
-    static let defaultHeader = "Authorization"
+package struct TokenMode: KeyMode {
+    package static let name = "token"
+    package static let members: Set<ModeParameters.Member> = [.header, .prefix, .plaintext, .sha256]
+    package static let signsBody = false
+    package static let needsEncryption = true
+    package static let defaultHeader = "Authorization"
     /// Bytes of a token.
-    static let lengths = Secrets.minimumLength...1024
+    package static let lengths = Secrets.minimumLength...1024
 
     private let header: Int
     /// A scheme of HTTP authentication is the same in either case (RFC 9110, section 11.1).
     private let prefix: [UInt8]
 
-    init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
+    package init(_ parameters: ModeParameters, headers: inout HeaderNames, faults: inout [ModeFault]) {
         header = parameters.addHeader(.header, default: TokenMode.defaultHeader, to: &headers, &faults)
         let isAuthorization = parameters.texts[.header].map { $0.lowercased() == "authorization" } ?? true
         let prefix =
@@ -23,7 +23,7 @@ struct TokenMode: KeyMode {
         self.prefix = prefix.map(\.lowercased)
     }
 
-    func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
+    package func credential(in headers: CredentialHeaders, at now: Int) -> Credential {
         guard let value = headers.value(of: header),
             value.prefix(prefix.count).elementsEqual(prefix, by: { $0.lowercased == $1 })
         else { return .absent }
@@ -33,7 +33,7 @@ struct TokenMode: KeyMode {
 
     static func isToken(_ text: [UInt8]) -> Bool { lengths.contains(text.count) && text.allSatisfy(\.isVisibleASCII) }
 
-    static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
+    package static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
         let digest = try digest(of: secret)
         return KeyMaterial(digest: digest, fingerprint: digest)
     }
