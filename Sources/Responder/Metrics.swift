@@ -1,4 +1,5 @@
 import FastCGI
+import Product
 import System
 import Webhook
 
@@ -7,8 +8,7 @@ import Webhook
 /// The numbers are a format: processes of two versions share the file while one set follows the other. A number keeps
 /// its meaning for as long as `layout` does; a new counter takes a number that is free.
 struct Metrics {
-    /// Changes whenever a number's meaning does; processes of another layout use another file.
-    static let layout = 2
+    static let layout = SharedCounters.layout
 
     /// Upper bounds of the histograms' buckets, in seconds.
     static let bounds: [Double] = [
@@ -28,6 +28,7 @@ struct Metrics {
         case queueDepthTime = 8
         case webConnections = 9
         case residentBytes = 10
+        case tenantsDigest = 11
     }
     /// Numbers that are kept for gauges.
     static let gaugeLimit = 16

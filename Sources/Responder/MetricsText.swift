@@ -104,6 +104,10 @@ struct MetricsText {
         let processes = values(.processID).filter { $0 > 0 }
         family("servicedesk_processes", "gauge", "Processes that share these counters.")
         sample("servicedesk_processes", processes.count)
+        family(
+            "servicedesk_tenants_files", "gauge",
+            "Versions of the tenants file in use; more than 1 while not every process has reloaded it.")
+        sample("servicedesk_tenants_files", Set(values(.tenantsDigest)).subtracting([0]).count)
         family("servicedesk_web_connections", "gauge", "FastCGI connections of the web server.")
         sample("servicedesk_web_connections", total(.webConnections))
         family("servicedesk_accept_failures_total", "counter", "Times that descriptors or memory ran out in accept.")

@@ -11,7 +11,7 @@ enum ReloadWork: Sendable {
 
 enum LoadedSecrets: Sendable {
     case shared([UInt8])
-    case tenants(TenantTable, TenantChanges)
+    case tenants(TenantTable, TenantChanges, KeyPlaces)
 }
 
 /// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
@@ -23,6 +23,7 @@ extension Responder {
     private mutating func reload(passwordFile: String?, isAsked: Bool) {
         let source = settings.secretSource
         let old = handler.secrets.tenants
+        let keyUses = keyUses
         guard source != .environment || passwordFile != nil else { return }
         guard !reloading.isBusy else {
             hasReloadWaiting = true
@@ -33,7 +34,7 @@ extension Responder {
             let password = passwordFile.map { path in
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
-            let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked)
+            let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked, keyUses)
             return .loaded(secrets: secrets, password: password)
         }
         if !isStarted {
@@ -76,9 +77,10 @@ extension Responder {
         case (.success(.shared(let secret)), _):
             handler.secrets = Secrets(shared: secret)
             log.line(.info, "secret reloaded")
-        case (.success(.tenants(let tenants, let changes)), _):
+        case (.success(.tenants(let tenants, let changes, let places)), _):
             let old = handler.secrets.tenants
             handler.secrets = Secrets(tenants: tenants)
+            use(tenants, places)
             log.line(.info, "tenants reloaded: \(tenants.count); \(changes)")
             for warning in tenants.warnings { log.line(.warning, "tenants file: \(warning)") }
             watchTenants()
@@ -121,7 +123,7 @@ extension Responder {
 extension LoadedSecrets {
     /// Nil where they come from the environment, which does not change.
     fileprivate static func read(
-        from source: SecretSource, replacing old: TenantTable?, isAsked: Bool
+        from source: SecretSource, replacing old: TenantTable?, isAsked: Bool, _ keyUses: KeyUses?
     ) -> Result<LoadedSecrets, SettingsFault>? {
         switch source {
         case .environment: nil
@@ -134,7 +136,8 @@ extension LoadedSecrets {
                         "SERVICEDESK_TENANTS_FILE: \(path) is no longer JSON: once it is complete, send HUP"
                     ])
                 }
-                return .tenants(tenants, old.map { tenants.changes(since: $0) } ?? TenantChanges())
+                let changes = old.map { tenants.changes(since: $0) } ?? TenantChanges()
+                return .tenants(tenants, changes, KeyPlaces(of: tenants, in: keyUses))
             }
         }
     }

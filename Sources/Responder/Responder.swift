@@ -30,6 +30,10 @@ struct Responder: ~Copyable {
     /// Of the tenants file, if there is one.
     var tenantsWatch: FileWatch?
     var isWatchingTenants = false
+    /// When keys were last used; nil without a tenants file or a runtime directory.
+    let keyUses: KeyUses?
+    private let keyUsesFailure: SystemError?
+    var keyPlaces = KeyPlaces()
     /// Looks at the jobs that are in the queue at the start; nil before and afterwards.
     var formatCheck: BackgroundWork<FormatFinding>?
     /// Why the counters are not shared, if they are not.
@@ -57,6 +61,7 @@ struct Responder: ~Copyable {
         try loop.watch(signals.descriptor.number, for: .readable, as: Token(.signals))
         let secrets = settings.takeSecrets()
         (metrics, metricsFailure) = try Metrics.shared(in: settings.runtimeDirectory)
+        (keyUses, keyUsesFailure) = KeyUses.shared(in: secrets.arePerTenant ? settings.runtimeDirectory : nil)
         handler = Handler(
             secrets: secrets, bodyLimit: settings.server.body, unknownFields: settings.unknownFields,
             maxAge: settings.maxAge, encoder: settings.jobEncoder)
@@ -77,6 +82,13 @@ struct Responder: ~Copyable {
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
         for name in settings.unknownVariables { log.line(.warning, "unknown setting \(name) ignored") }
         for warning in settings.secretWarnings { log.line(.warning, warning) }
+        if let tenants = handler.secrets.tenants { use(tenants, KeyPlaces(of: tenants, in: keyUses)) }
+        if let keyUsesFailure, let directory = settings.runtimeDirectory {
+            log.line(
+                .error,
+                "SERVICEDESK_RUNTIME_DIR \(directory) cannot hold the uses of keys (\(keyUsesFailure)): servicedeskctl tenant list does not know them"
+            )
+        }
         watchTenants()
         if let metricsFailure, let directory = settings.runtimeDirectory {
             log.line(
@@ -183,6 +195,7 @@ struct Responder: ~Copyable {
         let disposition = handler.handle(
             &exchanges[slot], body: body.span.extracting(first: keptLength), time: log.time, request: request,
             queue: &queue)
+        noteUse(of: exchanges[slot].key?.index)
         switch disposition {
         case .queued: break
         case .answer(let reason): answer(token, reason)

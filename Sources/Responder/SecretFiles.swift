@@ -26,8 +26,13 @@ enum SecretFiles {
         }
         defer { content.wipe() }
         do throws(TenantsFileFault) {
-            guard content.first == UInt8(ascii: "{") else { return try TenantsFile.parse(content.span) }
-            return try TenantsJSON.parse(content.span) { name in readSecret(name, besides: path) }
+            let isJSON = content.first == UInt8(ascii: "{")
+            let tenants =
+                isJSON
+                ? try TenantsJSON.parse(content.span) { name in readSecret(name, besides: path) }
+                : try TenantsFile.parse(content.span)
+            tenants.fileDigest = TenantTable.fileDigest(of: content.span)
+            return tenants
         } catch {
             throw SettingsFault(lines: ["\(name): \(path): \(error)"])
         }

@@ -156,6 +156,20 @@ import Synchronization
         return snapshot
     }
 
+    /// The values of a gauge, one for each living process of a set, in the file in a directory. Takes no page.
+    package static func values(
+        of gauge: Int, directory: String, layout: Int
+    ) throws(SystemError) -> [UInt64] {
+        let file = try openFile(in: directory, layout: layout, creating: false)
+        let content = try file.readToEnd(limit: fileLimit)
+        return (0..<content.count / pageBytes).compactMap { page in
+            guard lock(page, of: file.number, command: OFD_GETLK) == Int16(F_WRLCK) else { return nil }
+            return unsafe content.withUnsafeBytes { bytes in
+                unsafe bytes.loadUnaligned(fromByteOffset: page * pageBytes + gauge * 8, as: UInt64.self)
+            }
+        }
+    }
+
     /// The pages that the file holds: memory beyond them must not be touched.
     private var pageCount: Int {
         guard file.number >= 0 else { return 1 }

@@ -172,6 +172,8 @@ package struct Exchange {
 
 /// A key of the tenants file with which a request was accepted.
 package struct ProvenKey {
+    /// In the table that it was found in.
+    package let index: Int
     package let id: [UInt8]
     /// The mode's name.
     package let mode: String

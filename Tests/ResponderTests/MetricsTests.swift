@@ -76,8 +76,8 @@ struct MetricsTests {
     @Test func `every counter and every gauge is shown`() throws {
         let metrics = Metrics(pages: try CounterPages())
         for (index, counter) in Metrics.Counter.allCases.enumerated() { metrics.add(counter, 100 + index) }
-        for (index, gauge) in Metrics.Gauge.allCases.enumerated() where gauge != .processID && gauge != .queueDepthTime
-        {
+        let others: [Metrics.Gauge] = [.processID, .queueDepthTime, .tenantsDigest]
+        for (index, gauge) in Metrics.Gauge.allCases.enumerated() where !others.contains(gauge) {
             metrics.set(gauge, 200 + index)
         }
         metrics.set(.processID, Int(getpid()))
@@ -85,14 +85,28 @@ struct MetricsTests {
         #expect(scrape.value("process_cpu_seconds_total") == Double(100 + Metrics.Counter.allCases.count - 1) / 1e6)
         let shown = Set(scrape.samples.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } })
         for index in Metrics.Counter.allCases.indices.dropLast() { #expect(shown.contains(100 + index)) }
-        for (index, gauge) in Metrics.Gauge.allCases.enumerated() where gauge != .processID && gauge != .queueDepthTime
-        {
+        for (index, gauge) in Metrics.Gauge.allCases.enumerated() where !others.contains(gauge) {
             #expect(shown.contains(200 + index), "\(gauge)")
         }
         #expect(scrape.value("servicedesk_processes") == 1)
         #expect((scrape.value("process_open_fds") ?? 0) > 2)
         metrics.set(.pendingPushes, -1)
         #expect(Scrape(metrics).value("servicedesk_pending_pushes") == 0)
+    }
+
+    @Test func `versions of the tenants file in use are counted`() throws {
+        let directory = TemporaryDirectory()
+        let processes = try (0..<4).map { _ in
+            Metrics(pages: try CounterPages(directory: directory.path, layout: Metrics.layout))
+        }
+        func count() -> Double? { Scrape(processes[0]).value("servicedesk_tenants_files") }
+        #expect(count() == 0)
+        for process in processes.dropFirst() { process.set(.tenantsDigest, 77) }
+        #expect(count() == 1)
+        processes[0].set(.tenantsDigest, 78)
+        #expect(count() == 2)
+        let told = try CounterPages.values(of: 11, directory: directory.path, layout: Metrics.layout)
+        #expect(told == [78, 77, 77, 77])
     }
 
     /// Text exposition format 0.0.4.
@@ -270,7 +284,7 @@ struct CounterPagesTests {
             Metrics.Gauge.allCases.map { "\($0) \($0.rawValue)" } == [
                 "processID 0", "startTime 1", "pendingPushes 2", "readyConnections 3", "busyConnections 4",
                 "connectingConnections 5", "breakerOpen 6", "queueDepth 7", "queueDepthTime 8", "webConnections 9",
-                "residentBytes 10",
+                "residentBytes 10", "tenantsDigest 11",
             ])
         #expect(
             Metrics.Counter.allCases.map { "\($0) \($0.rawValue)" } == [

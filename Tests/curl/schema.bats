@@ -65,11 +65,11 @@ good .tenants[0].keys[0].secret = "é" * 16
 bad .tenants[0].keys[0].secret = "short"
 good .tenants += [{id: "b", keys: [{id: "1", mode: "servicedesk", secret: ("x" * 32)}]}]
 bad .tenants = []
-bad .senders = []
+good .senders = []
+bad .sender = []
 bad .tenants[0].id = "ACME"
 bad .tenants[0].id = "acme\n"
 bad del(.tenants[0].id)
-bad .tenants[0].keys = []
 bad .tenants[0].keys = [range(9) as $n | {id: "\($n)", mode: "servicedesk", secret: ("x" * 32)}]
 bad .tenants[0].keys[0].id = ""
 bad .tenants[0].keys[0].id = "a b"
@@ -82,6 +82,30 @@ bad .tenants[0].keys[0].not_after = "tomorrow"
 bad .tenants[0].active = "yes"
 bad .tenants[0].name = "Acme"
 bad .tenants[0].keys[0].note = "x"
+good .tenants[0].keys[0] += {mode: "hmac", header: "X-Sig", prefix: "sha256=", encoding: "base64"}
+good .tenants[0].keys[0] += {mode: "hmac", header: "X", signed: "timestamp-body", timestamp_header: "T", tolerance: 604800}
+bad .tenants[0].keys[0] += {mode: "hmac"}
+bad .tenants[0].keys[0] += {mode: "hmac", header: "X_Y"}
+bad .tenants[0].keys[0] += {mode: "hmac", header: "X", encoding: "hexadecimal"}
+bad .tenants[0].keys[0] += {mode: "hmac", header: "X", signed: "timestamp-body", timestamp_header: "T", tolerance: 0}
+bad .tenants[0].keys[0].header = "X"
+good .tenants[0].keys[0] |= (.mode = "standard-webhooks" | .secret = "whsec_" + ("ab" * 32))
+bad .tenants[0].keys[0].mode = "standard-webhooks"
+good .tenants[0].keys[0] |= (.mode = "token" | .plaintext = true | .sha256 = "0a" * 32 | del(.secret))
+bad .tenants[0].keys[0] |= (.mode = "token" | .sha256 = "0a" * 32)
+bad .tenants[0].keys[0] |= (.mode = "token" | .sha256 = "0a" | del(.secret))
+bad .tenants[0].keys[0].sha256 = "0a" * 32
+good .tenants[0].keys[0] += {mode: "basic", user: "desk"}
+bad .tenants[0].keys[0] += {mode: "basic"}
+bad .tenants[0].keys[0] += {mode: "basic", user: ""}
+good .senders = [{id: "s", tenant: "acme", keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
+good .senders = [{id: "s", tenant_from: {path: "a.b", tenants: {"": "acme"}}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
+bad .senders = [{id: "s", keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
+bad .senders = [{id: "s", tenant: "acme", keys: []}]
+bad .senders = [{id: "s", tenant: "acme"}]
+bad .senders = [{id: "s", tenant_from: {path: "a..b", tenants: {"": "acme"}}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
+bad .senders = [{id: "s", tenant_from: {path: "a", tenants: {}}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
+bad .tenants[0].tenant = "acme"
 END
 }
 

@@ -63,6 +63,8 @@ package final class TenantTable: @unchecked Sendable {
     let modes: KeyModes
     /// Whether the file was JSON.
     package let isJSON: Bool
+    /// Tells the file from others; 0 if it is not known.
+    package var fileDigest = 0
     /// What an operator should know about the file, though it can be used.
     package internal(set) var warnings: [String] = []
 
@@ -150,7 +152,8 @@ package final class TenantTable: @unchecked Sendable {
     func provenKey(_ index: Int) -> ProvenKey {
         let mode = type(of: modes.modes[mode(ofKey: index)])
         return ProvenKey(
-            id: id(ofKey: index), mode: mode.name, signsBody: mode.signsBody, signsDeliveryID: mode.signsDeliveryID)
+            index: index, id: id(ofKey: index), mode: mode.name, signsBody: mode.signsBody,
+            signsDeliveryID: mode.signsDeliveryID)
     }
 
     func validity(ofKey index: Int) -> KeyValidity { keyEntries[index].validity }
@@ -177,6 +180,31 @@ package final class TenantTable: @unchecked Sendable {
             let owner = Owner(index: index, keys: entry.keys, isActive: entry.isActive)
             body(ids.span.extracting(entry.id), entry.isSender, owner)
         }
+    }
+
+    /// The keys of tenants and senders with several, each with a digest of what it is called.
+    package func keysBesideOthers() -> [(key: Int, digest: Tag)] {
+        var found: [(key: Int, digest: Tag)] = []
+        forEachOwner { id, isSender, owner in
+            guard owner.keys.count > 1 else { return }
+            let id = [UInt8](copying: id)
+            for key in owner.keys {
+                found.append((key, TenantTable.digest(isSender: isSender, owner: id, key: self.id(ofKey: key))))
+            }
+        }
+        return found
+    }
+
+    /// A digest of what a key is called.
+    package static func digest(isSender: Bool, owner: [UInt8], key: [UInt8]) -> Tag {
+        let name = Array((isSender ? "sender" : "tenant").utf8) + [0] + owner + [0] + key
+        return Webhook.digest(of: name.span)
+    }
+
+    /// A digest of a file's content, from 1 to 2⁶³ - 1.
+    package static func fileDigest(of content: Span<UInt8>) -> Int {
+        let digest = Webhook.digest(of: content)
+        return max(Int(digest.span.word(at: 0) >> 1), 1)
     }
 
     /// Whether a key has the same secret, mode and times as one of another table.
