@@ -35,6 +35,7 @@ package func serve() throws(StartFailure) -> Bool {
 package func checkSettings() throws(SettingsFault) -> [String] {
     let settings = try readSettings()
     return settings.unknownVariables.map { "unknown setting \($0) ignored" } + settings.secretWarnings
+        + settings.missingHeaderLines.map { "the tenants file names a header that nginx's pass.conf may lack: \($0)" }
 }
 
 private func readSettings() throws(SettingsFault) -> Settings { try Settings(ProcessEnvironment.all) }

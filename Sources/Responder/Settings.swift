@@ -33,6 +33,8 @@ package struct Settings {
     var logFormat: LogFormat
     var logFile: String?
     var runtimeDirectory: String?
+    /// Lines that nginx needs for the headers that the tenants file names.
+    let missingHeaderLines: [String]
     /// What is odd about secrets, though they can be used.
     var secretWarnings: [String]
     /// Variables that look like settings and are none.
@@ -75,6 +77,7 @@ package struct Settings {
             "SERVICEDESK_SECRET", file: "SERVICEDESK_SECRET_FILE", tenants: "SERVICEDESK_TENANTS_FILE")
         (secrets, secretSource) = (found?.secrets, found?.source ?? .environment)
         tenantsWatch = reader.tenantsWatch
+        missingHeaderLines = found?.secrets.headers.missingLines ?? []
         secretWarnings = reader.warnings + (found?.secrets.tenants?.warnings ?? []).map { "tenants file: \($0)" }
         unknownVariables = reader.unknown()
         guard reader.faults.isEmpty else { throw SettingsFault(lines: reader.faults) }

@@ -272,3 +272,26 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
     request /webhook/servicedesk --data-binary "$both" -H Content-Type:application/json -H "Authorization: Bearer $key-bearer"
     wrong tenant_id
 }
+
+@test "--check prints the line that pass.conf needs for a header of its own; with it, nginx passes the header" {
+    run -0 "$program" --check
+    same '' "$output"
+    export SERVICEDESK_TENANTS_FILE=$BATS_TEST_TMPDIR/tenants.json
+    (umask 077 && tenant own '{"mode":"hmac","header":"X-Desk-Sig","secret":"'"$key"'"}' | jq -s '{tenants: .}' >"$SERVICEDESK_TENANTS_FILE")
+    run -0 "$program" --check
+    line='fastcgi_param HTTP_X_DESK_SIG $http_x_desk_sig if_not_empty;'
+    [[ $output == *"pass.conf may lack: $line" ]]
+    start_responder "$dir/own.log" "$dir/own.sock" --processes 1
+    nginx_start own "$dir/own.sock" "/param HTTP_AUTHORIZATION/i $line"
+    nginx_use own
+    ask own -H "X-Desk-Sig: $(body_of own | tr -d '\n' | hmac hex "$key")"
+    stop "$(<"$dir/own.sock.pid")"
+    accepted
+}
+
+@test "nginx passes the headers that the program takes for passed" {
+    sed -n 's/^fastcgi_param \(HTTP_[A-Z0-9_]*\) .*/\1/p' "$root/nginx/servicedesk/pass.conf" |
+        grep -vE '^HTTP_(IDEMPOTENCY_KEY|TRACEPARENT|TRACESTATE)$' | sort >"$BATS_TEST_TMPDIR/passed"
+    sed -n '/static let passed/,/^    ]/p' "$root/Sources/Webhook/Authentication/CredentialHeaders.swift" |
+        grep -o 'HTTP_[A-Z0-9_]*' | sort | diff - "$BATS_TEST_TMPDIR/passed"
+}

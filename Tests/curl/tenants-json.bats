@@ -67,7 +67,7 @@ refused() {
     problem 401 'Missing signature header'
     same 'header missing' "$(logged cause)"
     signature=nothex post "$(ticket)"
-    refused 'header malformed: expected 64 hexadecimal digits'
+    refused 'header malformed' acme
     post "$(ticket '.tenant_id = "nobody"')"
     refused 'tenant unknown' nobody
     post "$(ticket '.tenant_id = "No One"')"

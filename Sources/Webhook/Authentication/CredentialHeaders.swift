@@ -44,6 +44,21 @@ package struct HeaderNames: Equatable, Sendable {
         return name
     }
 
+    /// The variables that nginx/servicedesk/pass.conf passes. A test compares them.
+    package static let passed: Set<String> = [
+        "HTTP_X_SERVICEDESK_SIGNATURE", "HTTP_AUTHORIZATION", "HTTP_WEBHOOK_ID", "HTTP_WEBHOOK_TIMESTAMP",
+        "HTTP_WEBHOOK_SIGNATURE", "HTTP_X_HUB_SIGNATURE", "HTTP_X_HUB_SIGNATURE_256", "HTTP_X_GLPI_SIGNATURE",
+        "HTTP_X_GLPI_TIMESTAMP", "HTTP_X_WEBHOOK_SECRET", "HTTP_X_ZENDESK_WEBHOOK_SIGNATURE",
+        "HTTP_X_ZENDESK_WEBHOOK_SIGNATURE_TIMESTAMP",
+    ]
+
+    /// What pass.conf lacks: a line for each header that is not among those.
+    package var missingLines: [String] {
+        names.map { String(decoding: $0, as: UTF8.self) }.filter { !HeaderNames.passed.contains($0) }.map {
+            "fastcgi_param \($0) $\($0.lowercased()) if_not_empty;"
+        }
+    }
+
     /// Whether text is the name of a header that web servers pass on: 1 to 50 letters, digits and `-`. nginx drops headers
     /// with an underscore.
     static func isHeaderName(_ text: String) -> Bool {
