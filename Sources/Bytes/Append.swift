@@ -1,3 +1,9 @@
+extension Array {
+    /// Removes all elements and keeps the memory, which `removeAll(keepingCapacity:)` does at a cost even where there are
+    /// none.
+    @inlinable package mutating func clear() { if !isEmpty { removeAll(keepingCapacity: true) } }
+}
+
 extension [UInt8] {
     /// Appends a copy of a span.
     @inlinable package mutating func append(_ span: Span<UInt8>) {

@@ -235,7 +235,7 @@ struct Responder: ~Copyable {
 
     private mutating func answer(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
         let slot = Int(token.slot)
-        response.removeAll(keepingCapacity: true)
+        response.clear()
         let retryAfter = reason.status == 503 ? queue.health.retryAfter : 0
         Responder.append(reason, of: &exchanges[slot], retryAfter: retryAfter, to: &response)
         finish(token, reason, error: error)
@@ -250,7 +250,7 @@ struct Responder: ~Copyable {
 
     private mutating func answerAboutSelf(_ disposition: Disposition, _ token: Token) {
         let slot = Int(token.slot)
-        response.removeAll(keepingCapacity: true)
+        response.clear()
         switch disposition {
         case .metrics:
             setGauges()

@@ -65,20 +65,20 @@ package struct Exchange {
     /// Forgets the last request.
     package mutating func reset() {
         method = .other
-        scriptName.removeAll(keepingCapacity: true)
-        pathInfo.removeAll(keepingCapacity: true)
+        scriptName.clear()
+        pathInfo.clear()
         declaredLength = .absent
         isJSON = false
         credentials.reset()
-        requestID.removeAll(keepingCapacity: true)
-        remoteAddress.removeAll(keepingCapacity: true)
-        deliveryID.removeAll(keepingCapacity: true)
+        requestID.clear()
+        remoteAddress.clear()
+        deliveryID.clear()
         hasInvalidDeliveryID = false
         deliveryHeader = ""
         trace.reset()
         bodyLength = 0
         ticket.reset()
-        jobID.removeAll(keepingCapacity: true)
+        jobID.clear()
         if !faults.isEmpty { faults = [] }
         if !sender.isEmpty { sender = [] }
         key = nil
@@ -204,7 +204,7 @@ extension Route {
 extension [UInt8] {
     /// Replaces the content with the first bytes of a value.
     fileprivate mutating func replace(with value: Span<UInt8>, limit: Int) {
-        removeAll(keepingCapacity: true)
+        clear()
         append(value.extracting(first: limit))
     }
 }

@@ -159,7 +159,7 @@ package struct Handler {
         if exchange.ticket.correlationID.isEmpty { exchange.ticket.correlate(with: UUID(from: &random)) }
         let isNamed = !exchange.deliveryID.isEmpty
         if isNamed || encoder.namesDeliveries { exchange.digest = digest(of: body) }
-        job.removeAll(keepingCapacity: true)
+        job.clear()
         encoder.append(of: exchange, body: body, createdAt: time, to: &job)
         var delivery: NamedDelivery?
         if isNamed {

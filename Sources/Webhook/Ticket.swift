@@ -30,10 +30,10 @@ package struct Ticket {
     package init() {}
 
     package mutating func reset() {
-        ticketID.removeAll(keepingCapacity: true)
-        tenantID.removeAll(keepingCapacity: true)
-        createdAt.removeAll(keepingCapacity: true)
-        correlationID.removeAll(keepingCapacity: true)
+        ticketID.clear()
+        tenantID.clear()
+        createdAt.clear()
+        correlationID.clear()
         event = 0..<0
         description = 0..<0
     }
@@ -56,7 +56,7 @@ package struct Ticket {
             return true
         }
         if string.hasEscapes {
-            scratch.removeAll(keepingCapacity: true)
+            scratch.clear()
             string.unescape(from: body, into: &scratch)
             return store(scratch.span, as: field)
         }

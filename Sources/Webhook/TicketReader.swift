@@ -111,7 +111,7 @@ package struct TicketReader {
     /// An unverified claim of the sender, used only to look up the secrets that the signature is checked with. Finding
     /// it takes one quick pass, whatever the body holds.
     package func tenant(of body: Span<UInt8>, into tenant: inout [UInt8]) {
-        tenant.removeAll(keepingCapacity: true)
+        tenant.clear()
         let field = Field.tenantID
         guard let claim = body.findString(named: field.name, limit: field.limit) else { return }
         claim.unescape(from: body, into: &tenant)

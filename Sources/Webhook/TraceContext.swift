@@ -21,17 +21,17 @@ package struct TraceContext {
     private var isSampled = true
 
     package mutating func reset() {
-        traceID.removeAll(keepingCapacity: true)
-        spanID.removeAll(keepingCapacity: true)
-        if !parentID.isEmpty { parentID.removeAll(keepingCapacity: true) }
-        if !state.isEmpty { state.removeAll(keepingCapacity: true) }
+        traceID.clear()
+        spanID.clear()
+        if !parentID.isEmpty { parentID.clear() }
+        if !state.isEmpty { state.clear() }
         isSampled = true
     }
 
     /// Takes a `traceparent`. An invalid one is ignored; of several the last one counts.
     mutating func take(parent value: Span<UInt8>) {
-        traceID.removeAll(keepingCapacity: true)
-        parentID.removeAll(keepingCapacity: true)
+        traceID.clear()
+        parentID.clear()
         isSampled = true
         guard let parent = TraceParent(value) else { return }
         traceID.append(value.extracting(parent.traceID))
@@ -41,7 +41,7 @@ package struct TraceContext {
 
     /// Takes a `tracestate`, likewise.
     mutating func take(state value: Span<UInt8>) {
-        state.removeAll(keepingCapacity: true)
+        state.clear()
         if TraceState.isValid(value) { state.append(value) }
     }
 
@@ -51,7 +51,7 @@ package struct TraceContext {
     mutating func begin(requestID: [UInt8], random: inout RandomSource) {
         if parentID.isEmpty {
             // A state belongs to the parent that it came with ("Processing Model").
-            if !state.isEmpty { state.removeAll(keepingCapacity: true) }
+            if !state.isEmpty { state.clear() }
             if requestID.count == 32 && requestID.span.isID {
                 traceID.append(requestID.span)
             } else {

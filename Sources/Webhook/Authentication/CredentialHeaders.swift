@@ -82,8 +82,8 @@ package struct CredentialHeaders {
     package init() {}
 
     package mutating func reset() {
-        bytes.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
+        bytes.clear()
+        values.clear()
         isEncrypted = false
     }
 

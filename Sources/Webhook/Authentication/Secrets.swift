@@ -17,7 +17,7 @@ package struct Claimant {
     /// It is a tenant, not yet known.
     mutating func beginTenant() {
         isSender = false
-        id.removeAll(keepingCapacity: true)
+        id.clear()
     }
 }
 
@@ -106,7 +106,7 @@ package struct Secrets {
 
     private mutating func present(in headers: CredentialHeaders, at now: Int) -> Presented {
         var presented = Presented()
-        credentials.removeAll(keepingCapacity: true)
+        credentials.clear()
         for mode in modes.modes {
             let credential = mode.credential(in: headers, at: now)
             credentials.append(credential)

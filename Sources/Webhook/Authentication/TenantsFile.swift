@@ -83,7 +83,7 @@ package enum TenantsFile {
         var index = 0
         var words: [Range<Int>] = []
         while index < text.count {
-            words.removeAll(keepingCapacity: true)
+            words.clear()
             var isComment = false
             while index < text.count && text[index] != .lineFeed {
                 let start = index
