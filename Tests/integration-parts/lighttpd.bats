@@ -17,6 +17,7 @@ lighttpd_wants_a_length() {
 
 @test "lighttpd: a good ticket is queued" { each_way good_ticket_is_queued; }
 @test "lighttpd: a wrong signature is 401" { each_way wrong_signature_is_401; }
+@test "lighttpd: a ticket on a sender's path, with a password, is queued" { each_way senders_ticket_is_queued; }
 @test "lighttpd: an invalid payload is 400" { each_way invalid_payload_is_400; }
 @test "lighttpd: an unknown path is the responder's 404" { each_way unknown_path_is_404; }
 @test "lighttpd: tickets of 60 and of 119 KB are queued" { each_way long_tickets_are_queued; }

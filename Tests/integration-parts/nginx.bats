@@ -11,6 +11,7 @@ start_peer() {
 
 @test "nginx, unbuffered: a good ticket is queued" { each_way good_ticket_is_queued; }
 @test "nginx, unbuffered: a wrong signature is 401" { each_way wrong_signature_is_401; }
+@test "nginx, unbuffered: a ticket on a sender's path, with a password, is queued" { each_way senders_ticket_is_queued; }
 @test "nginx, unbuffered: an invalid payload is 400" { each_way invalid_payload_is_400; }
 @test "nginx, unbuffered: tickets of 60 and of 119 KB are queued" { each_way long_tickets_are_queued; }
 @test "nginx, unbuffered: chunked tickets, which declare no length, are queued" {

@@ -8,8 +8,21 @@ load ../curl/stack.bash
 PATH=$PATH:/usr/sbin # where Debian puts the servers; not in the path of an ordinary user
 socket=$dir/responder.sock
 
+# A tenant that signs, and a sender that cannot.
+unset SERVICEDESK_SECRET
+export SERVICEDESK_TENANTS_FILE=$dir/tenants.json
+password=correct-horse-battery-staple-desk
+
 setup_file() {
     local way
+    (
+        umask 077
+        jq -n --arg secret "$secret" --arg password "$password" '{
+            tenants: [{id: "acme", keys: [{id: "1", mode: "servicedesk", secret: $secret}]}],
+            senders: [{id: "desk", tenant: "acme",
+                keys: [{id: "1", mode: "basic", user: "desk", secret: $password, plaintext: true}]}]
+        }' >"$SERVICEDESK_TENANTS_FILE"
+    )
     redis_start
     start_responder "$dir/responder.log" "$socket" --processes 2
     start_tcp_responder
@@ -140,6 +153,26 @@ wrong_signature_is_401() {
 invalid_payload_is_400() {
     post "$(ticket '.priority = "urgent"')"
     wrong priority
+}
+
+# With the path of a sender, and a header that some web servers keep to themselves.
+senders_ticket_is_queued() {
+    ticket 'del(.tenant_id)' >"$BATS_TEST_TMPDIR/body"
+    request /webhook/servicedesk/desk --data-binary "@$BATS_TEST_TMPDIR/body" -H Content-Type:application/json \
+        -u "desk:$password" "$@"
+    accepted
+    same acme "$(newest | jq -r .tenant_id)"
+    request /webhook/servicedesk/desk --data-binary "@$BATS_TEST_TMPDIR/body" -H Content-Type:application/json \
+        -u "desk:another-$password" "$@"
+    problem 401
+}
+
+# Nothing shows whether such a body is whole: only a signature would.
+chunked_ticket_with_a_password_is_411() {
+    ticket 'del(.tenant_id)' >"$BATS_TEST_TMPDIR/body"
+    request /webhook/servicedesk/desk --data-binary "@$BATS_TEST_TMPDIR/body" -H Content-Type:application/json \
+        -u "desk:$password" "${chunked[@]}"
+    problem 411
 }
 
 unknown_path_is_404() {
