@@ -61,6 +61,11 @@ package protocol KeyMode: Sendable {
 
     /// The key itself, from the secret in the file.
     static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial
+
+    /// The opposite of `credential(in:)`: the headers with which the holder of a key sends a body. Throws if the file has
+    /// only a digest of what is sent.
+    func headers(signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey) throws(ModeFault)
+        -> [HeaderField]
 }
 
 extension KeyMode {
@@ -73,12 +78,27 @@ extension KeyMode {
     package static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
         try KeyMaterial(signing: secret)
     }
+
+    /// The HMAC of three texts in a row.
+    static func tag(of before: [UInt8] = [], _ body: [UInt8], _ after: [UInt8] = [], with key: HeldKey) -> [UInt8] {
+        let authenticator = Authenticator(key: key.material.bytes.span)
+        let tag = authenticator.tag(of: before, body.span, after)
+        return [UInt8](copying: tag.span)
+    }
+
+    /// What the holder of a key sends as it is.
+    static func text(of key: HeldKey) throws(ModeFault) -> [UInt8] {
+        guard let text = key.secret.text else {
+            throw ModeFault(member: .sha256, text: "the file has only a digest of what is to be sent")
+        }
+        return text
+    }
 }
 
 /// What is wrong with a member of a key in the tenants file.
 package struct ModeFault: Error, Equatable {
-    let member: ModeParameters.Member
-    let text: String
+    package let member: ModeParameters.Member
+    package let text: String
 }
 
 /// How a key's mode is used: the members of a key that tell modes of the same name apart.
@@ -91,12 +111,12 @@ package struct ModeParameters: Hashable, Sendable {
         case tolerance, plaintext
     }
 
-    var mode = ""
-    var texts: [Member: String] = [:]
+    package var mode = ""
+    package var texts: [Member: String] = [:]
     /// Seconds.
-    var tolerance: Int?
+    package var tolerance: Int?
     /// Whether a credential that reveals the key is accepted without TLS.
-    var allowsPlaintext: Bool?
+    package var allowsPlaintext: Bool?
 
     /// Those that the file has.
     var given: Set<Member> {
@@ -110,18 +130,18 @@ package struct ModeParameters: Hashable, Sendable {
 /// The secret of a key as the tenants file has it.
 package struct KeySecret {
     /// In the file itself, or in a file of its own.
-    var text: [UInt8]?
+    package var text: [UInt8]?
     /// In its place, the SHA-256 of it, in hexadecimal digits.
-    var digest: [UInt8]?
-    var user: [UInt8]?
+    package var digest: [UInt8]?
+    package var user: [UInt8]?
 }
 
 /// A key in the form in which it is used.
 package struct KeyMaterial {
     /// The key of an HMAC, or the digest that a token must have.
-    var bytes: [UInt8]
+    package var bytes: [UInt8]
     /// The same for two keys if one secret is behind both.
-    var fingerprint: Tag
+    package var fingerprint: Tag
 
     /// The secret as the key of an HMAC.
     init(signing secret: KeySecret) throws(ModeFault) {

@@ -119,3 +119,10 @@ package func digest(of bytes: Span<UInt8>) -> Tag {
     precondition(isDone, "libcrypto could not compute a SHA-256")
     return digest
 }
+
+/// Bytes as hexadecimal digits in lower case.
+package func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
+    var digits: [UInt8] = []
+    for byte in bytes { digits.append(hex: byte) }
+    return digits
+}

@@ -3,12 +3,12 @@ import COpenSSL
 package import JSON
 
 /// From when until when a key is accepted, in seconds since 1970.
-struct KeyValidity: Equatable {
-    var notBefore = Int.min
-    var notAfter = Int.max
+package struct KeyValidity: Equatable, Sendable {
+    package var notBefore = Int.min
+    package var notAfter = Int.max
 
     /// Nil while it is accepted.
-    func cause(at now: Int) -> RefusalCause? {
+    package func cause(at now: Int) -> RefusalCause? {
         now < notBefore ? .keyNotYetValid : now > notAfter ? .keyExpired : nil
     }
 }

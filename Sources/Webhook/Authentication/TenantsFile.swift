@@ -78,7 +78,7 @@ package enum TenantsFile {
 
     /// Calls `body` for each line that is neither empty nor a comment, with its number and the ranges of its id and its
     /// secrets: at most one secret more than allowed.
-    private static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
+    static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
         var number = 1
         var index = 0
         var words: [Range<Int>] = []

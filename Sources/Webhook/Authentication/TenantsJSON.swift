@@ -66,18 +66,30 @@ package struct TenantsJSON {
     package static func parse(
         _ text: Span<UInt8>, readSecret: @escaping (String) -> Result<[UInt8], SecretReadFault>
     ) throws(TenantsFileFault) -> TenantTable {
-        var parser = TenantsJSON(readSecret: readSecret)
+        var parser = try checked(text, readSecret: readSecret)
         defer { parser.wipe() }
+        return parser.table()
+    }
+
+    /// Reads the text, and throws its faults.
+    static func checked(
+        _ text: Span<UInt8>, readSecret: @escaping (String) -> Result<[UInt8], SecretReadFault>
+    ) throws(TenantsFileFault) -> TenantsJSON {
+        var parser = TenantsJSON(readSecret: readSecret)
         do throws(JSONFault) {
             try parser.read(text)
         } catch {
             parser.faults = TenantsFileFault()
             parser.faults.add("\(error.kind.rawValue) in line \(text.line(of: error.offset))")
+            parser.wipe()
             throw parser.faults
         }
         parser.check()
-        guard parser.faults.isEmpty else { throw parser.faults }
-        return parser.table()
+        guard parser.faults.isEmpty else {
+            parser.wipe()
+            throw parser.faults
+        }
+        return parser
     }
 
     private init(readSecret: @escaping (String) -> Result<[UInt8], SecretReadFault>) { self.readSecret = readSecret }

@@ -29,6 +29,13 @@ package struct BasicMode: KeyMode {
         return .token(BasicMode.digest(user: user, password: Webhook.digest(of: password.span)))
     }
 
+    package func headers(
+        signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey
+    ) throws(ModeFault) -> [HeaderField] {
+        let pair = (key.secret.user ?? []) + [UInt8(ascii: ":")] + (try Self.text(of: key))
+        return [HeaderField("Authorization", Array("Basic ".utf8) + base64Encoded(pair))]
+    }
+
     /// The digest of the user's name, a colon, and the password's digest.
     private static func digest(user: some Sequence<UInt8>, password: Tag) -> Tag {
         var pair = Array(user)

@@ -77,6 +77,21 @@ package struct HMACMode: KeyMode {
         return .signature(signature)
     }
 
+    package func headers(
+        signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey
+    ) throws(ModeFault) -> [HeaderField] {
+        let header = key.parameters.texts[.header] ?? ""
+        func field(_ tag: [UInt8]) -> HeaderField {
+            HeaderField(header, prefix + (encoding == .hex ? hexadecimal(tag) : base64Encoded(tag)))
+        }
+        guard let time else { return [field(Self.tag(body, with: key))] }
+        let text = time.format.text(of: message.time)
+        let tag =
+            content == .timestampThenBody
+            ? Self.tag(of: text + separator, body, with: key) : Self.tag(body, separator + text, with: key)
+        return [field(tag), HeaderField(key.parameters.texts[.timestampHeader] ?? "", text)]
+    }
+
     private func tag(from text: ArraySlice<UInt8>) -> Tag? {
         switch encoding {
         case .hex: Tag(hexadecimal: Array(text).span)

@@ -22,6 +22,12 @@ package struct ServiceDeskMode: KeyMode {
         return tag.map { .signature(PresentedSignature(tag: $0)) } ?? .malformed
     }
 
+    package func headers(
+        signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey
+    ) throws(ModeFault) -> [HeaderField] {
+        [HeaderField(ServiceDeskMode.header, hexadecimal(Self.tag(body, with: key)))]
+    }
+
     /// The tag that a request presents; nil in the inner optional if it is malformed, in the outer one if there is none.
     func tag(in headers: CredentialHeaders) -> Tag?? {
         headers.withValue(of: header) { value in

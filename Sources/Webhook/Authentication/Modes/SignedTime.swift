@@ -17,6 +17,13 @@ package enum SignedTime: String, CaseIterable, Sendable {
         }
     }
 
+    func text(of seconds: Int) -> [UInt8] {
+        switch self {
+        case .unix: Array("\(seconds)".utf8)
+        case .rfc3339: Timestamp.format(Int64(seconds) * 1_000_000).prefix(19) + [UInt8(ascii: "Z")]
+        }
+    }
+
     /// Whether a time is further from now than the tolerance, before or after.
     static func isStale(_ seconds: Int, at now: Int, tolerance: Int) -> Bool { abs(seconds - now) > tolerance }
 }

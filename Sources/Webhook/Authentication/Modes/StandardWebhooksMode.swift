@@ -33,6 +33,18 @@ package struct StandardWebhooksMode: KeyMode {
                 isStale: SignedTime.isStale(seconds, at: now, tolerance: StandardWebhooksMode.tolerance)))
     }
 
+    package func headers(
+        signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey
+    ) throws(ModeFault) -> [HeaderField] {
+        let time = Array("\(message.time)".utf8)
+        let stop = [UInt8(ascii: ".")]
+        let tag = Self.tag(of: message.id + stop + time + stop, body, with: key)
+        return [
+            HeaderField("webhook-id", message.id), HeaderField("webhook-timestamp", time),
+            HeaderField("webhook-signature", Array("v1,".utf8) + base64Encoded(tag)),
+        ]
+    }
+
     /// The tags of version 1; nil if there are none, or too many. Those of other versions are ignored.
     private static func tags(in signatures: [UInt8]) -> [Tag]? {
         let words = signatures.split(separator: .space)

@@ -31,6 +31,15 @@ package struct TokenMode: KeyMode {
         return TokenMode.isToken(token) ? .token(Webhook.digest(of: token.span)) : .malformed
     }
 
+    package func headers(
+        signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey
+    ) throws(ModeFault) -> [HeaderField] {
+        let header = key.parameters.texts[.header] ?? TokenMode.defaultHeader
+        let isBearer = key.parameters.texts[.prefix] == nil && header.lowercased() == "authorization"
+        let prefix = isBearer ? Array("Bearer ".utf8) : Array((key.parameters.texts[.prefix] ?? "").utf8)
+        return [HeaderField(header, prefix + (try Self.text(of: key)))]
+    }
+
     static func isToken(_ text: [UInt8]) -> Bool { lengths.contains(text.count) && text.allSatisfy(\.isVisibleASCII) }
 
     package static func material(of secret: KeySecret) throws(ModeFault) -> KeyMaterial {
