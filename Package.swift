@@ -49,6 +49,7 @@ let package = Package(
             ["Bytes", "RESP", "System", .product(name: "DequeModule", package: "swift-collections")]),
         module("Redis", ["Bytes", "RESP", "System", "EventLoop", "Delivery"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
+        module("Tenants", ["Bytes", "JSON", "System", "Webhook"]),
         module(
             "Responder",
             ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook", "JSON"]),
@@ -58,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "servicedeskctl",
             dependencies: [
-                "Product", "Bytes", "Webhook", "Redis", "RESP", "JSON", "System",
+                "Product", "Bytes", "Webhook", "Tenants", "Redis", "RESP", "JSON", "System",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: productSettings),
@@ -79,6 +80,7 @@ let package = Package(
         tests("Delivery", ["Bytes", "Delivery", "RESP", "System", "COpenSSL"]),
         tests("Redis", ["Bytes", "Delivery", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
+        tests("Tenants", ["Tenants", "JSON", "System", "Webhook"]),
         tests(
             "Responder",
             ["Responder", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook"]),

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/xattr.h>
 
 // Swift reads the headers without _GNU_SOURCE, where these are not declared.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);

@@ -12,15 +12,12 @@ enum SecretSource: Equatable, Sendable {
 /// Reads the files that hold secrets, at the start and on HUP. A fault is one line that names setting and path, and neither
 /// tenants nor secrets.
 enum SecretFiles {
-    /// Bytes of a tenants file: 100,000 tenants with two secrets have room.
-    private static let tenantsLimit = 67_108_864
-
     /// The tenants and their secrets.
     static func readTenants(_ path: String) throws(SettingsFault) -> TenantTable {
         let name = "SERVICEDESK_TENANTS_FILE"
         var content: [UInt8]
         do throws(SecretFileFault) {
-            content = try readSecretFile(path, limit: tenantsLimit)
+            content = try readSecretFile(path, limit: TenantsFile.sizeLimit)
         } catch {
             throw SettingsFault(lines: ["\(name): \(path) \(error)"])
         }
@@ -38,18 +35,13 @@ enum SecretFiles {
         }
     }
 
-    /// The secret in a file that the tenants file names, by a path relative to its own directory.
+    /// The secret in a file that the tenants file names.
     private static func readSecret(_ name: String, besides path: String) -> Result<[UInt8], SecretReadFault> {
-        let directory = path.lastIndex(of: "/").map { path[..<$0] + "/" } ?? ""
-        var secret: [UInt8]
         do throws(SecretFileFault) {
-            secret = try System.readSecret(name.hasPrefix("/") ? name : "\(directory)\(name)")
+            return .success(try System.readSecret(name, besides: path))
         } catch {
             return .failure(SecretReadFault(description: "\(error)"))
         }
-        guard let fault = controlFault(in: secret) else { return .success(secret) }
-        secret.wipe()
-        return .failure(SecretReadFault(description: fault))
     }
 
     /// The one secret for all tenants.
@@ -92,15 +84,6 @@ enum SecretFiles {
 
     /// What no editor shows at the ends of a value, such as the CR of a file from Windows.
     static func controlFault(in value: [UInt8], of name: String) -> String? {
-        controlFault(in: value).map { "\(name) \($0)" }
-    }
-
-    private static func controlFault(in value: [UInt8]) -> String? {
-        for (end, byte) in [("begins", value.first), ("ends", value.last)] {
-            guard let byte, byte.isControl else { continue }
-            let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            return "\(end) with the control character 0x\(code): remove it"
-        }
-        return nil
+        System.controlFault(in: value).map { "\(name) \($0)" }
     }
 }

@@ -60,7 +60,7 @@ package func checkAppending(to path: String) throws(SystemError) {
 }
 
 /// The path of the file itself if `path` is a symbolic link. The file need not exist.
-private func linkTarget(of path: String) throws(SystemError) -> String {
+func linkTarget(of path: String) throws(SystemError) -> String {
     var path = path
     for _ in 0..<40 {
         var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
@@ -74,7 +74,7 @@ private func linkTarget(of path: String) throws(SystemError) -> String {
     throw SystemError("open", ELOOP)
 }
 
-private func directory(of path: String) -> String {
+func directory(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
@@ -96,6 +96,8 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
     case tooLong(count: Int, limit: Int)
     case changing
     case empty
+    /// It begins or ends with a control character.
+    case control(String)
 
     package var description: String {
         switch self {
@@ -106,6 +108,7 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
         case .tooLong(let count, let limit): "has \(count) bytes: expected at most \(limit)"
         case .changing: "changed while it was being read: try again"
         case .empty: "is empty"
+        case .control(let fault): fault
         }
     }
 }
@@ -148,6 +151,26 @@ package func readSecret(_ path: String) throws(SecretFileFault) -> [UInt8] {
     if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
     guard !secret.isEmpty else { throw .empty }
     return secret
+}
+
+/// Reads the secret in a file that another file names, by a path relative to that file's directory.
+package func readSecret(_ name: String, besides path: String) throws(SecretFileFault) -> [UInt8] {
+    let base = path.lastIndex(of: "/").map { path[..<$0] + "/" } ?? ""
+    var secret = try readSecret(name.hasPrefix("/") ? name : "\(base)\(name)")
+    guard let fault = controlFault(in: secret) else { return secret }
+    secret.wipe()
+    throw .control(fault)
+}
+
+/// The fault of a value that begins or ends with a control character, which no editor shows, such as the CR of a file from
+/// Windows.
+package func controlFault(in value: [UInt8]) -> String? {
+    for (end, byte) in [("begins", value.first), ("ends", value.last)] {
+        guard let byte, byte < 0x20 || byte == 0x7F else { continue }
+        let code = (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        return "\(end) with the control character 0x\(code): remove it"
+    }
+    return nil
 }
 
 extension [UInt8] {

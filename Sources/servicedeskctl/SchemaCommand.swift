@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 import Webhook
 
 /// `servicedeskctl schema job|ticket|tenants`

@@ -1,3 +1,4 @@
+import JSON
 import Webhook
 
 /// The JSON Schemas of tickets and jobs.

@@ -4,11 +4,12 @@ import Product
 struct ServiceDeskCtl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "servicedeskctl",
-        abstract: "Inspects the queue and dead jobs, and signs and checks tickets as servicedesk-responder does.",
+        abstract:
+            "Inspects the queue and dead jobs, edits the tenants file, and signs and checks tickets as servicedesk-responder does.",
         version: Product.version,
         subcommands: [
             Sign.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self, Pop.self, Push.self, Dead.self,
-            Listener.self,
+            TenantCommand.self, SenderCommand.self, Listener.self,
         ])
 }
 

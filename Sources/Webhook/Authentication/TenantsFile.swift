@@ -28,6 +28,8 @@ package struct TenantsFileFault: Error, Equatable, CustomStringConvertible {
 package enum TenantsFile {
     /// Secrets of one tenant.
     package static let secretLimit = 3
+    /// Bytes of a file, also as JSON, at most: 100,000 tenants with two secrets have room.
+    package static let sizeLimit = 67_108_864
 
     /// Reads the text.
     package static func parse(_ text: Span<UInt8>) throws(TenantsFileFault) -> TenantTable {
@@ -78,7 +80,7 @@ package enum TenantsFile {
 
     /// Calls `body` for each line that is neither empty nor a comment, with its number and the ranges of its id and its
     /// secrets: at most one secret more than allowed.
-    static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
+    package static func forEachLine(of text: Span<UInt8>, _ body: (Int, Range<Int>, [Range<Int>]) -> Void) {
         var number = 1
         var index = 0
         var words: [Range<Int>] = []

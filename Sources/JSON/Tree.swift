@@ -1,8 +1,7 @@
 import Bytes
-import JSON
 
-/// A JSON value in memory that keeps the order of its members, for printing.
-indirect enum JSONTree {
+/// A JSON value in memory that keeps the order of its members, for printing and editing. Numbers are whole.
+package enum JSONTree {
     case string(String)
     case number(Int)
     case boolean(Bool)
@@ -10,7 +9,7 @@ indirect enum JSONTree {
     case object([(name: String, value: JSONTree)])
 
     /// The value on lines of its own, each level indented by two more spaces.
-    var text: [UInt8] {
+    package var text: [UInt8] {
         var text: [UInt8] = []
         append(to: &text, indent: 0)
         return text
@@ -53,9 +52,9 @@ indirect enum JSONTree {
 extension JSONTree: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    init(stringLiteral value: String) { self = .string(value) }
-    init(integerLiteral value: Int) { self = .number(value) }
-    init(booleanLiteral value: Bool) { self = .boolean(value) }
-    init(arrayLiteral elements: JSONTree...) { self = .array(elements) }
-    init(dictionaryLiteral elements: (String, JSONTree)...) { self = .object(elements.map { ($0.0, $0.1) }) }
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .number(value) }
+    package init(booleanLiteral value: Bool) { self = .boolean(value) }
+    package init(arrayLiteral elements: JSONTree...) { self = .array(elements) }
+    package init(dictionaryLiteral elements: (String, JSONTree)...) { self = .object(elements.map { ($0.0, $0.1) }) }
 }

@@ -1,0 +1,105 @@
+import JSON
+import Webhook
+
+/// Adding keys, and taking them away.
+extension TenantsDocument {
+    /// What a rotation has done.
+    package struct Rotation: Equatable {
+        /// The new key.
+        package let key: String
+        /// The key whose mode it has, or nil if a mode was given.
+        package let model: String?
+        package let mode: String
+        /// The older keys that are accepted only until then.
+        package let limited: [String]
+    }
+
+    /// The id of a key that is made now: the date, or the date and a number.
+    package static func newKeyID(beside keys: [Key] = [], at now: Int) -> String {
+        let date = String(Timestamp.text(now).prefix(10))
+        let ids = Set(keys.map(\.id))
+        guard ids.contains(date) else { return date }
+        var number = 2
+        while ids.contains("\(date)-\(number)") { number += 1 }
+        return "\(date)-\(number)"
+    }
+
+    /// Adds a key beside the others.
+    ///
+    /// - Parameters:
+    ///   - template: nil for that of the newest key.
+    ///   - makeSecret: is given the mode.
+    ///   - end: until when the older keys are accepted, in seconds since 1970; nil if they stay as they are.
+    package mutating func rotate(
+        _ kind: OwnerKind, _ id: String, keyID: String?, template: KeyTemplate?, until end: Int?, at now: Int,
+        _ makeSecret: (String) throws -> NewSecret
+    ) throws -> Rotation {
+        var keys = try owner(kind, id).keys
+        guard keys.count < TenantsJSON.keyLimit else {
+            throw EditRefusal("the \(kind) \(id) has \(keys.count) keys, which is the limit: retire one first")
+        }
+        let model = template == nil ? keys.newest : nil
+        guard let template = template ?? model.map({ KeyTemplate(of: $0.tree) }) else {
+            throw EditRefusal("the \(kind) \(id) has no key whose mode a new one could have: name the mode")
+        }
+        let newID = keyID ?? TenantsDocument.newKeyID(beside: keys, at: now)
+        guard !keys.contains(where: { $0.id == newID }) else {
+            throw EditRefusal("the \(kind) \(id) has a key \(newID) already")
+        }
+        var limited: [String] = []
+        if let end {
+            for index in keys.indices where keys[index].endsAfter(end) {
+                keys[index].tree["not_after"] = .string(Timestamp.text(end))
+                limited.append(keys[index].id)
+            }
+        }
+        keys.append(Key(tree: template.key(id: newID, try makeSecret(template.mode))))
+        try change(kind, id) { owner in owner.keys = keys }
+        return Rotation(key: newID, model: model?.id, mode: template.mode, limited: limited)
+    }
+
+    /// Takes a key away.
+    ///
+    /// - Parameters:
+    ///   - lastUse: of the key, in seconds since 1970, if it is known.
+    ///   - isForced: even if nothing else is accepted then, or the key is in use.
+    package mutating func retire(
+        _ kind: OwnerKind, _ id: String, key keyID: String, lastUse: Int?, at now: Int, isForced: Bool
+    ) throws(EditRefusal) {
+        try change(kind, id) { owner throws(EditRefusal) in
+            guard let key = owner.keys.first(where: { $0.id == keyID }) else {
+                throw EditRefusal("the \(kind) \(id) has no key \(keyID)")
+            }
+            let others = owner.keys.filter { $0.id != keyID }
+            if !isForced {
+                guard !key.isAccepted(at: now) || others.contains(where: { $0.isAccepted(at: now) }) else {
+                    throw EditRefusal(
+                        "\(keyID) is the only key of the \(kind) \(id) that is accepted now: rotate first")
+                }
+                if key.isAccepted(at: now), let lastUse, now - lastUse < TenantsDocument.day {
+                    throw EditRefusal(
+                        "\(keyID) was used within the last day, at \(Timestamp.text(lastUse)): the sender still signs with it"
+                    )
+                }
+            }
+            owner.keys = others
+        }
+    }
+
+    /// Seconds.
+    private static let day = 86_400
+}
+
+extension TenantsDocument.Key {
+    /// Whether a limit changes when it is accepted. A key that begins only later is no older key.
+    fileprivate func endsAfter(_ end: Int) -> Bool { (notAfter ?? .max) > end && (notBefore ?? .min) <= end }
+}
+
+extension [TenantsDocument.Key] {
+    /// The one that begins last; of several, the one that ends last; of several, the last in the file.
+    fileprivate var newest: TenantsDocument.Key? {
+        reversed().max { a, b in
+            (a.notBefore ?? .min, a.notAfter ?? .max) < (b.notBefore ?? .min, b.notAfter ?? .max)
+        }
+    }
+}

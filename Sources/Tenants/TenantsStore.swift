@@ -1,0 +1,129 @@
+import JSON
+import System
+import Webhook
+
+/// Why the tenants file cannot be read or edited.
+package struct TenantsStoreFault: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// The tenants file on the disk.
+package struct TenantsStore {
+    /// Seconds that an edit waits for another.
+    private static let patience = 30.0
+
+    /// As the responder is given it: other files are relative to its directory.
+    package let path: String
+
+    package init(path: String) { self.path = path }
+
+    /// A valid file.
+    package struct Content {
+        package let document: TenantsDocument
+        package let isJSON: Bool
+    }
+
+    /// Reads the file, and checks it as the responder does.
+    package func read() throws(TenantsStoreFault) -> Content {
+        let text = try readText()
+        if text.first == UInt8(ascii: "{") {
+            return Content(document: try document(of: text), isJSON: true)
+        }
+        do {
+            return Content(document: try TenantsDocument(lines: text.span), isJSON: false)
+        } catch {
+            throw TenantsStoreFault(description: "\(path): \(error)")
+        }
+    }
+
+    /// The digest of the file as it is now, as the processes that use it tell it.
+    package func digest() throws(TenantsStoreFault) -> Int {
+        let text = try readText()
+        return TenantTable.fileDigest(of: text.span)
+    }
+
+    private func readText() throws(TenantsStoreFault) -> [UInt8] {
+        do throws(SecretFileFault) {
+            let text = try readSecretFile(path, limit: TenantsFile.sizeLimit)
+            guard !text.isEmpty else { throw SecretFileFault.empty }
+            return text
+        } catch {
+            throw TenantsStoreFault(description: "\(path) \(error)")
+        }
+    }
+
+    private func document(of text: [UInt8]) throws(TenantsStoreFault) -> TenantsDocument {
+        try check(text, "\(path) has faults, and is not edited")
+        do {
+            return try TenantsDocument(text.span)
+        } catch {
+            throw TenantsStoreFault(description: "\(path): \(error.kind.rawValue) at byte \(error.offset)")
+        }
+    }
+
+    /// Checks a text as the responder does.
+    private func check(_ text: [UInt8], _ subject: String) throws(TenantsStoreFault) {
+        guard text.count <= TenantsFile.sizeLimit else {
+            throw TenantsStoreFault(description: "\(subject): more than \(TenantsFile.sizeLimit) bytes")
+        }
+        do throws(TenantsFileFault) {
+            _ = try TenantsJSON.parse(text.span) { name in
+                Result { () throws(SecretFileFault) in try readSecret(name, besides: path) }
+                    .mapError { SecretReadFault(description: "\($0)") }
+            }
+        } catch {
+            throw TenantsStoreFault(description: "\(subject): \(error)")
+        }
+    }
+
+    // MARK: Writing
+
+    /// Edits the file: nobody sees anything between the old file and the new one, and of edits at the same time each builds
+    /// on another. If the result has a fault, or anything else fails, the old file stays.
+    ///
+    /// - Parameters:
+    ///   - creating: whether a file that does not exist is made.
+    ///   - announce: is called when nothing is left to do but to put the new file in the place of the old.
+    package func edit(
+        creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
+    ) throws {
+        let replacement = try FileReplacement(of: path, waitingUntil: .now + .seconds(TenantsStore.patience))
+        var document = TenantsDocument()
+        if !replacement.isFirst || !creating {
+            let text = try readText()
+            guard text.first == UInt8(ascii: "{") else {
+                throw TenantsStoreFault(
+                    description: "\(path) is a file of lines: edit it by hand, or see `servicedeskctl tenant convert`")
+            }
+            document = try self.document(of: text)
+        }
+        try change(&document)
+        try put(document, in: replacement, announce)
+    }
+
+    /// Writes a document in place of a file of lines that was read before, or as a new file.
+    ///
+    /// - Parameters:
+    ///   - lines: the file that is converted: its rights are those of a new file, too.
+    ///   - store: what is written to.
+    package func convert(to store: TenantsStore) throws {
+        let replacement = try FileReplacement(
+            of: store.path, rightsOf: path, waitingUntil: .now + .seconds(TenantsStore.patience))
+        guard replacement.isFirst || store.path == path else {
+            throw TenantsStoreFault(description: "\(store.path) exists already: name another file, or remove it")
+        }
+        let content = try read()
+        guard !content.isJSON else { throw TenantsStoreFault(description: "\(path) is JSON already") }
+        try store.put(content.document, in: replacement) {}
+    }
+
+    private func put(
+        _ document: TenantsDocument, in replacement: consuming FileReplacement, _ announce: () throws -> Void
+    ) throws {
+        let text = document.text
+        try check(text, "\(path) was not changed, since the result would have faults")
+        try replacement.prepare(text.span)
+        try announce()
+        try replacement.commit()
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import JSON
+import Tenants
+import Webhook
+
+/// What `add` takes for tenants and senders alike.
+struct AddOptions: ParsableArguments {
+    @OptionGroup var file: TenantsFileOptions
+    @OptionGroup var mode: ModeOptions
+    @Option(help: "The id of its first key (default: the date).") var keyID: String?
+    @OptionGroup var waiting: WaitOptions
+    @Flag(help: "Print id, key and secret as JSON.") var json = false
+
+    /// Adds a tenant or a sender with a new key.
+    ///
+    /// - Parameter prepare: what else is done to the file before.
+    func add(
+        _ kind: OwnerKind, _ id: String, members: [(name: String, value: JSONTree)] = [], creating: Bool = false,
+        _ prepare: (inout TenantsDocument) throws -> Void = { _ in }
+    ) throws {
+        guard Ticket.isTenantID(Array(id.utf8).span) else {
+            throw ValidationError("the id of a \(kind) has 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")
+        }
+        let template = mode.template ?? KeyTemplate(mode: ServiceDeskMode.name, parameters: [])
+        let key = keyID ?? TenantsDocument.newKeyID(at: TenantCommands.now)
+        let secret = try NewSecret.make(mode: template.mode)
+        try file.store().edit(creating: creating) { document in
+            try prepare(&document)
+            try document.add(kind, id, members: members, keys: [template.key(id: key, secret)])
+        } announce: {
+            try TenantCommands.announce(kind, id, key: key, mode: template.mode, secret, json: json)
+        }
+        try waiting.waitForResponders(file)
+    }
+}
+
+/// `servicedeskctl tenant add ID`
+struct AddTenant: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Adds a tenant with one key, and prints the key's secret.",
+        discussion: """
+            A file that does not exist is made, for its owner alone. Of a secret of the modes token and basic the file \
+            gets only the SHA-256.
+
+            \(TenantCommands.statuses)
+            """)
+
+    @Argument(help: "The tenant's id.") var id: String
+    @OptionGroup var options: AddOptions
+
+    func run() throws { try options.add(.tenant, id, creating: true) }
+}
+
+/// `servicedeskctl sender add ID --tenant TENANT`
+struct AddSender: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "add", abstract: "Adds a sender with one key, and prints the key's secret.",
+        discussion: """
+            Its tickets belong to one tenant (--tenant), or to the one that a value in the payload stands for \
+            (--tenant-from with a --map for each value).
+
+            \(TenantCommands.statuses)
+            """)
+
+    @Argument(help: "The sender's id, the end of its path: /webhook/servicedesk/ID.") var id: String
+    @Option(help: "The tenant that all its tickets belong to.", completion: .ids(of: .tenant)) var tenant: String?
+    @Option(help: "Where in the payload the value is that determines the tenant, such as account.name.")
+    var tenantFrom: String?
+    @Option(help: "A value and its tenant, VALUE=TENANT; any number of times.") var map: [String] = []
+    @Flag(help: "Add the tenants, too, that the file does not have: without keys of their own.") var newTenants = false
+    @OptionGroup var options: AddOptions
+
+    func validate() throws {
+        guard (tenant == nil) != (tenantFrom == nil) else { throw ValidationError("give --tenant or --tenant-from") }
+        guard (tenantFrom == nil) == map.isEmpty else {
+            throw ValidationError("--tenant-from and --map are for each other")
+        }
+        for text in map where !text.contains("=") { throw ValidationError("--map expects VALUE=TENANT") }
+    }
+
+    /// A tenant's id has no equals sign; a value may have some.
+    private var tenants: [(name: String, value: JSONTree)] {
+        map.compactMap { text in
+            text.lastIndex(of: "=").map { (String(text[..<$0]), .string(String(text[text.index(after: $0)...]))) }
+        }
+    }
+
+    func run() throws {
+        let route: (name: String, value: JSONTree) =
+            tenant.map { ("tenant", .string($0)) }
+            ?? ("tenant_from", ["path": .string(tenantFrom ?? ""), "tenants": .object(tenants)])
+        let reached = tenant.map { [$0] } ?? tenants.compactMap(\.value.string)
+        try options.add(.sender, id, members: [route]) { document in
+            guard newTenants else { return }
+            var known = Set(document.owners(.tenant).map(\.id))
+            for id in reached where known.insert(id).inserted { try document.add(.tenant, id, keys: []) }
+        }
+    }
+}

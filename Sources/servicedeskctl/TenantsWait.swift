@@ -1,0 +1,66 @@
+import Glibc
+import Product
+import System
+import Tenants
+
+/// Waits until all responders of a set use the tenants file.
+struct TenantsWait {
+    let store: TenantsStore
+    /// Where they share their counters.
+    let directory: String
+
+    /// Returns whether they do, and tells so on standard error.
+    ///
+    /// What counts is the file as it is at the end: if somebody else has edited it in between, that contains this edit.
+    func run(until deadline: Instant) throws -> Bool {
+        var state = FileState(of: store.path)
+        var digest = UInt64(try store.digest())
+        while true {
+            let current = FileState(of: store.path)
+            if current != state {
+                state = current
+                digest = UInt64(try store.digest())
+            }
+            guard let digests = digests() else { return false }
+            let ready = digests.count { $0 == digest }
+            if ready == digests.count {
+                StandardStreams.complain(TenantsWait.told(ready, directory))
+                return true
+            }
+            guard .now < deadline else {
+                StandardStreams.complain(
+                    """
+                    the file was changed, but only \(ready) of \(TenantsWait.processes(digests.count)) of \(directory) \
+                    \(ready == 1 ? "uses" : "use") it so far: the responders' log says why ("tenants not reloaded"); one \
+                    that was started with a file of lines needs HUP
+                    """)
+                return false
+            }
+            usleep(50_000)
+        }
+    }
+
+    /// What each process uses; nil if that cannot be read.
+    private func digests() -> [UInt64]? {
+        do throws(SystemError) {
+            return try CounterPages.values(
+                of: SharedCounters.tenantsDigest, directory: directory, layout: SharedCounters.layout)
+        } catch {
+            if error.code == ENOENT { return [] }
+            StandardStreams.complain(
+                "the file was changed; whether the responders use it is not known: \(directory) cannot be read (\(error))"
+            )
+            return nil
+        }
+    }
+
+    private static func told(_ count: Int, _ directory: String) -> String {
+        switch count {
+        case 0: "warning: no responder shares its counters in \(directory): the next one to start there uses the file"
+        case 1: "the one process of \(directory) uses the changed file"
+        default: "all \(count) processes of \(directory) use the changed file"
+        }
+    }
+
+    private static func processes(_ count: Int) -> String { count == 1 ? "one process" : "\(count) processes" }
+}
