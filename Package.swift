@@ -59,7 +59,7 @@ let package = Package(
         .executableTarget(
             name: "servicedeskctl",
             dependencies: [
-                "Product", "Bytes", "Webhook", "Tenants", "Redis", "RESP", "JSON", "System",
+                "Product", "Bytes", "Webhook", "Tenants", "Redis", "RESP", "JSON", "System", "COpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: productSettings),

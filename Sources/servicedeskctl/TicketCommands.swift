@@ -1,5 +1,5 @@
 import ArgumentParser
-import Bytes
+import JSON
 import System
 import Webhook
 
@@ -8,17 +8,26 @@ struct Sign: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints the signature of a body from standard input.",
         discussion: """
-            The secret is taken from SERVICEDESK_SECRET, or from the file that SERVICEDESK_SECRET_FILE names, so that it \
-            does not appear in the list of processes.
+            Without --tenant or --sender: the HMAC under the secret in SERVICEDESK_SECRET, or in the file that \
+            SERVICEDESK_SECRET_FILE names, so that it does not appear in the list of processes.
+
+            With one of them: the header lines with which the holder of a key in the tenants file sends the body, for \
+            `curl -H @-`. Those of a token or password are the secret itself.
             """)
 
+    @OptionGroup var signing: SigningOptions
+    @Flag(help: "Print an object of the headers.") var json = false
+
     func run() throws {
-        let secret = try Environment.secret()
+        let key = try signing.heldKey()
         let body = try StandardStreams.read()
-        let tag = Authenticator(key: secret.span).tag(of: body.span)
-        var digits: [UInt8] = []
-        digits.append(hex: tag)
-        try StandardStreams.write(line: digits)
+        let headers = try signing.headers(signing: body, with: key)
+        if json {
+            let members = headers.map { ($0.name, JSONTree.string(String(decoding: $0.value, as: UTF8.self))) }
+            return try StandardStreams.write(line: JSONTree.object(members.map { (name: $0.0, value: $0.1) }).text)
+        }
+        if !signing.isNamed { return try StandardStreams.write(line: headers[0].value) }
+        for field in headers { try StandardStreams.write(line: Array("\(field.name): ".utf8) + field.value) }
     }
 }
 

@@ -8,7 +8,8 @@ struct ServiceDeskCtl: ParsableCommand {
             "Inspects the queue and dead jobs, edits the tenants file, and signs and checks tickets as servicedesk-responder does.",
         version: Product.version,
         subcommands: [
-            Sign.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self, Pop.self, Push.self, Dead.self,
+            Sign.self, Send.self, Explain.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self,
+            Pop.self, Push.self, Dead.self,
             TenantCommand.self, SenderCommand.self, Listener.self,
         ])
 }

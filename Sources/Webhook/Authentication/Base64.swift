@@ -2,7 +2,7 @@ import Bytes
 import COpenSSL
 
 /// The bytes that base64 stands for (RFC 4648, section 4); nil if the text is not exactly what encoding them gives.
-func base64Decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
+package func base64Decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
     let text = Array(text)
     guard text.count % 4 == 0, text.count <= 4096 else { return nil }
     let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }

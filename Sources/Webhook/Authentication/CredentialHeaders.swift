@@ -36,7 +36,7 @@ package struct HeaderNames: Equatable, Sendable {
     }
 
     /// The CGI variable of a header: `HTTP_X_SERVICEDESK_SIGNATURE` of `X-ServiceDesk-Signature`.
-    static func variable(of header: String) -> [UInt8] {
+    package static func variable(of header: String) -> [UInt8] {
         var name = Array("HTTP_".utf8)
         for byte in header.utf8 {
             name.append(byte == UInt8(ascii: "-") ? UInt8(ascii: "_") : byte.isLowercaseLetter ? byte ^ .caseBit : byte)

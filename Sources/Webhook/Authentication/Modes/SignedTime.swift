@@ -8,7 +8,7 @@ package enum SignedTime: String, CaseIterable, Sendable {
     case rfc3339
 
     /// Seconds since 1970; nil if the text does not have the form.
-    func seconds(of text: Span<UInt8>) -> Int? {
+    package func seconds(of text: Span<UInt8>) -> Int? {
         switch self {
         case .unix:
             for index in text.indices where !text[index].isDigit { return nil }
