@@ -10,6 +10,7 @@ import Webhook
 /// A parser: what it is called, and what becomes of an input.
 let parsers: [String: @Sendable ([UInt8]) -> Void] = [
     "records": records, "json": json, "ticket": ticket, "resp": resp, "signature": signature,
+    "credentials": credentials, "tenants": tenants,
 ]
 
 /// libFuzzer's loop, which calls `body` with one input after the other.
@@ -125,7 +126,6 @@ private func roundTrip(_ string: JSONString, of bytes: [UInt8]) {
 /// A ticket that is accepted makes a job that is JSON, and is of the tenant whose secret is looked up.
 @Sendable private func ticket(_ bytes: [UInt8]) {
     var reader = TicketReader()
-    var exchange = Exchange()
     var ticket = Ticket()
     do throws(PayloadFault) {
         try reader.read(bytes.span, into: &ticket)
@@ -136,11 +136,44 @@ private func roundTrip(_ string: JSONString, of bytes: [UInt8]) {
     var tenant: [UInt8] = []
     reader.tenant(of: bytes.span, into: &tenant)
     precondition(tenant == ticket.tenantID && Ticket.isTenantID(tenant.span))
-    var random = RandomSource()
-    exchange.complete(bodyLength: bytes.count, random: &random)
-    var job: [UInt8] = []
-    Job.append(of: exchange, description: bytes.span.extracting(ticket.description), createdAt: [], to: &job)
-    json(job)
+    json(job(of: bytes))
+}
+
+private let secret = Array("a secret of at least 32 bytes, it says".utf8)
+
+/// The job of a valid ticket, signed.
+private func job(of body: [UInt8]) -> [UInt8] {
+    var handler = Handler(
+        secrets: Secrets(shared: secret), bodyLimit: Handler.largestBody, unknownFields: .reject, maxAge: 0,
+        encoder: JobEncoder(.plain, members: [.event, .deliveryID], task: "", queue: ""))
+    var signature: [UInt8] = []
+    signature.append(hex: Authenticator(key: secret.span).tag(of: body.span))
+    var exchange = Exchange()
+    for (name, value) in [
+        ("REQUEST_METHOD", Array("POST".utf8)), ("SCRIPT_NAME", Array("/webhook/servicedesk".utf8)),
+        ("CONTENT_TYPE", Array("application/json".utf8)), ("HTTP_X_SERVICEDESK_SIGNATURE", signature),
+    ] {
+        let name = Array(name.utf8)
+        exchange.take(name.span, value.span, headers: handler.secrets.headers)
+    }
+    exchange.complete(bodyLength: body.count, random: &handler.random)
+    var queue = LastJob()
+    let disposition = handler.handle(
+        &exchange, body: body.span, time: Array("2026-11-24T10:29:24.123456Z".utf8),
+        request: RequestHandle(slot: 0, generation: 0), queue: &queue)
+    precondition(disposition == .queued)
+    return queue.job
+}
+
+private struct LastJob: JobQueue {
+    private(set) var job: [UInt8] = []
+
+    mutating func push(
+        _ job: Span<UInt8>, id: [UInt8], delivery: NamedDelivery?, for request: RequestHandle
+    ) -> Reason? {
+        self.job.append(job)
+        return nil
+    }
 }
 
 /// Replies are the same wherever their bytes are cut.
@@ -179,4 +212,50 @@ private func replies(in parts: [[UInt8]]) -> Parsing {
     var digits: [UInt8] = []
     digits.append(hex: tag)
     precondition(bytes.map(\.lowercased) == digits)
+}
+
+/// A file with a key of every mode.
+private let everyMode = #"""
+    {"tenants": [{"id": "acme", "keys": [
+      {"id": "1", "mode": "servicedesk", "secret": "a secret of at least 32 bytes, 1"},
+      {"id": "2", "mode": "standard-webhooks", "secret": "whsec_YSBrZXkgb2YgYXQgbGVhc3QgMjQgYnl0ZXM="},
+      {"id": "3", "mode": "hmac", "header": "X-A", "prefix": "sha256=", "secret": "a secret of at least 32 bytes, 3"},
+      {"id": "4", "mode": "hmac", "header": "X-B", "encoding": "base64", "signed": "body-timestamp",
+        "timestamp_header": "X-T", "timestamp_format": "rfc3339", "secret": "a secret of at least 32 bytes, 4"},
+      {"id": "5", "mode": "token", "plaintext": true, "secret": "a-token-of-at-least-32-characters"},
+      {"id": "6", "mode": "basic", "plaintext": true, "user": "desk", "secret": "a-password-of-at-least-32-characters"}]}]}
+    """#
+
+private func noSecretFile(_ path: String) -> Result<[UInt8], SecretReadFault> {
+    .failure(SecretReadFault(description: "no file"))
+}
+
+/// Header lines, `name: value`, and after an empty line the body: nobody guesses a credential.
+@Sendable private func credentials(_ bytes: [UInt8]) {
+    let file = Array(everyMode.utf8)
+    guard let table = try? TenantsJSON.parse(file.span, readSecret: noSecretFile) else { fatalError("a fault in the file") }
+    var secrets = Secrets(tenants: table)
+    var presented = CredentialHeaders()
+    var lines = bytes.split(separator: .lineFeed, omittingEmptySubsequences: false)[...]
+    while let line = lines.popFirst(), !line.isEmpty {
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+        let name = HeaderNames.variable(of: String(decoding: line[..<colon], as: UTF8.self))
+        let value = Array(line[(colon + 1)...])
+        presented.take(name.span, value.span, headers: secrets.headers)
+    }
+    let body = Array(lines.joined(separator: [.lineFeed]))
+    let claimant = Claimant(isSender: false, id: Array("acme".utf8))
+    let verdict = secrets.check(presented, of: body.span, from: claimant, at: 1_795_478_400)
+    if case .accepted = verdict { fatalError("accepted") }
+}
+
+/// A tenants file, as lines or JSON: one that is accepted has the keys that a tool finds in it.
+@Sendable private func tenants(_ bytes: [UInt8]) {
+    guard bytes.first == UInt8(ascii: "{") else {
+        guard let table = try? TenantsFile.parse(bytes.span) else { return }
+        precondition((try? TenantsFile.heldKeys(bytes.span).count) == table.keyCount)
+        return
+    }
+    guard let table = try? TenantsJSON.parse(bytes.span, readSecret: noSecretFile) else { return }
+    precondition((try? TenantsJSON.heldKeys(bytes.span, readSecret: noSecretFile).count) == table.keyCount)
 }
