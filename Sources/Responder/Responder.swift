@@ -18,7 +18,7 @@ struct Responder: ~Copyable {
     let server: Server
     let signals: Signals
     let metrics: Metrics
-    private var usage = ProcessUsage()
+    var usage = ProcessUsage()
     var queue: any QueuePort
     var handler: Handler
     var log: Log
@@ -44,7 +44,7 @@ struct Responder: ~Copyable {
     var exchanges: [Exchange] = []
     /// To whom each exchange's answer goes, and since when its request is whole.
     var requests: [OpenRequest] = []
-    private var response: [UInt8] = []
+    var response: [UInt8] = []
 
     var drain = Drain.none
     /// Whether this process ends because it can no longer do its work.
@@ -231,68 +231,9 @@ struct Responder: ~Copyable {
         }
     }
 
-    // MARK: Answers
-
-    private mutating func answer(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
-        let slot = Int(token.slot)
-        response.clear()
-        let retryAfter = reason.status == 503 ? queue.health.retryAfter : 0
-        Responder.append(reason, of: &exchanges[slot], retryAfter: retryAfter, to: &response)
-        finish(token, reason, error: error)
-    }
-
-    /// `inout`, since reading from the array would copy all that the exchange holds.
-    private static func append(
-        _ reason: Reason, of exchange: inout Exchange, retryAfter: Int, to response: inout [UInt8]
-    ) {
-        exchange.appendAnswer(reason, retryAfter: retryAfter, to: &response)
-    }
-
-    private mutating func answerAboutSelf(_ disposition: Disposition, _ token: Token) {
-        let slot = Int(token.slot)
-        response.clear()
-        switch disposition {
-        case .metrics:
-            setGauges()
-            usage.noteNow(in: metrics, at: loop.now)
-            let text = MetricsText.render(metrics)
-            exchanges[slot].appendAnswer(
-                .ok, type: "text/plain; version=0.0.4; charset=utf-8", body: text, to: &response)
-            finish(token, .ok)
-        case .ready where !queue.health.isUsable || drain.hasBegun:
-            answer(token, .notReady)
-        default:
-            let body = Array(#"{"status":"ok"}"#.utf8)
-            exchanges[slot].appendAnswer(.ok, type: "application/json", body: body, to: &response)
-            finish(token, .ok)
-        }
-    }
-
-    /// Sends what `response` holds, and counts and logs it.
-    private mutating func finish(_ token: Token, _ reason: Reason, error: PushFailure? = nil) {
-        let slot = Int(token.slot)
-        let response = response
-        let isDelivered = server.answer(token, with: response.span)
-        let nanoseconds = Instant.now.since(requests[slot].began)
-        metrics.count(reason)
-        metrics.observe(.request, nanoseconds: nanoseconds)
-        if !isDelivered {
-            metrics.add(.undeliveredAnswers)
-            if reason.status == 202 { metrics.add(.queuedUnanswered) }
-        }
-        logRequest(slot, reason, nanoseconds: nanoseconds, isDelivered: isDelivered, error: error)
-        reset(slot)
-    }
-
-    /// Readies a slot for the next request.
-    private mutating func reset(_ slot: Int) {
-        exchanges[slot].reset()
-        requests[slot].end()
-    }
-
     // MARK: Gauges
 
-    private mutating func setGauges() {
+    mutating func setGauges() {
         let health = queue.health
         metrics.set(.pendingPushes, health.pendingCount)
         metrics.set(.webConnections, server.connectionCount)

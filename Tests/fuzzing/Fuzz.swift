@@ -233,7 +233,9 @@ private func noSecretFile(_ path: String) -> Result<[UInt8], SecretReadFault> {
 /// Header lines, `name: value`, and after an empty line the body: nobody guesses a credential.
 @Sendable private func credentials(_ bytes: [UInt8]) {
     let file = Array(everyMode.utf8)
-    guard let table = try? TenantsJSON.parse(file.span, readSecret: noSecretFile) else { fatalError("a fault in the file") }
+    guard let table = try? TenantsJSON.parse(file.span, readSecret: noSecretFile) else {
+        fatalError("a fault in the file")
+    }
     var secrets = Secrets(tenants: table)
     var presented = CredentialHeaders()
     var lines = bytes.split(separator: .lineFeed, omittingEmptySubsequences: false)[...]
