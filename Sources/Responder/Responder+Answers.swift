@@ -1,3 +1,4 @@
+import Bytes
 import Delivery
 import EventLoop
 import System

@@ -15,11 +15,11 @@ struct KeyModeTests {
     private struct Case: Decodable {
         let comment: String
         let key: String?
-        let key_hex: String?
+        let keyHex: String?
         let data: String?
-        let data_hex: String?
-        let hmac_sha256_hex: String
-        let truncated_to_bits: Int?
+        let dataHex: String?
+        let hmacSha256Hex: String
+        let truncatedToBits: Int?
         let secret: String?
         let timestamp: String?
         let body: String?
@@ -27,8 +27,8 @@ struct KeyModeTests {
         let headers: [String: String]?
         let superseded: Bool?
 
-        var keyBytes: [UInt8] { key.map { utf8($0) } ?? [UInt8](hex: key_hex ?? "") }
-        var dataBytes: [UInt8] { data.map { utf8($0) } ?? [UInt8](hex: data_hex ?? "") }
+        var keyBytes: [UInt8] { key.map { utf8($0) } ?? [UInt8](hex: keyHex ?? "") }
+        var dataBytes: [UInt8] { data.map { utf8($0) } ?? [UInt8](hex: dataHex ?? "") }
     }
 
     private static func vectors(_ name: String) throws -> Data {
@@ -37,7 +37,9 @@ struct KeyModeTests {
     }
 
     private static func cases(_ name: String) throws -> [Case] {
-        try JSONDecoder().decode(File.self, from: vectors(name)).cases
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(File.self, from: vectors(name)).cases
     }
 
     @Test(arguments: ["rfc4231", "github", "jira", "zoho-deluge", "zendesk", "glpi", "standard-webhooks"])
@@ -46,7 +48,7 @@ struct KeyModeTests {
         try #require(!cases.isEmpty)
         for vector in cases {
             let tag = bytes(of: authenticator(vector.keyBytes).tag(of: vector.dataBytes.span)).hex
-            #expect(tag.prefix((vector.truncated_to_bits ?? 256) / 4) == vector.hmac_sha256_hex, "\(vector.comment)")
+            #expect(tag.prefix((vector.truncatedToBits ?? 256) / 4) == vector.hmacSha256Hex, "\(vector.comment)")
         }
     }
 
@@ -111,7 +113,7 @@ struct KeyModeTests {
         let time = try #require(vector.timestamp.flatMap { Int($0) })
         let secret = utf8(try #require(vector.secret))
         let key = try StandardWebhooksMode.material(of: KeySecret(text: secret)).bytes
-        #expect(key == [UInt8](hex: vector.key_hex ?? ""))
+        #expect(key == [UInt8](hex: vector.keyHex ?? ""))
         for (now, expected) in [
             (time, Verdict.accepted(key: 0)), (time + 300, .accepted(key: 0)), (time - 300, .accepted(key: 0)),
             (time + 301, .refused(.stale)), (time - 301, .refused(.stale)),
@@ -180,7 +182,7 @@ struct KeyModeTests {
 
     @Test func `both of Zoho's examples are accepted as a Deluge function sends them, in base64 or hex`() throws {
         for vector in try Self.cases("zoho-deluge") {
-            let tag = [UInt8](hex: vector.hmac_sha256_hex)
+            let tag = [UInt8](hex: vector.hmacSha256Hex)
             for (encoding, text) in [("base64", base64Encoded(tag).text), ("hex", tag.hex)] {
                 let verdict = try verdict(
                     "hmac", [.header: "X-Deluge-Signature", .encoding: encoding], key: vector.keyBytes,
