@@ -28,11 +28,28 @@ package struct KeyTemplate {
     }
 }
 
-/// A secret that nobody has seen yet.
+/// The secret of a key that is added.
 package struct NewSecret {
     /// Bytes of randomness.
     private static let length = 32
     package let text: String
+
+    init(text: String) { self.text = text }
+
+    /// One that the sender has made.
+    package init(given bytes: [UInt8], mode: String) throws(EditRefusal) {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw EditRefusal("the secret is not valid UTF-8")
+        }
+        self.text = text
+        // The file tells nothing of it but its digest.
+        guard isKeptAsDigest(mode: mode) else { return }
+        guard TokenMode.lengths.contains(bytes.count), bytes.allSatisfy(\.isVisibleASCII) else {
+            let (shortest, longest) = (TokenMode.lengths.lowerBound, TokenMode.lengths.upperBound)
+            throw EditRefusal("the secret is not \(shortest) to \(longest) visible ASCII characters")
+        }
+        if PublishedSecrets.contain(bytes) { throw EditRefusal("the secret is \(PublishedSecrets.fault)") }
+    }
 
     /// Draws one in the form that a mode wants.
     package static func make(mode: String) throws(SystemError) -> NewSecret {
@@ -42,17 +59,16 @@ package struct NewSecret {
             text: StandardWebhooksMode.secretPrefix + String(decoding: base64Encoded(bytes), as: UTF8.self))
     }
 
-    /// For tests.
-    init(text: String) { self.text = text }
-
     /// What the file has of it. A secret that the sender only shows is kept as a digest.
     fileprivate func member(mode: String) -> (name: String, value: JSONTree) {
-        guard mode == TokenMode.name || mode == BasicMode.name else { return ("secret", .string(text)) }
+        guard isKeptAsDigest(mode: mode) else { return ("secret", .string(text)) }
         var digits: [UInt8] = []
         digits.append(hex: digest(of: Array(text.utf8).span))
         return ("sha256", .string(String(decoding: digits, as: UTF8.self)))
     }
 }
+
+private func isKeptAsDigest(mode: String) -> Bool { mode == TokenMode.name || mode == BasicMode.name }
 
 private func hexadecimal(_ bytes: [UInt8]) -> String {
     var digits: [UInt8] = []

@@ -74,7 +74,8 @@ extension TenantsDocument {
             if !isForced {
                 guard !key.isAccepted(at: now) || others.contains(where: { $0.isAccepted(at: now) }) else {
                     throw EditRefusal(
-                        "\(keyID) is the only key of the \(kind) \(id) that is accepted now: rotate first")
+                        "\(keyID) is the only key of the \(kind) \(id) that is accepted now: rotate first; `\(kind) remove` removes the \(kind)"
+                    )
                 }
                 if key.isAccepted(at: now), let lastUse, now - lastUse < TenantsDocument.day {
                     throw EditRefusal(
@@ -84,6 +85,29 @@ extension TenantsDocument {
             }
             owner.keys = others
         }
+    }
+
+    /// Takes a tenant or a sender away, with its keys.
+    ///
+    /// - Parameter isForced: even if one of its keys is accepted now.
+    package mutating func remove(_ kind: OwnerKind, _ id: String, at now: Int, isForced: Bool) throws(EditRefusal) {
+        let owner = try owner(kind, id)
+        guard isForced || !owner.isActive || !owner.keys.contains(where: { $0.isAccepted(at: now) }) else {
+            throw EditRefusal("the \(kind) \(id) has a key that is accepted now")
+        }
+        keep(kind) { $0.id != id }
+    }
+
+    /// Takes a sender away, and the tenants without keys that no other sender delivers for.
+    package mutating func removeSenderAndTenants(_ id: String, at now: Int, isForced: Bool) throws(EditRefusal) {
+        let reached = Set(try owner(.sender, id).tenants)
+        try remove(.sender, id, at: now, isForced: isForced)
+        let others = Set(owners(.sender).flatMap(\.tenants))
+        keep(.tenant) { !$0.keys.isEmpty || !reached.contains($0.id) || others.contains($0.id) }
+    }
+
+    private mutating func keep(_ kind: OwnerKind, _ isKept: (Owner) -> Bool) {
+        root[kind.member] = .array(owners(kind).filter(isKept).map(\.tree))
     }
 
     /// Seconds.

@@ -18,7 +18,7 @@ package struct EditRefusal: Error, Equatable, CustomStringConvertible {
 
 /// The tenants file in memory, as it is edited: what an edit does not concern stays as it is, in its order.
 package struct TenantsDocument {
-    package private(set) var root: JSONTree
+    package internal(set) var root: JSONTree
 
     /// A file without tenants, which only an edit makes valid.
     package init() { root = ["tenants": []] }
@@ -39,6 +39,11 @@ package struct TenantsDocument {
 
         package var id: String { tree["id"]?.string ?? "" }
         package var isActive: Bool { tree["active"]?.boolean ?? true }
+        /// Those that a sender delivers for.
+        var tenants: [String] {
+            let table = tree["tenant_from"]?["tenants"]?.members ?? []
+            return ([tree["tenant"]] + table.map { $0.value }).compactMap { $0?.string }
+        }
         package internal(set) var keys: [Key] {
             get { (tree["keys"]?.elements ?? []).map(Key.init) }
             set { tree["keys"] = newValue.isEmpty ? nil : .array(newValue.map(\.tree)) }

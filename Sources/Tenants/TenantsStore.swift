@@ -27,7 +27,7 @@ package struct TenantsStore {
     package func read() throws(TenantsStoreFault) -> Content {
         let text = try readText()
         if text.first == UInt8(ascii: "{") {
-            return Content(document: try document(of: text), isJSON: true)
+            return Content(document: try document(of: text).document, isJSON: true)
         }
         do {
             return Content(document: try TenantsDocument(lines: text.span), isJSON: false)
@@ -52,25 +52,28 @@ package struct TenantsStore {
         }
     }
 
-    private func document(of text: [UInt8]) throws(TenantsStoreFault) -> TenantsDocument {
-        try check(text, "\(path) has faults, and is not edited")
+    private func document(
+        of text: [UInt8]
+    ) throws(TenantsStoreFault) -> (document: TenantsDocument, headerLines: [String]) {
+        let lines = try check(text, "\(path) has faults: mend them first")
         do {
-            return try TenantsDocument(text.span)
+            return (try TenantsDocument(text.span), lines)
         } catch {
             throw TenantsStoreFault(description: "\(path): \(error.kind.rawValue) at byte \(error.offset)")
         }
     }
 
-    /// Checks a text as the responder does.
-    private func check(_ text: [UInt8], _ subject: String) throws(TenantsStoreFault) {
+    /// Checks a text as the responder does. Returns the lines that nginx's pass.conf may lack for its headers.
+    private func check(_ text: [UInt8], _ subject: String) throws(TenantsStoreFault) -> [String] {
         guard text.count <= TenantsFile.sizeLimit else {
             throw TenantsStoreFault(description: "\(subject): more than \(TenantsFile.sizeLimit) bytes")
         }
         do throws(TenantsFileFault) {
-            _ = try TenantsJSON.parse(text.span) { name in
+            let table = try TenantsJSON.parse(text.span) { name in
                 Result { () throws(SecretFileFault) in try readSecret(name, besides: path) }
                     .mapError { SecretReadFault(description: "\($0)") }
             }
+            return Secrets(tenants: table).headers.missingLines
         } catch {
             throw TenantsStoreFault(description: "\(subject): \(error)")
         }
@@ -84,28 +87,26 @@ package struct TenantsStore {
     /// - Parameters:
     ///   - creating: whether a file that does not exist is made.
     ///   - announce: is called when nothing is left to do but to put the new file in the place of the old.
+    /// - Returns: the lines that nginx's pass.conf may lack for headers that the file did not name before.
     package func edit(
         creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
-    ) throws {
+    ) throws -> [String] {
         let replacement = try FileReplacement(of: path, waitingUntil: .now + .seconds(TenantsStore.patience))
         var document = TenantsDocument()
+        var lines: [String] = []
         if !replacement.isFirst || !creating {
             let text = try readText()
             guard text.first == UInt8(ascii: "{") else {
                 throw TenantsStoreFault(
                     description: "\(path) is a file of lines: edit it by hand, or see `servicedeskctl tenant convert`")
             }
-            document = try self.document(of: text)
+            (document, lines) = try self.document(of: text)
         }
         try change(&document)
-        try put(document, in: replacement, announce)
+        return try put(document, in: replacement, announce).filter { !lines.contains($0) }
     }
 
-    /// Writes a document in place of a file of lines that was read before, or as a new file.
-    ///
-    /// - Parameters:
-    ///   - lines: the file that is converted: its rights are those of a new file, too.
-    ///   - store: what is written to.
+    /// Writes the file, which is one of lines, as JSON: in its own place, or as a new file with the same rights.
     package func convert(to store: TenantsStore) throws {
         let replacement = try FileReplacement(
             of: store.path, rightsOf: path, waitingUntil: .now + .seconds(TenantsStore.patience))
@@ -114,16 +115,17 @@ package struct TenantsStore {
         }
         let content = try read()
         guard !content.isJSON else { throw TenantsStoreFault(description: "\(path) is JSON already") }
-        try store.put(content.document, in: replacement) {}
+        _ = try store.put(content.document, in: replacement) {}
     }
 
     private func put(
         _ document: TenantsDocument, in replacement: consuming FileReplacement, _ announce: () throws -> Void
-    ) throws {
+    ) throws -> [String] {
         let text = document.text
-        try check(text, "\(path) was not changed, since the result would have faults")
+        let lines = try check(text, "nothing was changed, since \(path) would have faults")
         try replacement.prepare(text.span)
         try announce()
         try replacement.commit()
+        return lines
     }
 }

@@ -8,7 +8,7 @@ struct Listener: ParsableCommand {
         abstract: "Prints the id of the process that listens on a unix socket; exits with status 1 if none does.",
         discussion: "It is the process that called listen(2): spawn-fcgi, which then becomes multiwatch.")
 
-    @Argument(help: "The socket's path.") var socket: String
+    @Argument(help: "The socket's path.", completion: .file()) var socket: String
 
     func run() throws {
         let process: Int32

@@ -21,6 +21,8 @@ enum StandardStreams {
     /// 1 if standard output is closed: the result could not be printed.
     static func prepare() {
         _ = signal(SIGPIPE, SIG_IGN)
+        // A file that would grow beyond the limit is an error with its reason (EFBIG).
+        _ = signal(SIGXFSZ, SIG_IGN)
         unsafe isInputOpen = fcntl(STDIN_FILENO, F_GETFD) != -1
         let isOutputOpen = fcntl(STDOUT_FILENO, F_GETFD) != -1
         occupyStandardDescriptors()

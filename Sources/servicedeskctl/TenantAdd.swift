@@ -5,11 +5,10 @@ import Webhook
 
 /// What `add` takes for tenants and senders alike.
 struct AddOptions: ParsableArguments {
-    @OptionGroup var file: TenantsFileOptions
     @OptionGroup var mode: ModeOptions
     @Option(help: "The id of its first key (default: the date).") var keyID: String?
-    @OptionGroup var waiting: WaitOptions
-    @Flag(help: "Print id, key and secret as JSON.") var json = false
+    @OptionGroup var secret: SecretOptions
+    @OptionGroup var options: EditOptions
 
     /// Adds a tenant or a sender with a new key.
     ///
@@ -23,14 +22,13 @@ struct AddOptions: ParsableArguments {
         }
         let template = mode.template ?? KeyTemplate(mode: ServiceDeskMode.name, parameters: [])
         let key = keyID ?? TenantsDocument.newKeyID(at: TenantCommands.now)
-        let secret = try NewSecret.make(mode: template.mode)
-        try file.store().edit(creating: creating) { document in
+        let new = try secret.secret(mode: template.mode)
+        try options.edit(creating: creating) { document in
             try prepare(&document)
-            try document.add(kind, id, members: members, keys: [template.key(id: key, secret)])
+            try document.add(kind, id, members: members, keys: [template.key(id: key, new)])
         } announce: {
-            try TenantCommands.announce(kind, id, key: key, mode: template.mode, secret, json: json)
+            try secret.announce(kind, id, key: key, mode: template.mode, new, options)
         }
-        try waiting.waitForResponders(file)
     }
 }
 
@@ -91,9 +89,14 @@ struct AddSender: ParsableCommand {
             ?? ("tenant_from", ["path": .string(tenantFrom ?? ""), "tenants": .object(tenants)])
         let reached = tenant.map { [$0] } ?? tenants.compactMap(\.value.string)
         try options.add(.sender, id, members: [route]) { document in
-            guard newTenants else { return }
             var known = Set(document.owners(.tenant).map(\.id))
-            for id in reached where known.insert(id).inserted { try document.add(.tenant, id, keys: []) }
+            for id in reached where known.insert(id).inserted {
+                guard newTenants else {
+                    throw EditRefusal(
+                        "the file has no tenant \(id): `tenant add` adds it, or --new-tenants without keys")
+                }
+                try document.add(.tenant, id, keys: [])
+            }
         }
     }
 }

@@ -25,39 +25,78 @@ enum TenantCommands {
     /// Seconds since 1970.
     static var now: Int { Int(WallClock.now.microseconds / 1_000_000) }
 
-    /// Prints what was made of a new key: the secret alone, or everything as JSON.
-    static func announce(
-        _ kind: OwnerKind, _ id: String, key: String, mode: String, _ secret: NewSecret, json: Bool,
-        more: [(name: String, value: JSONTree)] = []
+}
+
+/// Edits of the file, and what is told of them.
+struct EditOptions: ParsableArguments {
+    @OptionGroup var file: TenantsFileOptions
+    @OptionGroup var waiting: WaitOptions
+    @Flag(help: "Print what was done as JSON.") var json = false
+
+    /// Edits the file, and waits until the responders use it.
+    ///
+    /// - Parameter announce: prints what will have been done, before it is.
+    func edit(
+        creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
     ) throws {
-        guard json else { return try StandardStreams.write(line: Array(secret.text.utf8)) }
-        let members: [(name: String, value: JSONTree)] = [
-            ("id", .string(id)), ("key", .string(key)), ("secret", .string(secret.text)),
-            ("kind", .string(kind.rawValue)), ("mode", .string(mode)),
-        ]
-        try StandardStreams.write(line: JSONTree.object(members + more).text)
+        for line in try file.store().edit(creating: creating, change, announce: announce) {
+            StandardStreams.complain("the file names a header that nginx's pass.conf may lack: \(line)")
+        }
+        try waiting.waitForResponders(file)
+    }
+
+    /// Prints members if JSON is wanted.
+    func announce(_ kind: OwnerKind, _ members: [(name: String, value: JSONTree)]) throws {
+        guard json else { return }
+        try StandardStreams.write(line: JSONTree.object(members + [("kind", .string(kind.rawValue))]).text)
     }
 }
 
-/// `servicedeskctl tenant add|rotate|retire|list|convert`
+/// Where the secret of a new key comes from.
+struct SecretOptions: ParsableArguments {
+    @Flag(help: "Take the secret from standard input, since the sender has made it, and print none.")
+    var secretFromStdin = false
+
+    func secret(mode: String) throws -> NewSecret {
+        guard secretFromStdin else { return try NewSecret.make(mode: mode) }
+        var bytes = try StandardStreams.read()
+        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+        return try NewSecret(given: bytes, mode: mode)
+    }
+
+    /// Prints what was made of a new key: the secret alone, or everything as JSON.
+    func announce(
+        _ kind: OwnerKind, _ id: String, key: String, mode: String, _ secret: NewSecret, _ options: EditOptions,
+        more: [(name: String, value: JSONTree)] = []
+    ) throws {
+        if !options.json && !secretFromStdin { try StandardStreams.write(line: Array(secret.text.utf8)) }
+        let shown: [(name: String, value: JSONTree)] = secretFromStdin ? [] : [("secret", .string(secret.text))]
+        try options.announce(
+            kind, [("id", .string(id)), ("key", .string(key))] + shown + [("mode", .string(mode))] + more)
+    }
+}
+
+/// `servicedeskctl tenant add|rotate|retire|remove|list|convert`
 struct TenantCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenant", abstract: "Lists and edits the tenants of the tenants file, and their keys.",
         discussion: TenantCommands.editing,
         subcommands: [
-            AddTenant.self, RotateKey<TenantGroup>.self, RetireKey<TenantGroup>.self, ListKeys<TenantGroup>.self,
+            AddTenant.self, RotateKey<TenantGroup>.self, RetireKey<TenantGroup>.self, RemoveTenant.self,
+            ListKeys<TenantGroup>.self,
             Convert.self,
         ])
 }
 
-/// `servicedeskctl sender add|rotate|retire|list`
+/// `servicedeskctl sender add|rotate|retire|remove|list`
 struct SenderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sender",
         abstract: "Lists and edits the senders of the tenants file, which have a path of their own, and their keys.",
         discussion: TenantCommands.editing,
         subcommands: [
-            AddSender.self, RotateKey<SenderGroup>.self, RetireKey<SenderGroup>.self, ListKeys<SenderGroup>.self,
+            AddSender.self, RotateKey<SenderGroup>.self, RetireKey<SenderGroup>.self, RemoveSender.self,
+            ListKeys<SenderGroup>.self,
         ])
 }
 

@@ -22,10 +22,9 @@ struct RotateKey<Group: OwnerGroup>: ParsableCommand {
     @Option(help: "Accept the older keys only for so long, such as 90s, 30m, 24h, 7d.") var keep: String?
     @Option(help: "Accept the older keys only until then, such as 2026-12-31T23:59:59Z.") var until: String?
     @Option(help: "The id of the new key (default: the date).") var keyID: String?
-    @OptionGroup var file: TenantsFileOptions
     @OptionGroup var mode: ModeOptions
-    @OptionGroup var waiting: WaitOptions
-    @Flag(help: "Print id, key and secret as JSON.") var json = false
+    @OptionGroup var secret: SecretOptions
+    @OptionGroup var options: EditOptions
 
     func validate() throws { _ = try end(at: TenantCommands.now) }
 
@@ -52,30 +51,25 @@ struct RotateKey<Group: OwnerGroup>: ParsableCommand {
         let now = TenantCommands.now
         let end = try end(at: now)
         var made: (rotation: TenantsDocument.Rotation, secret: NewSecret)?
-        try file.store().edit { document in
-            var secret: NewSecret?
+        try options.edit { document in
+            var new: NewSecret?
             let rotation = try document.rotate(
                 Group.kind, id, keyID: keyID, template: mode.template, until: end, at: now
             ) { mode in
-                let new = try NewSecret.make(mode: mode)
-                secret = new
-                return new
+                let made = try secret.secret(mode: mode)
+                new = made
+                return made
             }
-            made = secret.map { (rotation, $0) }
+            made = new.map { (rotation, $0) }
         } announce: {
-            guard let (rotation, secret) = made else { return }
-            try announce(rotation, secret, end)
+            guard let (rotation, new) = made else { return }
+            var more: [(name: String, value: JSONTree)] = [
+                ("limited", .array(rotation.limited.map { .string($0) }))
+            ]
+            if let end { more.append(("not_after", .string(Timestamp.text(end)))) }
+            try secret.announce(
+                Group.kind, id, key: rotation.key, mode: rotation.mode, new, options, more: more)
         }
-        try waiting.waitForResponders(file)
-    }
-
-    private func announce(_ rotation: TenantsDocument.Rotation, _ secret: NewSecret, _ end: Int?) throws {
-        var more: [(name: String, value: JSONTree)] = [
-            ("older_keys_limited", .array(rotation.limited.map { .string($0) }))
-        ]
-        if let end { more.append(("not_after", .string(Timestamp.text(end)))) }
-        try TenantCommands.announce(
-            Group.kind, id, key: rotation.key, mode: rotation.mode, secret, json: json, more: more)
     }
 }
 
@@ -110,23 +104,18 @@ struct RetireKey<Group: OwnerGroup>: ParsableCommand {
     @Argument(help: "The id.", completion: .ids(of: Group.kind)) var id: String
     @Option(help: "The key's id, as `list` shows it.", completion: .keys(of: Group.kind)) var key: String
     @Flag(help: "Remove it even if it is in use, or the only one that is accepted.") var force = false
-    @OptionGroup var file: TenantsFileOptions
-    @OptionGroup var waiting: WaitOptions
-    @Flag(help: "Print id and key as JSON.") var json = false
+    @OptionGroup var options: EditOptions
 
     func run() throws {
-        let use = try UsesOfKeys(file).use(of: key, Group.kind, id)
+        let use = try UsesOfKeys(options.file).use(of: key, Group.kind, id)
         if use == nil && !force {
             StandardStreams.complain("warning: when the key was last used is not known")
         }
-        try file.store().edit { document in
+        try options.edit { document in
             try document.retire(
                 Group.kind, id, key: key, lastUse: use?.last, at: TenantCommands.now, isForced: force)
         } announce: {
-            guard json else { return }
-            let row: JSONTree = ["id": .string(id), "key": .string(key), "kind": .string(Group.kind.rawValue)]
-            try StandardStreams.write(line: row.text)
+            try options.announce(Group.kind, [("id", .string(id)), ("key", .string(key))])
         }
-        try waiting.waitForResponders(file)
     }
 }

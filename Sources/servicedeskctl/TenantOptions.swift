@@ -86,7 +86,9 @@ struct ModeOptions: ParsableArguments {
 
     func validate() throws {
         guard let mode else {
-            guard parameters.isEmpty else { throw ValidationError("--\(parameters[0].name) needs --mode") }
+            guard parameters.isEmpty else {
+                throw ValidationError("--\(String(parameters[0].name.map { $0 == "_" ? "-" : $0 })) needs --mode")
+            }
             return
         }
         guard TenantsJSON.modeNames.contains(mode) else {
