@@ -106,3 +106,24 @@ fill() {
     run -1 ctl listener "$PWD/nowhere"
     [[ $output == *'nothing listens on'* ]]
 }
+
+@test "bash completes commands, options, modes, files and ids" {
+    own=$BATS_TEST_TMPDIR/own.json
+    for id in acme globex; do ctl tenant add $id --tenants-file "$own" --no-wait >/dev/null; done
+    cat >"$BATS_TEST_TMPDIR/complete" <<'END'
+eval "$(servicedeskctl --generate-completion-script bash)"
+read -ra COMP_WORDS <<<"$1"
+[[ $1 != *' ' ]] || COMP_WORDS+=('')
+COMP_LINE=$1 COMP_POINT=${#1} COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_servicedeskctl servicedeskctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+echo "${COMPREPLY[*]}"
+END
+    completes() { same "$2" "$(PATH=${program%/*}:$PATH SERVICEDESK_TENANTS_FILE=$own bash "$BATS_TEST_TMPDIR/complete" "$1")"; }
+    completes 'servicedeskctl ten' tenant
+    completes 'servicedeskctl tenant r' 'rotate retire remove'
+    completes 'servicedeskctl tenant rotate ' 'acme globex'
+    completes 'servicedeskctl tenant rotate acme --ke' '--keep --key-id'
+    completes 'servicedeskctl tenant add x --mode s' 'servicedesk standard-webhooks'
+    completes 'servicedeskctl tenant retire globex --key ' "$(jq -r '.tenants[1].keys[0].id' "$own")"
+    completes "servicedeskctl tenant list --tenants-file $BATS_TEST_TMPDIR/ow" "$own"
+}
