@@ -1,6 +1,7 @@
 import Bytes
 import Delivery
 import EventLoop
+import FastCGI
 import System
 import Webhook
 
