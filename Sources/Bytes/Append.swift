@@ -5,6 +5,12 @@ extension Array {
 }
 
 extension [UInt8] {
+    /// A copy of a span.
+    @inlinable package init(copying span: Span<UInt8>) {
+        self = []
+        append(span)
+    }
+
     /// Appends a copy of a span.
     @inlinable package mutating func append(_ span: Span<UInt8>) {
         unsafe span.withUnsafeBytes { bytes in unsafe append(copying: bytes) }

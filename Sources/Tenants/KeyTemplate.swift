@@ -54,7 +54,7 @@ package struct NewSecret {
     /// Draws one in the form that a mode wants.
     package static func make(mode: String) throws(SystemError) -> NewSecret {
         let bytes = try randomBytes(length)
-        guard mode == StandardWebhooksMode.name else { return NewSecret(text: hexadecimal(bytes)) }
+        guard mode == StandardWebhooksMode.name else { return NewSecret(text: String(decoding: hexadecimal(bytes), as: UTF8.self)) }
         return NewSecret(
             text: StandardWebhooksMode.secretPrefix + String(decoding: base64Encoded(bytes), as: UTF8.self))
     }
@@ -69,9 +69,3 @@ package struct NewSecret {
 }
 
 private func isKeptAsDigest(mode: String) -> Bool { mode == TokenMode.name || mode == BasicMode.name }
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-    var digits: [UInt8] = []
-    for byte in bytes { digits.append(hex: byte) }
-    return String(decoding: digits, as: UTF8.self)
-}

@@ -14,7 +14,7 @@ extension TenantsDocument {
         var faults: [String] = []
         TenantsFile.forEachLine(of: text) { number, id, secrets in
             let keys = secrets.enumerated().map { index, secret -> JSONTree in
-                let bytes = [UInt8](span: text.extracting(secret))
+                let bytes = [UInt8](copying: text.extracting(secret))
                 guard let secret = String(validating: bytes, as: UTF8.self) else {
                     faults.append("line \(number): a secret is not valid UTF-8, as JSON must be: rotate it first")
                     return ""
@@ -22,18 +22,11 @@ extension TenantsDocument {
                 return ["id": "\(index + 1)", "mode": .string(ServiceDeskMode.name), "secret": .string(secret)]
             }
             tenants.append([
-                "id": .string(String(decoding: [UInt8](span: text.extracting(id)), as: UTF8.self)),
+                "id": .string(String(decoding: [UInt8](copying: text.extracting(id)), as: UTF8.self)),
                 "keys": .array(keys),
             ])
         }
         if let fault = faults.first { throw EditRefusal(fault) }
         self.init(root: ["tenants": .array(tenants)])
-    }
-}
-
-extension [UInt8] {
-    fileprivate init(span: Span<UInt8>) {
-        self = []
-        append(span)
     }
 }

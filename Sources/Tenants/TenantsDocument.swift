@@ -125,10 +125,3 @@ extension TenantsDocument {
         }
     }
 }
-
-extension Timestamp {
-    /// A moment as the tenants file has it: `2026-11-27T09:30:00Z`.
-    package static func text(_ seconds: Int) -> String {
-        String(decoding: format(Int64(seconds) * 1_000_000).prefix(19), as: UTF8.self) + "Z"
-    }
-}

@@ -93,6 +93,11 @@ package enum Timestamp {
         return text
     }
 
+    /// A moment in UTC, to the second: `2026-11-24T10:29:24Z`. From the year 1 to the year 9999.
+    package static func text(_ seconds: Int) -> String {
+        String(decoding: format(Int64(seconds) * 1_000_000).prefix(19), as: UTF8.self) + "Z"
+    }
+
     /// Seconds since 1970 of a `date-time` that `isDateTime` accepts; fractions are dropped.
     package static func seconds(of text: Span<UInt8>) -> Int {
         func field(_ start: Int, _ digits: Int) -> Int { number(text, start, digits) ?? 0 }

@@ -21,8 +21,8 @@ refused() {
     same "$(stat -c %s "$BATS_TEST_TMPDIR/answer")" "$(header Content-Length)"
 }
 
-# logged: prints the line of the access log for the last request.
-logged() {
+# access_line: prints the line of the access log for the last request.
+access_line() {
     wait_for 5 grep -qs "$(header X-Request-ID)" "$dir"/*/access.log
     grep -h "$(header X-Request-ID)" "$dir"/*/access.log
 }
@@ -190,9 +190,9 @@ end='Host: x\r\nConnection: close\r\n\r\n'
 
 @test "the access log has the method and the path of a refused request, not the problem's" {
     refused 405 "TRACE /health/live?a=b HTTP/1.1\r\n$end"
-    same 'TRACE /health/live' "$(logged | jq -r '"\(.method) \(.uri)"')"
+    same 'TRACE /health/live' "$(access_line | jq -r '"\(.method) \(.uri)"')"
     refused 400 "POST /%%zz HTTP/1.1\r\n$end"
-    same 'POST /%zz' "$(logged | jq -r '"\(.method) \(.uri)"')"
+    same 'POST /%zz' "$(access_line | jq -r '"\(.method) \(.uri)"')"
     refused 400 '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n'
-    same ' 400' "$(logged | jq -r '"\(.method)\(.uri) \(.status)"')"
+    same ' 400' "$(access_line | jq -r '"\(.method)\(.uri) \(.status)"')"
 }

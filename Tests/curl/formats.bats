@@ -35,14 +35,6 @@ use() {
 
 ctl() { "${program%/*}/servicedeskctl" "$@"; }
 
-# logged MEMBER: prints it from the log line of the last request.
-logged() {
-    local id
-    id=$(header X-Request-ID)
-    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
-    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
-}
-
 # argument: prints the only argument of the task that the newest message calls.
 argument() { newest | jq -c '.body | fromjson | .[0][0]'; }
 

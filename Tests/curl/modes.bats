@@ -61,14 +61,6 @@ refused() {
     same "$1" "$(logged cause)"
 }
 
-# logged MEMBER: prints it from the log line of the last request.
-logged() {
-    local id
-    id=$(header X-Request-ID)
-    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
-    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
-}
-
 @test "servicedesk: right, wrong, and a mode that the tenant does not have" {
     ask plain -H "X-ServiceDesk-Signature: $(body_of plain | tr -d '\n' | hmac hex "$key-plain")"
     accepted

@@ -35,13 +35,6 @@ from() {
         -H "X-ServiceDesk-Signature: $(printf %s "$3" | sign "$2")"
 }
 
-logged() {
-    local id
-    id=$(header X-Request-ID)
-    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
-    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
-}
-
 refused() {
     problem 401 'Invalid webhook signature'
     same "$1" "$(logged cause)"

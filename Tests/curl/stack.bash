@@ -145,13 +145,14 @@ unavailable() {
     wait_for 3 grep -qE "\"level\":\"error\".*$1" "$SERVICEDESK_LOG_FILE"
 }
 
-# reason: prints why the last request was answered as it was, according to the log.
-reason() {
+# logged MEMBER: prints it from the log line of the last request. reason: prints why it was answered as it was.
+logged() {
     local id
     id=$(header X-Request-ID)
     wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
-    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r .reason
+    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
 }
+reason() { logged reason; }
 
 # recovers [CURL OPTION...]: whether a ticket is accepted.
 recovers() { post "$(ticket)" "$@" && [[ $code == 202 ]]; }

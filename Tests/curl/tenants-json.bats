@@ -37,14 +37,6 @@ twice_more() {
     wait_for 6 eval "(( \$(said '$1') >= before + 2 ))"
 }
 
-# logged MEMBER: prints it from the log line of the last request.
-logged() {
-    local id
-    id=$(header X-Request-ID)
-    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
-    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
-}
-
 @test "a tenant signs with its key, from the file or a file beside it, and the log names the key" {
     post "$(ticket)"
     accepted

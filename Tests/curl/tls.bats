@@ -82,13 +82,6 @@ with() { request "${path-/webhook/servicedesk}" --data-binary "$(ticket '.tenant
 
 protocol() { tr -d '\r' <"$headers" | sed -n '1s/ *$//p'; }
 
-logged() {
-    local id
-    id=$(header X-Request-ID)
-    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
-    grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
-}
-
 @test "nginx accepts the example as shipped" {
     example_copy shipped ''
     nginx -t -p "$dir/shipped" -c "$dir/shipped/nginx/nginx.conf" -e error.log >"$dir/shipped/said" 2>&1 || true

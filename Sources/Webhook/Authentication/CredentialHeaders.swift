@@ -117,9 +117,3 @@ package struct CredentialHeaders {
     func value(of header: Int) -> [UInt8]? { withValue(of: header) { Array(copying: $0) } }
 }
 
-extension [UInt8] {
-    init(copying span: Span<UInt8>) {
-        self = []
-        append(span)
-    }
-}

@@ -42,19 +42,15 @@ struct Inquiry {
                 "it is not accepted \(claimed) \(String(decoding: claimant.id, as: UTF8.self)), whose key it is not")
         }
         switch key.validity.cause(at: now) {
-        case .keyExpired: reasons.append("the key has expired: its not_after was \(time(key.validity.notAfter))")
+        case .keyExpired: reasons.append("the key has expired: its not_after was \(Timestamp.text(key.validity.notAfter))")
         case .keyNotYetValid:
-            reasons.append("the key is not accepted yet: its not_before is \(time(key.validity.notBefore))")
+            reasons.append("the key is not accepted yet: its not_before is \(Timestamp.text(key.validity.notBefore))")
         default: break
         }
         if !key.isOwnerActive {
             reasons.append("\(key.isSender ? "sender" : "tenant") is not active in the tenants file")
         }
         return reasons
-    }
-
-    private func time(_ seconds: Int) -> String {
-        String(decoding: Timestamp.format(Int64(seconds) * 1_000_000).prefix(19), as: UTF8.self) + "Z"
     }
 
     /// What the cause itself says.

@@ -20,7 +20,7 @@ package enum SignedTime: String, CaseIterable, Sendable {
     func text(of seconds: Int) -> [UInt8] {
         switch self {
         case .unix: Array("\(seconds)".utf8)
-        case .rfc3339: Timestamp.format(Int64(seconds) * 1_000_000).prefix(19) + [UInt8(ascii: "Z")]
+        case .rfc3339: Array(Timestamp.text(seconds).utf8)
         }
     }
 
