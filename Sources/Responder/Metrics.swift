@@ -55,6 +55,8 @@ struct Metrics {
     static let firstReason = 96
     /// Where the requests that were dropped are counted: here, plus the drop's `slot`.
     static let firstDrop = 160
+    /// Where the requests that were answered 401 are counted by their causes: here, plus the cause's raw value.
+    static let firstCause = 192
 
     let pages: CounterPages
 
@@ -79,6 +81,8 @@ struct Metrics {
     func add(_ counter: Counter, _ count: Int = 1) { pages.add(UInt64(count), to: counter.rawValue) }
 
     func count(_ reason: Reason) { pages.add(1, to: Metrics.firstReason + Int(reason.rawValue)) }
+
+    func count(_ cause: RefusalCause) { pages.add(1, to: Metrics.firstCause + Int(cause.rawValue)) }
 
     func count(_ reason: DropReason) { pages.add(1, to: Metrics.firstDrop + reason.slot) }
 

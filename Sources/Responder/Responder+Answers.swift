@@ -49,6 +49,7 @@ extension Responder {
         let isDelivered = server.answer(token, with: response.span)
         let nanoseconds = Instant.now.since(requests[slot].began)
         metrics.count(reason)
+        if let cause = exchanges[slot].refusalCause { metrics.count(cause) }
         metrics.observe(.request, nanoseconds: nanoseconds)
         if !isDelivered {
             metrics.add(.undeliveredAnswers)

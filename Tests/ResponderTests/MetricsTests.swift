@@ -279,7 +279,15 @@ struct CounterPagesTests {
     /// Processes of two versions share the file: within one layout every number keeps its meaning.
     @Test func `the layout is pinned`() {
         #expect(
-            Metrics.layout == 2 && Metrics.firstReason == 96 && Metrics.firstDrop == 160 && Metrics.gaugeLimit == 16)
+            Metrics.layout == 2 && Metrics.firstReason == 96 && Metrics.firstDrop == 160 && Metrics.gaugeLimit == 16
+                && Metrics.firstCause == 192)
+        #expect(
+            RefusalCause.allCases.map { "\($0.label) \($0.rawValue)" } == [
+                "header missing 0", "header malformed 1", "tenant unknown 2", "sender unknown 3", "no key matches 4",
+                "mode not accepted 5", "key not yet valid 6", "key expired 7", "timestamp stale 8", "not over TLS 9",
+                "value stands for no tenant 10", "tenant inactive 11", "sender inactive 12",
+                "the payload names another tenant 13",
+            ])
         #expect(
             Metrics.Gauge.allCases.map { "\($0) \($0.rawValue)" } == [
                 "processID 0", "startTime 1", "pendingPushes 2", "readyConnections 3", "busyConnections 4",

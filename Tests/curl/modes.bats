@@ -161,8 +161,10 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
 @test "hmac, time and body, as Zendesk signs: right, stale, wrong, another tenant's, malformed" {
     zendesk zendesk "$key-zendesk" "$(ago 0)"
     accepted
+    # A copy within the tolerance is a second job, unless the sender names its deliveries.
     zendesk zendesk "$key-zendesk" "$(ago 250)"
     accepted
+    same 2 "$(depth)"
     zendesk zendesk "$key-zendesk" "$(ago 400)"
     refused 'timestamp stale'
     zendesk zendesk "$other" "$(ago 0)"
@@ -179,8 +181,11 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
 @test "hmac, body and time, as GLPI 11 signs: a day of tolerance, for it stamps when it enqueues" {
     glpi glpi "$key-glpi" "$(date +%s)"
     accepted
-    glpi glpi "$key-glpi" "$(($(date +%s) - 86000))"
-    accepted
+    for _ in 1 2; do
+        glpi glpi "$key-glpi" "$(($(date +%s) - 86000))"
+        accepted
+    done
+    same 3 "$(depth)"
     glpi glpi "$key-glpi" "$(($(date +%s) - 87000))"
     refused 'timestamp stale'
     glpi glpi "$other-glpi" "$(date +%s)"
@@ -204,8 +209,16 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
     ask bearer -H "Authorization: Bearer $key-bearer"
     accepted
     same token "$(logged mode)"
+    first=$(job_id)
     ask bearer -H "Authorization: bearer $key-bearer"
     accepted
+    [[ $(job_id) != "$first" ]]
+    # A copy of a named delivery is recognised.
+    for _ in 1 2; do
+        ask bearer -H "Authorization: Bearer $key-bearer" -H 'webhook-id: copy'
+        accepted
+    done
+    same 3 "$(depth)"
     for token in "$key-bearex" "$other-bearer" "$key-bearer-and-more"; do
         ask bearer -H "Authorization: Bearer $token"
         refused 'no key matches'
@@ -221,8 +234,11 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
 }
 
 @test "basic: right, wrong user, wrong password, another tenant's, malformed" {
-    ask basic -u "desk:$key-basic"
-    accepted
+    for _ in 1 2; do
+        ask basic -u "desk:$key-basic" -H 'Idempotency-Key: copy'
+        accepted
+    done
+    same 1 "$(depth)"
     same basic "$(logged mode)"
     for pair in "desk:$other-basic" "desk2:$key-basic" "desk:$key-basix"; do
         ask basic -u "$pair"

@@ -126,6 +126,18 @@ refused() {
     problem 404
 }
 
+@test "/metrics counts 401s by their causes, and the versions of the tenants file" {
+    before=$(of_cause 'no key matches')
+    from desk "$msp" "$(ticket)"
+    same $((before + 1)) "$(of_cause 'no key matches')"
+    request /metrics
+    grep -qx 'servicedesk_tenants_files 1' <<<"$answer"
+}
+of_cause() {
+    request /metrics
+    sed -n "s/^servicedesk_refused_credentials_total{cause=\"$1\"} //p" <<<"$answer"
+}
+
 @test "a changed sender is counted, and its tickets go to the new tenant" {
     write '.senders[0].tenant = "initech" | .senders |= .[:3] | .senders[1].tenant_from.tenants["New"] = "acme"'
     wait_for 6 grep -q 'tenants reloaded: 4; tenants: 0 added, 0 removed, 0 changed; senders: 0 added, 1 removed, 2 changed; keys: 0 added, 1 removed, 0 changed' "$SERVICEDESK_LOG_FILE"

@@ -200,37 +200,3 @@ package enum Verdict: Equatable {
     case accepted(key: Int?)
     case refused(RefusalCause)
 }
-
-/// Why a request is answered 401. For the log: the response says only whether there is no credential at all.
-package enum RefusalCause: Equatable, CaseIterable {
-    case headerMissing, headerMalformed, unknownTenant, unknownSender, noKeyMatches, modeNotAccepted
-    case keyNotYetValid, keyExpired
-    /// The signed time is too far from now.
-    case stale
-    /// The credential would reveal its key to whoever can read the request.
-    case notEncrypted
-    /// The value in the payload stands for none of the sender's tenants.
-    case valueUnknown
-    case inactiveTenant, inactiveSender
-    /// The payload names another tenant than the one whose key it is.
-    case otherTenant
-
-    package var label: StaticString {
-        switch self {
-        case .headerMissing: "header missing"
-        case .headerMalformed: "header malformed"
-        case .unknownTenant: "tenant unknown"
-        case .unknownSender: "sender unknown"
-        case .noKeyMatches: "no key matches"
-        case .modeNotAccepted: "mode not accepted"
-        case .keyNotYetValid: "key not yet valid"
-        case .keyExpired: "key expired"
-        case .stale: "timestamp stale"
-        case .notEncrypted: "not over TLS"
-        case .valueUnknown: "value stands for no tenant"
-        case .inactiveTenant: "tenant inactive"
-        case .inactiveSender: "sender inactive"
-        case .otherTenant: "the payload names another tenant"
-        }
-    }
-}
