@@ -45,7 +45,8 @@ struct MetricsText {
             let labels = [("status", "\(reason.status)"), ("reason", "\(reason.label)")]
             sample("servicedesk_requests_total", labels, sum(reason))
         }
-        family("servicedesk_refused_credentials_total", "counter", "Requests that were answered 401, by the log's cause.")
+        family(
+            "servicedesk_refused_credentials_total", "counter", "Requests that were answered 401, by the log's cause.")
         for cause in RefusalCause.allCases {
             let count = counters.sums[Metrics.firstCause + Int(cause.rawValue)]
             sample("servicedesk_refused_credentials_total", [("cause", "\(cause.label)")], count)

@@ -20,7 +20,7 @@ extension Responder {
         log.add("sender", plain: exchanges[slot].sender)
         if let key = exchanges[slot].key {
             log.add("key", plain: key.id)
-            log.add("mode", text: key.mode)
+            log.add("mode", plain: key.mode)
         }
         log.add("status", number: reason.status)
         log.add("reason", reason.label)

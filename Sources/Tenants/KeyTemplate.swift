@@ -54,7 +54,9 @@ package struct NewSecret {
     /// Draws one in the form that a mode wants.
     package static func make(mode: String) throws(SystemError) -> NewSecret {
         let bytes = try randomBytes(length)
-        guard mode == StandardWebhooksMode.name else { return NewSecret(text: String(decoding: hexadecimal(bytes), as: UTF8.self)) }
+        guard mode == StandardWebhooksMode.name else {
+            return NewSecret(text: String(decoding: hexadecimal(bytes), as: UTF8.self))
+        }
         return NewSecret(
             text: StandardWebhooksMode.secretPrefix + String(decoding: base64Encoded(bytes), as: UTF8.self))
     }

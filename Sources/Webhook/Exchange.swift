@@ -176,7 +176,7 @@ package struct ProvenKey {
     package let index: Int
     package let id: [UInt8]
     /// The mode's name.
-    package let mode: String
+    package let mode: [UInt8]
     /// Whether it signs the body, and with it the body's length.
     let signsBody: Bool
     /// Whether it signs the `webhook-id`.

@@ -15,18 +15,29 @@ package struct PresentedSignature {
     static let tagLimit = 16
 
     var tag: Tag
-    /// Further ones, while the sender's key is being rotated.
-    var otherTags: [Tag] = []
-    /// What is signed before and after the body.
-    var before: [UInt8] = []
-    var after: [UInt8] = []
+    /// What only some modes have. One reference: a signature is copied several times.
+    var more: More?
     /// Whether the signed time is too far from now.
     var isStale = false
 
-    /// Whether one of the tags is this one. All are compared.
-    func has(_ other: Tag) -> Bool {
-        var isEqual = areEqual(tag, other)
-        for tag in otherTags where areEqual(tag, other) { isEqual = true }
+    final class More: Sendable {
+        /// Further tags, while the sender's key is being rotated.
+        let otherTags: [Tag]
+        /// What is signed before and after the body.
+        let before: [UInt8]
+        let after: [UInt8]
+
+        init(otherTags: [Tag] = [], before: [UInt8] = [], after: [UInt8] = []) {
+            (self.otherTags, self.before, self.after) = (otherTags, before, after)
+        }
+    }
+
+    /// Whether it is that of a body, under the key that an authenticator has. All its tags are compared.
+    func isValid(for body: Span<UInt8>, by authenticator: Authenticator) -> Bool {
+        guard let more else { return areEqual(tag, authenticator.tag(of: body)) }
+        let right = authenticator.tag(of: more.before, body, more.after)
+        var isEqual = areEqual(tag, right)
+        for tag in more.otherTags where areEqual(tag, right) { isEqual = true }
         return isEqual
     }
 }

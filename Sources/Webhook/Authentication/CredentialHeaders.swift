@@ -116,4 +116,3 @@ package struct CredentialHeaders {
     /// A copy of the value of a header; nil if the request has none.
     func value(of header: Int) -> [UInt8]? { withValue(of: header) { Array(copying: $0) } }
 }
-

@@ -13,6 +13,8 @@ package struct KeyModes {
 
     private(set) var headers = HeaderNames()
     private(set) var modes: [any KeyMode] = []
+    /// Of each mode, what a request that was accepted with it is told apart by.
+    private(set) var traits: [Traits] = []
     private(set) var parameters: [ModeParameters] = []
     private var indices: [ModeParameters: Int] = [:]
 
@@ -41,14 +43,21 @@ package struct KeyModes {
         }
         guard faults.count == count else { return nil }
         modes.append(mode)
+        traits.append(
+            Traits(
+                name: Array(type.name.utf8), signsBody: type.signsBody, signsDeliveryID: type.signsDeliveryID,
+                isAcceptedInClear: !type.needsEncryption || parameters.allowsPlaintext == true))
         self.parameters.append(parameters)
         indices[parameters] = modes.count - 1
         return modes.count - 1
     }
 
-    /// Whether a credential that reveals its key is accepted without TLS.
-    func allowsPlaintext(_ index: Int) -> Bool {
-        !type(of: modes[index]).needsEncryption || parameters[index].allowsPlaintext == true
+    struct Traits {
+        let name: [UInt8]
+        let signsBody: Bool
+        let signsDeliveryID: Bool
+        /// Whether it is accepted without TLS.
+        let isAcceptedInClear: Bool
     }
 }
 

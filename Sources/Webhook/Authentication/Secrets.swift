@@ -136,15 +136,15 @@ package struct Secrets {
             var isStale = false
             if case .signature(let signature) = credential {
                 tenants.setKey(key, of: authenticator)
-                isMatch = signature.has(authenticator.tag(of: signature.before, body, signature.after))
+                isMatch = signature.isValid(for: body, by: authenticator)
                 isStale = signature.isStale
             } else if let signature = presented.signature {
                 authenticator.setKey(decoy.span)
-                _ = signature.has(authenticator.tag(of: signature.before, body, signature.after))
+                _ = signature.isValid(for: body, by: authenticator)
             }
             if case .token(let digest) = credential { isMatch = areEqual(digest, tenants.digest(ofKey: key)) }
             guard isMatch else { continue }
-            let isExposed = !headers.isEncrypted && !modes.allowsPlaintext(tenants.mode(ofKey: key))
+            let isExposed = !headers.isEncrypted && !modes.traits[tenants.mode(ofKey: key)].isAcceptedInClear
             let cause =
                 tenants.validity(ofKey: key).cause(at: now) ?? (isStale ? .stale : isExposed ? .notEncrypted : nil)
             // A tenant may have a secret twice, with different times: any of them will do.

@@ -150,10 +150,10 @@ package final class TenantTable: @unchecked Sendable {
     func mode(ofKey index: Int) -> Int { Int(keyEntries[index].mode) }
 
     func provenKey(_ index: Int) -> ProvenKey {
-        let mode = type(of: modes.modes[mode(ofKey: index)])
+        let traits = modes.traits[mode(ofKey: index)]
         return ProvenKey(
-            index: index, id: id(ofKey: index), mode: mode.name, signsBody: mode.signsBody,
-            signsDeliveryID: mode.signsDeliveryID)
+            index: index, id: id(ofKey: index), mode: traits.name, signsBody: traits.signsBody,
+            signsDeliveryID: traits.signsDeliveryID)
     }
 
     func validity(ofKey index: Int) -> KeyValidity { keyEntries[index].validity }

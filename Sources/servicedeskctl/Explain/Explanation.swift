@@ -50,7 +50,8 @@ struct Explanation {
             return
         }
         let owner = exchange.sender.isEmpty ? "" : "sender \(String(decoding: exchange.sender, as: UTF8.self)), "
-        key = "\(owner)key \(String(decoding: proven.id, as: UTF8.self)), mode \(proven.mode)"
+        key =
+            "\(owner)key \(String(decoding: proven.id, as: UTF8.self)), mode \(String(decoding: proven.mode, as: UTF8.self))"
     }
 
     private mutating func explain(_ cause: RefusalCause, _ inquiry: Inquiry) {

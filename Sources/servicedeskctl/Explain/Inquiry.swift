@@ -42,7 +42,8 @@ struct Inquiry {
                 "it is not accepted \(claimed) \(String(decoding: claimant.id, as: UTF8.self)), whose key it is not")
         }
         switch key.validity.cause(at: now) {
-        case .keyExpired: reasons.append("the key has expired: its not_after was \(Timestamp.text(key.validity.notAfter))")
+        case .keyExpired:
+            reasons.append("the key has expired: its not_after was \(Timestamp.text(key.validity.notAfter))")
         case .keyNotYetValid:
             reasons.append("the key is not accepted yet: its not_before is \(Timestamp.text(key.validity.notBefore))")
         default: break

@@ -68,11 +68,8 @@ package struct HMACMode: KeyMode {
         guard let text = headers.value(of: time.header), let seconds = time.format.seconds(of: text.span) else {
             return .malformed
         }
-        if content == .timestampThenBody {
-            signature.before = text + separator
-        } else {
-            signature.after = separator + text
-        }
+        signature.more =
+            content == .timestampThenBody ? .init(before: text + separator) : .init(after: separator + text)
         signature.isStale = SignedTime.isStale(seconds, at: now, tolerance: time.tolerance)
         return .signature(signature)
     }

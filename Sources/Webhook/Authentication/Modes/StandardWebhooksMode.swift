@@ -29,7 +29,7 @@ package struct StandardWebhooksMode: KeyMode {
         let stop = [UInt8(ascii: ".")]
         return .signature(
             PresentedSignature(
-                tag: tags[0], otherTags: Array(tags.dropFirst()), before: id + stop + time + stop,
+                tag: tags[0], more: .init(otherTags: Array(tags.dropFirst()), before: id + stop + time + stop),
                 isStale: SignedTime.isStale(seconds, at: now, tolerance: StandardWebhooksMode.tolerance)))
     }
 
