@@ -81,20 +81,28 @@ package struct TenantsStore {
 
     // MARK: Writing
 
+    /// What an operator should know of an edit.
+    package struct Outcome {
+        /// Whether the file did not exist before.
+        package let isNew: Bool
+        /// The lines that nginx's pass.conf may lack for headers that the file did not name before.
+        package let headerLines: [String]
+    }
+
     /// Edits the file: nobody sees anything between the old file and the new one, and of edits at the same time each builds
     /// on another. If the result has a fault, or anything else fails, the old file stays.
     ///
     /// - Parameters:
     ///   - creating: whether a file that does not exist is made.
     ///   - announce: is called when nothing is left to do but to put the new file in the place of the old.
-    /// - Returns: the lines that nginx's pass.conf may lack for headers that the file did not name before.
     package func edit(
         creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
-    ) throws -> [String] {
+    ) throws -> Outcome {
         let replacement = try FileReplacement(of: path, waitingUntil: .now + .seconds(TenantsStore.patience))
         var document = TenantsDocument()
         var lines: [String] = []
-        if !replacement.isFirst || !creating {
+        let isNew = replacement.isFirst && creating
+        if !isNew {
             let text = try readText()
             guard text.first == UInt8(ascii: "{") else {
                 throw TenantsStoreFault(
@@ -103,7 +111,8 @@ package struct TenantsStore {
             (document, lines) = try self.document(of: text)
         }
         try change(&document)
-        return try put(document, in: replacement, announce).filter { !lines.contains($0) }
+        let newLines = try put(document, in: replacement, announce).filter { !lines.contains($0) }
+        return Outcome(isNew: isNew, headerLines: newLines)
     }
 
     /// Writes the file, which is one of lines, as JSON: in its own place, or as a new file with the same rights.

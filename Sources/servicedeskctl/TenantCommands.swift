@@ -39,7 +39,13 @@ struct EditOptions: ParsableArguments {
     func edit(
         creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
     ) throws {
-        for line in try file.store().edit(creating: creating, change, announce: announce) {
+        let store = try file.store()
+        let outcome = try store.edit(creating: creating, change, announce: announce)
+        if outcome.isNew {
+            StandardStreams.complain(
+                "\(store.path) is new, and only this user can read it: chown it if the responders run as another")
+        }
+        for line in outcome.headerLines {
             StandardStreams.complain("the file names a header that nginx's pass.conf may lack: \(line)")
         }
         try waiting.waitForResponders(file)

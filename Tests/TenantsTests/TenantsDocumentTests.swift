@@ -52,7 +52,7 @@ struct TenantsDocumentTests {
         try document.change(.tenant, "a") { $0.keys += $0.keys }
         let again = try TenantsDocument(document.text.span)
         #expect(again.root.members?.map { $0.name } == ["senders", "tenants"])
-        #expect(again.owners(.tenant).map(\.id) == ["b", "a", "c"])
+        try #require(again.owners(.tenant).map(\.id) == ["b", "a", "c"])
         #expect(again.owners(.tenant)[0].tree.members?.map { $0.name } == ["keys", "active", "id"])
         #expect(again.owners(.tenant)[0].keys.map(\.id) == ["2", "1"])
         #expect(again.owners(.tenant)[0].keys[1].tree.members?.map { $0.name } == ["secret_file", "mode", "id"])
