@@ -22,7 +22,7 @@ struct AddOptions: ParsableArguments {
         }
         let template = mode.template ?? KeyTemplate(mode: ServiceDeskMode.name, parameters: [])
         let key = keyID ?? TenantsDocument.newKeyID(at: TenantCommands.now)
-        let new = try secret.secret(mode: template.mode)
+        let new = try secret.source()(template.mode)
         try options.edit(creating: creating) { document in
             try prepare(&document)
             try document.add(kind, id, members: members, keys: [template.key(id: key, new)])

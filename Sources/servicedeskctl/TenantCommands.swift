@@ -63,11 +63,13 @@ struct SecretOptions: ParsableArguments {
     @Flag(help: "Take the secret from standard input, since the sender has made it, and print none.")
     var secretFromStdin = false
 
-    func secret(mode: String) throws -> NewSecret {
-        guard secretFromStdin else { return try NewSecret.make(mode: mode) }
+    /// Makes a secret for a mode. Standard input is read at once, before the file is locked.
+    func source() throws -> (_ mode: String) throws -> NewSecret {
+        guard secretFromStdin else { return { mode in try NewSecret.make(mode: mode) } }
         var bytes = try StandardStreams.read()
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
-        return try NewSecret(given: bytes, mode: mode)
+        let given = bytes
+        return { mode in try NewSecret(given: given, mode: mode) }
     }
 
     /// Prints what was made of a new key: the secret alone, or everything as JSON.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 import Tenants
 
 /// `servicedeskctl tenant convert`
@@ -15,6 +16,7 @@ struct Convert: ParsableCommand {
     @OptionGroup var file: TenantsFileOptions
     @Option(help: "The new file (default: the old one's name and .json).", completion: .file()) var output: String?
     @Flag(help: "Replace the old file.") var inPlace = false
+    @Flag(help: "Print the new file's name as JSON.") var json = false
 
     func validate() throws {
         guard output == nil || !inPlace else { throw ValidationError("give --output or --in-place, not both") }
@@ -24,6 +26,10 @@ struct Convert: ParsableCommand {
         let store = try file.store()
         let new = inPlace ? store.path : output ?? "\(store.path).json"
         try store.convert(to: TenantsStore(path: new))
+        if json {
+            let row: JSONTree = ["file": .string(new)]
+            try StandardStreams.write(line: row.text)
+        }
         let first =
             inPlace
             ? ""

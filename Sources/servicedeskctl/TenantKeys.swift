@@ -50,13 +50,14 @@ struct RotateKey<Group: OwnerGroup>: ParsableCommand {
     func run() throws {
         let now = TenantCommands.now
         let end = try end(at: now)
+        let makeSecret = try secret.source()
         var made: (rotation: TenantsDocument.Rotation, secret: NewSecret)?
         try options.edit { document in
             var new: NewSecret?
             let rotation = try document.rotate(
                 Group.kind, id, keyID: keyID, template: mode.template, until: end, at: now
             ) { mode in
-                let made = try secret.secret(mode: mode)
+                let made = try makeSecret(mode)
                 new = made
                 return made
             }

@@ -44,7 +44,7 @@ struct WaitOptions: ParsableArguments {
                 """)
         }
         let waiting = TenantsWait(store: try file.store(), directory: directory)
-        guard try waiting.run(until: .now + .seconds(Double(wait))) else {
+        guard waiting.run(until: .now + .seconds(Double(wait))) else {
             throw ExitCode(TenantCommands.notReloaded)
         }
     }

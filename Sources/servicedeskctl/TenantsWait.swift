@@ -12,14 +12,15 @@ struct TenantsWait {
     /// Returns whether they do, and tells so on standard error.
     ///
     /// What counts is the file as it is at the end: if somebody else has edited it in between, that contains this edit.
-    func run(until deadline: Instant) throws -> Bool {
-        var state = FileState(of: store.path)
-        var digest = UInt64(try store.digest())
+    func run(until deadline: Instant) -> Bool {
+        var state: FileState?
+        var digest: UInt64 = 0
         while true {
             let current = FileState(of: store.path)
-            if current != state {
+            if current == nil || current != state {
                 state = current
-                digest = UInt64(try store.digest())
+                guard let found = fileDigest() else { return false }
+                digest = found
             }
             guard let digests = digests() else { return false }
             let ready = digests.count { $0 == digest }
@@ -37,6 +38,15 @@ struct TenantsWait {
                 return false
             }
             usleep(50_000)
+        }
+    }
+
+    private func fileDigest() -> UInt64? {
+        do {
+            return UInt64(try store.digest())
+        } catch {
+            StandardStreams.complain("the file was changed, and now \(error)")
+            return nil
         }
     }
 
