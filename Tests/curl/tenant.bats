@@ -210,9 +210,15 @@ big() {
     ln -s real/file "$own"
     chmod 640 "$own"
     ((EUID)) || chown 65534:65534 "$own"
-    before=$(stat -Lc '%a %u %g' "$own")
+    # And its access list, where the file system has them: one further user may read it.
+    list="import os, struct, sys
+entries = [(1, 6, 0xffffffff), (2, 4, 65533), (4, 0, 0xffffffff), (16, 4, 0xffffffff), (32, 0, 0xffffffff)]
+os.setxattr(sys.argv[1], 'system.posix_acl_access', struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *e) for e in entries))"
+    python3 -c "$list" "$own" || echo 'no access lists here'
+    rights() { stat -Lc '%a %u %g' "$own" && python3 -c 'import os, sys; print(os.listxattr(sys.argv[1]))' "$own"; }
+    before=$(rights)
     edit tenant add b >/dev/null
-    same "$before" "$(stat -Lc '%a %u %g' "$own")"
+    same "$before" "$(rights)"
     same real/file "$(readlink "$own")"
     same 2 "$(jq '.tenants | length' "$BATS_TEST_TMPDIR/real/file")"
 }
