@@ -50,6 +50,7 @@ let package = Package(
         module("Redis", ["Bytes", "RESP", "System", "EventLoop", "Delivery"]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
         module("Tenants", ["Bytes", "JSON", "System", "Webhook"]),
+        module("Diagnosis", ["Bytes", "JSON", "COpenSSL", "Webhook"]),
         module(
             "Responder",
             ["Product", "Bytes", "CLinux", "System", "EventLoop", "FastCGI", "Delivery", "Redis", "Webhook", "JSON"]),
@@ -59,7 +60,7 @@ let package = Package(
         .executableTarget(
             name: "servicedeskctl",
             dependencies: [
-                "Product", "Bytes", "Webhook", "Tenants", "Redis", "RESP", "JSON", "System", "COpenSSL",
+                "Product", "Bytes", "Webhook", "Tenants", "Diagnosis", "Redis", "RESP", "JSON", "System",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: productSettings),
@@ -80,6 +81,7 @@ let package = Package(
         tests("Delivery", ["Bytes", "Delivery", "RESP", "System", "COpenSSL"]),
         tests("Redis", ["Bytes", "Delivery", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
+        tests("Diagnosis", ["Diagnosis", "JSON", "Webhook"]),
         tests("Tenants", ["Tenants", "JSON", "System", "Webhook"]),
         tests(
             "Responder",

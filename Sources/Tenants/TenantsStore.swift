@@ -42,7 +42,7 @@ package struct TenantsStore {
         return TenantTable.fileDigest(of: text.span)
     }
 
-    private func readText() throws(TenantsStoreFault) -> [UInt8] {
+    func readText() throws(TenantsStoreFault) -> [UInt8] {
         do throws(SecretFileFault) {
             let text = try readSecretFile(path, limit: TenantsFile.sizeLimit)
             guard !text.isEmpty else { throw SecretFileFault.empty }
@@ -69,14 +69,17 @@ package struct TenantsStore {
             throw TenantsStoreFault(description: "\(subject): more than \(TenantsFile.sizeLimit) bytes")
         }
         do throws(TenantsFileFault) {
-            let table = try TenantsJSON.parse(text.span) { name in
-                Result { () throws(SecretFileFault) in try readSecret(name, besides: path) }
-                    .mapError { SecretReadFault(description: "\($0)") }
-            }
+            let table = try TenantsJSON.parse(text.span, readSecret: readSecret)
             return Secrets(tenants: table).headers.missingLines
         } catch {
             throw TenantsStoreFault(description: "\(subject): \(error)")
         }
+    }
+
+    /// Reads the secret in a file that the tenants file names.
+    func readSecret(_ name: String) -> Result<[UInt8], SecretReadFault> {
+        Result { () throws(SecretFileFault) in try System.readSecret(name, besides: path) }
+            .mapError { SecretReadFault(description: "\($0)") }
     }
 
     // MARK: Writing

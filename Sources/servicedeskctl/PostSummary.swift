@@ -1,4 +1,3 @@
-import Glibc
 import JSON
 import System
 
@@ -73,15 +72,10 @@ struct Progress {
 
     init(of count: Int) {
         self.count = count
-        isShown = count > 1 && isatty(STDERR_FILENO) == 1
+        isShown = count > 1 && StandardStreams.isErrorTerminal
     }
 
-    func show(_ done: Int) { if isShown { write("\r\(done) of \(count)") } }
+    func show(_ done: Int) { if isShown { StandardStreams.writeError("\r\(done) of \(count)") } }
 
-    func end() { if isShown { write("\r\u{1B}[K") } }
-
-    private func write(_ text: String) {
-        guard let standardError = try? Descriptor.duplicate(STDERR_FILENO) else { return }
-        _ = standardError.write(Array(text.utf8).span)
-    }
+    func end() { if isShown { StandardStreams.writeError("\r\u{1B}[K") } }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Bytes
 import JSON
 import System
+import Tenants
 import Webhook
 
 /// `servicedeskctl send < body`
@@ -15,7 +16,7 @@ struct Send: ParsableCommand {
             """)
 
     @Option(help: "Scheme, host and port of the web server.") var url = "http://127.0.0.1:8080"
-    @OptionGroup var signing: SigningOptions
+    @OptionGroup var signer: SignerOptions
     @Flag(help: "Post a ticket made for the purpose.") var sample = false
     @Option(help: "How often.") var count = 1
     @Option(help: "Posts at the same time.") var parallel = 1
@@ -30,18 +31,18 @@ struct Send: ParsableCommand {
         }
     }
 
+    private var path: String { "/webhook/servicedesk" + (signer.sender.map { "/\($0)" } ?? "") }
+
     func run() throws {
-        let key = try signing.heldKey()
-        let given = sample ? nil : try StandardStreams.read()
-        var base = url
-        if base.hasSuffix("/") { base.removeLast() }
-        var curl = Curl(url: base + signing.path, parallel: parallel, showsBody: count == 1 && !json)
+        var key = try signer.signer()
+        let given = sample ? [] : try StandardStreams.read()
+        var samples = sample ? try sampleTicket() : nil
+        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        var curl = Curl(url: base + path, parallel: parallel, showsBody: count == 1 && !json)
         curl.isInsecure = insecure
-        for number in 1...count {
-            let body =
-                given
-                ?? SampleTicket.body(number: number, tenant: signing.sender == nil ? signing.tenant ?? "acme" : nil)
-            curl.add(body, try signing.headers(signing: body, with: key))
+        for _ in 0..<count {
+            let body = samples?.next() ?? given
+            curl.add(body, try key.headers(signing: body))
         }
         let begin = Instant.now
         let progress = Progress(of: count)
@@ -51,11 +52,16 @@ struct Send: ParsableCommand {
         if json {
             try StandardStreams.write(line: summary.tree.text)
         } else if count == 1 {
-            try StandardStreams.write(line: Array("\(summary.statusLine)".utf8))
+            try StandardStreams.write(line: Array(summary.statusLine.utf8))
             if let body = curl.body, !body.isEmpty { try StandardStreams.write(line: body) }
         } else {
             for line in summary.lines { try StandardStreams.write(line: Array(line.utf8)) }
         }
         if !summary.areAllAccepted { throw ExitCode(1) }
+    }
+
+    private func sampleTicket() throws -> SampleTicket {
+        guard let sender = signer.sender else { return SampleTicket(tenant: signer.tenant ?? "sample") }
+        return SampleTicket(sender: try signer.tenants.store().read().document.owner(.sender, sender))
     }
 }

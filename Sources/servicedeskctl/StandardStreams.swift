@@ -66,8 +66,13 @@ enum StandardStreams {
 
     static func write(number: Int) throws { try write(line: Array("\(number)".utf8)) }
 
-    static func complain(_ text: String) {
+    static func complain(_ text: String) { writeError("servicedeskctl: \(text)\n") }
+
+    static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Writes to standard error, as it is.
+    static func writeError(_ text: String) {
         guard let standardError = try? Descriptor.duplicate(STDERR_FILENO) else { return }
-        _ = standardError.write(Array("servicedeskctl: \(text)\n".utf8).span)
+        _ = standardError.write(Array(text.utf8).span)
     }
 }

@@ -5,21 +5,33 @@ import System
 import Tenants
 import Webhook
 
-/// The tenants file and the responders that use it.
-struct TenantsFileOptions: ParsableArguments {
+/// The tenants file.
+struct TenantsPathOption: ParsableArguments {
     @Option(help: "The tenants file (default: SERVICEDESK_TENANTS_FILE).", completion: .file())
     var tenantsFile: String?
+
+    /// Nil if none is named.
+    func path() throws -> String? {
+        try tenantsFile ?? Environment.text("SERVICEDESK_TENANTS_FILE")
+    }
+
+    func store() throws -> TenantsStore {
+        guard let path = try path(), !path.isEmpty else {
+            throw ValidationError("neither --tenants-file nor SERVICEDESK_TENANTS_FILE names a file")
+        }
+        return TenantsStore(path: path)
+    }
+}
+
+/// The tenants file and the responders that use it.
+struct TenantsFileOptions: ParsableArguments {
+    @OptionGroup var tenants: TenantsPathOption
     @Option(
         help: "The directory in which the responders share their counters (default: SERVICEDESK_RUNTIME_DIR).",
         completion: .directory)
     var runtimeDir: String?
 
-    func store() throws -> TenantsStore {
-        guard let path = try tenantsFile ?? Environment.text("SERVICEDESK_TENANTS_FILE"), !path.isEmpty else {
-            throw ValidationError("neither --tenants-file nor SERVICEDESK_TENANTS_FILE names a file")
-        }
-        return TenantsStore(path: path)
-    }
+    func store() throws -> TenantsStore { try tenants.store() }
 
     func runtimeDirectory() throws -> String? { try runtimeDir ?? Environment.text("SERVICEDESK_RUNTIME_DIR") }
 }

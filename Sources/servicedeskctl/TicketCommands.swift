@@ -1,34 +1,56 @@
 import ArgumentParser
 import JSON
-import System
 import Webhook
 
 /// `servicedeskctl sign < body`
 struct Sign: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prints the signature of a body from standard input.",
+        abstract:
+            "Prints the signature of a body from standard input, or the headers that a tenant or sender sends with it.",
         discussion: """
-            Without --tenant or --sender: the HMAC under the secret in SERVICEDESK_SECRET, or in the file that \
-            SERVICEDESK_SECRET_FILE names, so that it does not appear in the list of processes.
+            Without --tenant and --sender the secret is taken from SERVICEDESK_SECRET, or from the file that \
+            SERVICEDESK_SECRET_FILE names, so that it does not appear in the list of processes; what is printed is the \
+            signature alone, in hexadecimal digits.
 
-            With one of them: the header lines with which the holder of a key in the tenants file sends the body, for \
-            `curl -H @-`. Those of a token or password are the secret itself.
+            With --tenant or --sender the key comes from the tenants file, and what is printed are the header lines of the \
+            key's mode, which `curl -H @FILE` takes:
+
+                servicedeskctl sign --tenant acme <body >headers
+                curl -H @headers -H Content-Type:application/json --data-binary @body https://…/webhook/servicedesk
+
+            In the modes token and basic these lines hold the secret itself.
+
+            Exit status: 0; 1 if the file cannot be read, or has no such key, or only the digest of a token or password; 64 \
+            for arguments that make no sense.
             """)
 
-    @OptionGroup var signing: SigningOptions
-    @Flag(help: "Print an object of the headers.") var json = false
+    @OptionGroup var signer: SignerOptions
+    @Flag(help: "Print an object of header names and values.") var json = false
+
+    func validate() throws {
+        guard signer.namesOwner || json || signer.deliveryID == nil && signer.timestamp == nil else {
+            throw ValidationError("--delivery-id and --timestamp need --tenant or --sender")
+        }
+    }
 
     func run() throws {
-        let key = try signing.heldKey()
+        var signer = try self.signer.signer()
         let body = try StandardStreams.read()
-        let headers = try signing.headers(signing: body, with: key)
+        let fields = try signer.headers(signing: body)
         if json {
-            let members = headers.map { ($0.name, JSONTree.string(String(decoding: $0.value, as: UTF8.self))) }
-            return try StandardStreams.write(line: JSONTree.object(members.map { (name: $0.0, value: $0.1) }).text)
+            let members = fields.map {
+                (name: $0.name, value: JSONTree.string(String(decoding: $0.value, as: UTF8.self)))
+            }
+            return try StandardStreams.write(line: JSONTree.object(members).text)
         }
-        if !signing.isNamed { return try StandardStreams.write(line: headers[0].value) }
-        for field in headers { try StandardStreams.write(line: Array("\(field.name): ".utf8) + field.value) }
+        guard self.signer.namesOwner else { return try StandardStreams.write(line: fields[0].value) }
+        for field in fields { try StandardStreams.write(line: field.line) }
     }
+}
+
+extension HeaderField {
+    /// `Name: value`
+    var line: [UInt8] { Array("\(name): ".utf8) + value }
 }
 
 /// `servicedeskctl check < body`

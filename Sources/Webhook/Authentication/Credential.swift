@@ -77,9 +77,14 @@ package protocol KeyMode: Sendable {
     /// only a digest of what is sent.
     func headers(signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey) throws(ModeFault)
         -> [HeaderField]
+
+    /// How it signs; nil if it does not.
+    func form(_ parameters: ModeParameters) -> SignatureForm?
 }
 
 extension KeyMode {
+    package func form(_ parameters: ModeParameters) -> SignatureForm? { nil }
+
     package static var members: Set<ModeParameters.Member> { [] }
     package static var required: [ModeParameters.Member] { [] }
     package static var signsBody: Bool { true }
@@ -145,6 +150,8 @@ package struct KeySecret {
     /// In its place, the SHA-256 of it, in hexadecimal digits.
     package var digest: [UInt8]?
     package var user: [UInt8]?
+
+    package init(text: [UInt8]? = nil, user: [UInt8]? = nil) { (self.text, self.user) = (text, user) }
 }
 
 /// A key in the form in which it is used.

@@ -9,13 +9,25 @@ package struct HeldKey {
     package let id: [UInt8]
     package let mode: any KeyMode
     package let parameters: ModeParameters
-    package let secret: KeySecret
-    package let material: KeyMaterial
+    package private(set) var secret: KeySecret
+    package private(set) var material: KeyMaterial
     package let validity: KeyValidity
 
     /// The headers with which its holder sends a body.
     package func headers(signing body: [UInt8], as message: OutgoingMessage) throws(ModeFault) -> [HeaderField] {
         try mode.headers(signing: body, as: message, with: self)
+    }
+
+    /// How the mode signs; nil if it does not.
+    package var form: SignatureForm? { mode.form(parameters) }
+
+    /// The header in which the mode looks for a signature, a token or a password.
+    package var header: String { form?.header ?? parameters.texts[.header] ?? TokenMode.defaultHeader }
+
+    /// Overwrites what is secret of it.
+    package mutating func wipe() {
+        secret.text?.wipe()
+        material.bytes.wipe()
     }
 
     /// The secret that all tenants share.

@@ -234,7 +234,8 @@ extension Span<UInt8> {
 }
 
 extension [UInt8] {
-    fileprivate mutating func wipe() {
+    /// Overwrites the bytes with zeros.
+    mutating func wipe() {
         unsafe withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
     }
 }

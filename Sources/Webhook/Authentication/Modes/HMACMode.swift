@@ -89,6 +89,18 @@ package struct HMACMode: KeyMode {
         return [field(tag), HeaderField(key.parameters.texts[.timestampHeader] ?? "", text)]
     }
 
+    package func form(_ parameters: ModeParameters) -> SignatureForm? {
+        var form = SignatureForm(header: parameters.texts[.header] ?? "")
+        form.prefix = prefix
+        form.encoding = encoding
+        guard let time, let header = parameters.texts[.timestampHeader] else { return form }
+        form.time = SignatureForm.Time(header: header, format: time.format, tolerance: time.tolerance)
+        let separator = SignatureForm.Part.text(separator)
+        form.signed =
+            content == .timestampThenBody ? [.header(header), separator, .body] : [.body, separator, .header(header)]
+        return form
+    }
+
     private func tag(from text: ArraySlice<UInt8>) -> Tag? {
         switch encoding {
         case .hex: Tag(hexadecimal: Array(text).span)

@@ -28,6 +28,13 @@ package struct ServiceDeskMode: KeyMode {
         [HeaderField(ServiceDeskMode.header, hexadecimal(Self.tag(body, with: key)))]
     }
 
+    package func form(_ parameters: ModeParameters) -> SignatureForm? {
+        var form = SignatureForm(header: ServiceDeskMode.header)
+        form.prefix = Array("sha256=".utf8)
+        form.isPrefixOptional = true
+        return form
+    }
+
     /// The tag that a request presents; nil in the inner optional if it is malformed, in the outer one if there is none.
     func tag(in headers: CredentialHeaders) -> Tag?? {
         headers.withValue(of: header) { value in

@@ -17,7 +17,7 @@ package enum SignedTime: String, CaseIterable, Sendable {
         }
     }
 
-    func text(of seconds: Int) -> [UInt8] {
+    package func text(of seconds: Int) -> [UInt8] {
         switch self {
         case .unix: Array("\(seconds)".utf8)
         case .rfc3339: Array(Timestamp.text(seconds).utf8)

@@ -45,6 +45,18 @@ package struct StandardWebhooksMode: KeyMode {
         ]
     }
 
+    package func form(_ parameters: ModeParameters) -> SignatureForm? {
+        let stop = SignatureForm.Part.text([UInt8(ascii: ".")])
+        var form = SignatureForm(header: "webhook-signature")
+        form.prefix = Array("v1,".utf8)
+        form.isList = true
+        form.encoding = .base64
+        form.signed = [.header("webhook-id"), stop, .header("webhook-timestamp"), stop, .body]
+        form.time = SignatureForm.Time(
+            header: "webhook-timestamp", format: .unix, tolerance: StandardWebhooksMode.tolerance)
+        return form
+    }
+
     /// The tags of version 1; nil if there are none, or too many. Those of other versions are ignored.
     private static func tags(in signatures: [UInt8]) -> [Tag]? {
         let words = signatures.split(separator: .space)
