@@ -32,14 +32,23 @@ package enum PublishedSecrets {
         "404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970",
     ]
 
+    /// Each as it is, without the prefix of Standard Webhooks, and as the bytes that it is the base64 of, if it is.
     private static let all: Set<[UInt8]> = {
-        var all = Set(texts.map { Array($0.utf8) })
-        // Also the key itself that stands in base64 behind whsec_.
-        for text in texts where text.hasPrefix(StandardWebhooksMode.secretPrefix) {
-            all.insert(base64Decoded(text.utf8.dropFirst(StandardWebhooksMode.secretPrefix.utf8.count)) ?? [])
+        var all: Set<[UInt8]> = []
+        for text in texts {
+            let bare = Array(
+                (text.hasPrefix(StandardWebhooksMode.secretPrefix)
+                    ? text.dropFirst(StandardWebhooksMode.secretPrefix.count) : text[...]).utf8)
+            all.formUnion([Array(text.utf8), bare])
+            if let key = base64Decoded(bare) { all.insert(key) }
         }
         return all
     }()
 
+    private static let digests = Set(all.map { Webhook.digest(of: $0.span).key })
+
     package static func contain(_ secret: [UInt8]) -> Bool { all.contains(secret) }
+
+    /// Whether one of them has that SHA-256.
+    static func contain(digest: Tag) -> Bool { digests.contains(digest.key) }
 }

@@ -38,11 +38,14 @@ extension TenantsJSON {
             readSecret(of: &key, at: keyPlace)
             check(&key, at: keyPlace)
             owners[owner].keys[index] = key
-            guard let fingerprint = key.material?.fingerprint else { continue }
-            // Whoever knows a secret that two tenants share can sign for both.
-            let first = secrets[fingerprint.key, default: owner]
-            secrets[fingerprint.key] = first
-            if first != owner { faults.add("\(keyPlace): its secret is one of \(owners[first].place), too") }
+            guard let material = key.material else { continue }
+            // Whoever knows a secret that two tenants share can sign for both. A mode may make a key of it that another
+            // does not.
+            let text = key.secret.text ?? material.bytes
+            let digests = [material.fingerprint.key, digest(of: text.span).key]
+            let first = digests.compactMap { secrets[$0] }.first { $0 != owner }
+            for digest in digests where secrets[digest] == nil { secrets[digest] = owner }
+            if let first { faults.add("\(keyPlace): its secret is one of \(owners[first].place), too") }
         }
     }
 
@@ -83,8 +86,12 @@ extension TenantsJSON {
     private func makeMaterial(of key: inout Key, _ type: any KeyMode.Type, _ faults: inout [ModeFault]) {
         do throws(ModeFault) {
             let material = try type.material(of: key.secret)
-            if PublishedSecrets.contain(key.secret.text ?? []) || PublishedSecrets.contain(material.bytes) {
-                throw ModeFault(member: .secret, text: "is \(PublishedSecrets.fault)")
+            let isPublished =
+                PublishedSecrets.contain(key.secret.text ?? [])
+                || PublishedSecrets.contain(digest: material.fingerprint)
+            if isPublished {
+                let member = key.secret.text == nil ? ModeParameters.Member.sha256 : .secret
+                throw ModeFault(member: member, text: "is \(PublishedSecrets.fault)")
             }
             key.material = material
         } catch {
