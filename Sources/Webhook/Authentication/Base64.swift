@@ -1,9 +1,11 @@
 import Bytes
 import COpenSSL
 
-/// The bytes that base64 stands for (RFC 4648, section 4); nil if the text is not exactly what encoding them gives.
+/// The bytes that base64 stands for (RFC 4648, section 4); nil if the text is not exactly what encoding them gives. It may
+/// be a secret: no copy but the result is left.
 package func base64Decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
-    let text = Array(text)
+    var text = Array(text)
+    defer { text.wipe() }
     guard text.count % 4 == 0, text.count <= 4096 else { return nil }
     let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
     let length = text.count / 4 * 3
@@ -15,7 +17,9 @@ package func base64Decoded(_ text: some Collection<UInt8>) -> [UInt8]? {
     }
     guard Int(count) == length else { return nil }
     bytes.removeLast(min(padding, length))
-    return base64Encoded(bytes) == text ? bytes : nil
+    var encoded = base64Encoded(bytes)
+    defer { encoded.wipe() }
+    return encoded == text ? bytes : nil
 }
 
 /// Bytes as base64, with padding.
