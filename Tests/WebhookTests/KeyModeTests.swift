@@ -290,6 +290,37 @@ struct KeyModeTests {
         }
     }
 
+    @Test func `with signatures of different lengths, each check computes HMACs of as many bytes for any tenant`()
+        throws
+    {
+        let secret = String(decoding: base64Encoded([UInt8](repeating: 9, count: 32)), as: UTF8.self)
+        let text = utf8(
+            #"""
+            {"tenants":[
+              {"id":"plain","keys":[{"id":"1","mode":"servicedesk","secret":"\#(String(repeating: "a", count: 40))"}]},
+              {"id":"standard","keys":[{"id":"1","mode":"standard-webhooks","secret":"whsec_\#(secret)"}]}]}
+            """#)
+        let table = try TenantsJSON.parse(text.span) { _ in .failure(SecretReadFault(description: "")) }
+        var secrets = Secrets(tenants: table)
+        let headers = secrets.presented([
+            ("X-ServiceDesk-Signature", String(repeating: "0", count: 64)),
+            ("webhook-id", String(repeating: "x", count: 2000)), ("webhook-timestamp", "\(Self.now)"),
+            (
+                "webhook-signature",
+                "v1," + String(decoding: base64Encoded([UInt8](repeating: 0, count: 32)), as: UTF8.self)
+            ),
+        ])
+        let body = utf8("body")
+        var work: Set<[Int]> = []
+        for tenant in ["plain", "standard", "nobody"] {
+            let before = (secrets.tagCount, secrets.tagBytes)
+            _ = secrets.check(
+                headers, of: body.span, from: Claimant(isSender: false, id: utf8(tenant)), at: Self.now)
+            work.insert([secrets.tagCount - before.0, secrets.tagBytes - before.1])
+        }
+        #expect(work.count == 1, "\(work)")
+    }
+
     // MARK: The tenants file
 
     @Test(arguments: [
@@ -362,6 +393,41 @@ struct KeyModeTests {
             #expect(PublishedSecrets.contain(secret), "\(row.secret)")
             let line = utf8("acme \(row.secret)\n")
             #expect(throws: TenantsFileFault.self) { _ = try TenantsFile.parse(line.span) }
+        }
+    }
+
+    @Test(arguments: [
+        // By its digest, without the prefix of Standard Webhooks, and as the key that is behind that prefix.
+        #""token","sha256":"\#(bytes(of: digest(of: utf8("a-string-secret-at-least-256-bits-long").span)).hex)""#,
+        #""basic","user":"desk","sha256":"\#(bytes(of: digest(of: utf8("your-super-secret-jwt-token-with-at-least-32-characters-long").span)).hex)""#,
+        #""servicedesk","secret":"C2FVsBQIhrscChlQIMV+b5sSYspob7oD""#,
+        #""standard-webhooks","secret":"whsec_dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==""#,
+    ])
+    func `no published secret can be a key in another form`(members: String) {
+        let text = utf8(#"{"tenants":[{"id":"acme","keys":[{"id":"1","mode":\#(members)}]}]}"#)
+        do throws(TenantsFileFault) {
+            _ = try TenantsJSON.parse(text.span) { _ in .failure(SecretReadFault(description: "")) }
+            Issue.record("no fault")
+        } catch {
+            #expect("\(error)".hasSuffix(": is a published example: anyone knows it"), "\(error)")
+        }
+    }
+
+    @Test func `two tenants cannot have a secret in common in two modes, either`() {
+        let secret = "whsec_" + String(decoding: base64Encoded([UInt8](repeating: 9, count: 32)), as: UTF8.self)
+        let digest = bytes(of: digest(of: utf8(secret).span)).hex
+        for other in [#""servicedesk","secret":"\#(secret)""#, #""token","sha256":"\#(digest)""#] {
+            let text = utf8(
+                #"""
+                {"tenants":[{"id":"a","keys":[{"id":"1","mode":"standard-webhooks","secret":"\#(secret)"}]},
+                {"id":"b","keys":[{"id":"1","mode":\#(other)}]}]}
+                """#)
+            do throws(TenantsFileFault) {
+                _ = try TenantsJSON.parse(text.span) { _ in .failure(SecretReadFault(description: "")) }
+                Issue.record("no fault")
+            } catch {
+                #expect("\(error)" == "tenants[1].keys[0]: its secret is one of tenants[0], too")
+            }
         }
     }
 }

@@ -32,6 +32,9 @@ package struct PresentedSignature {
         }
     }
 
+    /// Bytes that are signed beside the body.
+    var extraBytes: Int { more.map { $0.before.count + $0.after.count } ?? 0 }
+
     /// Whether it is that of a body, under the key that an authenticator has. All its tags are compared.
     func isValid(for body: Span<UInt8>, by authenticator: Authenticator) -> Bool {
         guard let more else { return areEqual(tag, authenticator.tag(of: body)) }

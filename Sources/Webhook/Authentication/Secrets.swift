@@ -65,12 +65,15 @@ package struct Secrets {
 
     /// HMACs computed so far.
     var tagCount: Int { authenticator.count + (shared?.count ?? 0) }
+    /// Bytes that they are of.
+    var tagBytes: Int { authenticator.byteCount + (shared?.byteCount ?? 0) }
 
     /// Checks whether a request is its claimed sender's, by what it presents.
     ///
     /// The work depends on the kinds of credentials that the request presents, on the length of its body, and on how many
     /// keys the tenant or sender with most of them has, and never on who is claimed to have sent it: each round computes
-    /// one HMAC if any signature is presented.
+    /// one HMAC if any signature is presented, and a second one that makes up for its length if those presented are of
+    /// different lengths.
     ///
     /// - Parameter now: seconds since 1970.
     package mutating func check(
@@ -102,6 +105,9 @@ package struct Secrets {
         var isWellFormed = false
         /// What an HMAC is computed of in a round without a key for it.
         var signature: PresentedSignature?
+        /// The most bytes that any signature is of beside the body, and the fewest.
+        var longest = 0
+        var shortest = Int.max
     }
 
     private mutating func present(in headers: CredentialHeaders, at now: Int) -> Presented {
@@ -116,6 +122,8 @@ package struct Secrets {
             case .signature(let signature):
                 presented.isWellFormed = true
                 if presented.signature == nil { presented.signature = signature }
+                presented.longest = max(presented.longest, signature.extraBytes)
+                presented.shortest = min(presented.shortest, signature.extraBytes)
             case .token: presented.isWellFormed = true
             }
             presented.isAny = true
@@ -138,9 +146,11 @@ package struct Secrets {
                 tenants.setKey(key, of: authenticator)
                 isMatch = signature.isValid(for: body, by: authenticator)
                 isStale = signature.isStale
+                makeUp(for: signature, among: presented)
             } else if let signature = presented.signature {
                 authenticator.setKey(decoy.span)
                 _ = signature.isValid(for: body, by: authenticator)
+                makeUp(for: signature, among: presented)
             }
             if case .token(let digest) = credential { isMatch = areEqual(digest, tenants.digest(ofKey: key)) }
             guard isMatch else { continue }
@@ -151,6 +161,13 @@ package struct Secrets {
             if match == nil || cause == nil { match = (key, cause) }
         }
         return match
+    }
+
+    /// Computes an HMAC of as many bytes as the longest signature is of more than this one.
+    private func makeUp(for signature: PresentedSignature, among presented: Presented) {
+        guard presented.shortest < presented.longest else { return }
+        let filler = [UInt8](repeating: 0, count: presented.longest - signature.extraBytes)
+        _ = authenticator.tag(of: filler.span)
     }
 
     /// Why none of its keys matches.

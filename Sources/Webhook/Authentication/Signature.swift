@@ -31,6 +31,8 @@ extension Tag {
     private let context: OpaquePointer
     /// Tags computed so far.
     private(set) var count = 0
+    /// Bytes that they are of.
+    private(set) var byteCount = 0
 
     package init() {
         guard let context = unsafe HMAC_CTX_new() else { preconditionFailure("libcrypto has no memory") }
@@ -75,6 +77,7 @@ extension Tag {
     }
 
     private func update(_ bytes: Span<UInt8>) {
+        byteCount &+= bytes.count
         let isDone = unsafe bytes.withUnsafeBufferPointer { bytes in
             unsafe HMAC_Update(context, bytes.baseAddress, bytes.count)
         }
