@@ -1,7 +1,7 @@
 import System
 import Webhook
 
-/// Where the uses of a table's keys are noted: of those that are one of several.
+/// Where the uses of a table's keys are noted: of those that are one of several, and those that were.
 struct KeyPlaces: Sendable {
     private var places: [Int: KeyUses.Place] = [:]
     /// Why there are none.
@@ -12,11 +12,18 @@ struct KeyPlaces: Sendable {
     /// Waits for other processes that look for places at the same time. None if the file cannot be locked.
     init(of tenants: TenantTable, in uses: KeyUses?) {
         guard let uses else { return }
-        let keys = tenants.keysBesideOthers()
+        let keys = tenants.namedKeys().map { key in
+            (
+                index: key.key, isOneOfSeveral: key.isOneOfSeveral,
+                key: KeyUses.Key(KeyUses.Name(digest: key.digest.span), secret: tenants.secretMark(ofKey: key.key))
+            )
+        }
         let now = Int(WallClock.now.microseconds / 1_000_000)
         do throws(SystemError) {
-            let found = try uses.places(of: keys.map { KeyUses.Name(digest: $0.digest.span) }, now: now)
-            for (key, place) in zip(keys, found) { places[key.key] = place }
+            let found = try uses.places(
+                of: keys.filter(\.isOneOfSeveral).map(\.key), andIfKnown: keys.filter { !$0.isOneOfSeveral }.map(\.key),
+                now: now)
+            for key in keys { places[key.index] = found[key.key.name] }
         } catch {
             failure = error
         }

@@ -3,12 +3,14 @@ import Synchronization
 
 /// When each key was last used: a file that the processes of one socket map together, and that outlives them.
 ///
-/// A slot has four words: two of the key's name, when its history begins, and when it was last used, or 0. Slots are given
-/// out under a lock on the file; a use is a single store.
+/// A slot has five words: two of the key's name, one that tells its secret from others, when its history begins, and when
+/// it was last used, or 0. Slots are given out under a lock on the file; a use is a single store.
 @safe package final class KeyUses: @unchecked Sendable {
     /// Keys whose uses are noted, at most.
     package static let limit = 4096
-    private static let slotWords = 4
+    private static let slotWords = 5
+    private enum Word { static let secret = 2, since = 3, last = 4 }
+    private static let longestWait = Nanoseconds.milliseconds(1000)
     private static let fileBytes = limit * slotWords * 8
 
     /// Tells keys apart: half of a SHA-256.
@@ -27,10 +29,19 @@ import Synchronization
         fileprivate var isNone: Bool { first == 0 && second == 0 }
     }
 
+    /// A key whose uses are to be noted. Another secret under the same name has a history of its own.
+    package struct Key: Sendable {
+        package let name: Name
+        fileprivate let secret: UInt64
+
+        /// - Parameter secret: tells the secret from others.
+        package init(_ name: Name, secret: UInt64) { (self.name, self.secret) = (name, secret) }
+    }
+
     /// Where the uses of a key are noted.
     package struct Place: Sendable {
         fileprivate let slot: Int
-        fileprivate let name: Name
+        fileprivate let key: Key
     }
 
     /// What is known of a key.
@@ -82,43 +93,69 @@ import Synchronization
     // MARK: Places
 
     /// The places of the first 4,096 keys. Those that have none yet get one, and their history begins now; keys that are not
-    /// among these lose theirs once the file is full. Waits for the lock.
+    /// among these lose theirs once the file is full. Waits for the lock, but not for long.
     ///
-    /// - Parameter now: seconds since 1970.
-    package func places(of names: [Name], now: Int) throws(SystemError) -> [Place] {
-        let names = names.prefix(KeyUses.limit)
-        guard retryingInterrupts({ flock(file.number, LOCK_EX) }) == 0 else { throw SystemError("flock") }
+    /// - Parameters:
+    ///   - others: keys that have a place only if they had one before, so that no use is missed that `since` covers.
+    ///   - now: seconds since 1970.
+    package func places(
+        of keys: [Key], andIfKnown others: [Key] = [], now: Int
+    ) throws(SystemError) -> [Name: Place] {
+        try lock()
         defer { flock(file.number, LOCK_UN) }
+        let keys = keys.prefix(KeyUses.limit)
         var slots: [Name: Int] = [:]
         var free: [Int] = []
         for slot in 0..<KeyUses.limit {
             let name = name(of: slot)
             if name.isNone || slots[name] != nil { free.append(slot) } else { slots[name] = slot }
         }
-        let kept = Set(names)
-        var others = slots.filter { !kept.contains($0.key) }.map(\.value).sorted { load($0, 3) > load($1, 3) }
         free.reverse()
-        var places: [Place] = []
-        for name in names {
-            if let slot = slots[name] {
-                places.append(Place(slot: slot, name: name))
-            } else if let slot = free.popLast() ?? others.popLast() {
-                begin(name, in: slot, at: now)
-                slots[name] = slot
-                places.append(Place(slot: slot, name: name))
-            }
+        var gone = slots
+        for key in keys { gone[key.name] = nil }
+        // Those that are not used any more before those that are.
+        let known = others.filter { gone.removeValue(forKey: $0.name) != nil }
+        var takeable = known.compactMap { slots[$0.name] }.sorted { lastUse($0) > lastUse($1) }
+        takeable += gone.values.sorted { lastUse($0) > lastUse($1) }
+        var places: [Name: Place] = [:]
+        var taken: Set<Int> = []
+        for key in keys {
+            guard let slot = slots[key.name] ?? free.popLast() ?? takeable.popLast() else { break }
+            taken.insert(slot)
+            places[key.name] = place(key, in: slot, at: now)
+        }
+        for key in known {
+            guard let slot = slots[key.name], !taken.contains(slot) else { continue }
+            places[key.name] = place(key, in: slot, at: now)
         }
         return places
     }
 
+    /// A process that was stopped while it held the lock must not stop the others, too.
+    private func lock() throws(SystemError) {
+        let end = Instant.now + KeyUses.longestWait
+        while retryingInterrupts({ flock(file.number, LOCK_EX | LOCK_NB) }) != 0 {
+            guard errno == EWOULDBLOCK, .now < end else { throw SystemError("flock") }
+            usleep(5_000)
+        }
+    }
+
+    private func lastUse(_ slot: Int) -> UInt64 { load(slot, Word.last) }
+
+    private func place(_ key: Key, in slot: Int, at now: Int) -> Place {
+        if name(of: slot) != key.name || load(slot, Word.secret) != key.secret { begin(key, in: slot, at: now) }
+        return Place(slot: slot, key: key)
+    }
+
     /// The name last: before it is there, nobody takes the slot for its key's.
-    private func begin(_ name: Name, in slot: Int, at now: Int) {
+    private func begin(_ key: Key, in slot: Int, at now: Int) {
         store(0, slot, 0)
         store(0, slot, 1)
-        store(UInt64(max(now, 0)), slot, 2)
-        store(0, slot, 3)
-        store(name.second, slot, 1)
-        unsafe words[slot * KeyUses.slotWords].store(name.first, ordering: .releasing)
+        store(key.secret, slot, Word.secret)
+        store(UInt64(max(now, 0)), slot, Word.since)
+        store(0, slot, Word.last)
+        store(key.name.second, slot, 1)
+        unsafe words[slot * KeyUses.slotWords].store(key.name.first, ordering: .releasing)
     }
 
     /// Notes a use, unless the place belongs to another key by now.
@@ -126,8 +163,10 @@ import Synchronization
     /// - Parameter now: seconds since 1970.
     package func note(_ place: Place, at now: Int) {
         let time = UInt64(max(now, 0))
-        guard load(place.slot, 3) != time, name(of: place.slot) == place.name else { return }
-        store(time, place.slot, 3)
+        guard load(place.slot, Word.last) != time, name(of: place.slot) == place.key.name,
+            load(place.slot, Word.secret) == place.key.secret
+        else { return }
+        store(time, place.slot, Word.last)
     }
 
     // MARK: Reading
@@ -144,8 +183,8 @@ import Synchronization
             }
             let name = Name(first: words[0], second: words[1])
             guard !name.isNone else { continue }
-            let last = words[3] == 0 ? nil : Int(truncatingIfNeeded: words[3])
-            uses[name] = Use(since: Int(truncatingIfNeeded: words[2]), last: last)
+            let last = words[Word.last] == 0 ? nil : Int(truncatingIfNeeded: words[Word.last])
+            uses[name] = Use(since: Int(truncatingIfNeeded: words[Word.since]), last: last)
         }
         return uses
     }

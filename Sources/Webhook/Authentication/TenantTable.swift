@@ -182,17 +182,25 @@ package final class TenantTable: @unchecked Sendable {
         }
     }
 
-    /// The keys of tenants and senders with several, each with a digest of what it is called.
-    package func keysBesideOthers() -> [(key: Int, digest: Tag)] {
-        var found: [(key: Int, digest: Tag)] = []
+    /// All keys, each with a digest of what it is called, and whether its tenant or sender has others.
+    package func namedKeys() -> [(key: Int, digest: Tag, isOneOfSeveral: Bool)] {
+        var found: [(key: Int, digest: Tag, isOneOfSeveral: Bool)] = []
+        found.reserveCapacity(keyCount)
         forEachOwner { id, isSender, owner in
-            guard owner.keys.count > 1 else { return }
             let id = [UInt8](copying: id)
             for key in owner.keys {
-                found.append((key, TenantTable.digest(isSender: isSender, owner: id, key: self.id(ofKey: key))))
+                let digest = TenantTable.digest(isSender: isSender, owner: id, key: self.id(ofKey: key))
+                found.append((key, digest, owner.keys.count > 1))
             }
         }
         return found
+    }
+
+    /// Tells the secret of a key from others.
+    package func secretMark(ofKey index: Int) -> UInt64 {
+        let keys = keys
+        let start = index * SigningKey.length
+        return Webhook.digest(of: keys.span.extracting(start..<start + SigningKey.length)).span.word(at: 0)
     }
 
     /// A digest of what a key is called.
