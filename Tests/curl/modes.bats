@@ -227,6 +227,8 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
     refused 'no key matches'
     ask bearer -H 'Authorization: Bearer short'
     refused 'header malformed'
+    ask bearer -H 'Authorization: Digest username="desk"'
+    problem 401 'Missing signature header'
     ask header -H "X-Webhook-Secret: $key-header"
     accepted
     ask header -H "Authorization: Bearer $key-header"
