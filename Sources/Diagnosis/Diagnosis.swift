@@ -4,13 +4,29 @@ package import Webhook
 package struct Diagnosis {
     package let trial: Trial
     /// The key that the request proves, or that it would prove without its mistakes.
-    package private(set) var key: HeldKey?
+    package private(set) var key: Key?
     package private(set) var mistakes: [Finding] = []
     /// Whether the credential is right under these mistakes; otherwise they are what is wrong in any case.
     package private(set) var isProven = false
     package private(set) var notes: [Finding] = []
     /// Signatures that were computed to find out.
     package private(set) var tried = 0
+
+    /// What a key is called, without its secret.
+    package struct Key: Equatable {
+        package let isSender: Bool
+        /// Empty for the secret that all tenants share.
+        package let owner: [UInt8]
+        package let id: [UInt8]
+        package let mode: String
+
+        init(_ key: HeldKey) {
+            isSender = key.isSender
+            owner = key.owner
+            id = key.id
+            mode = key.modeName
+        }
+    }
 
     package var isAccepted: Bool { trial.outcome == .accepted }
 
@@ -34,16 +50,16 @@ package struct Diagnosis {
     }
 
     /// The key with which the responder accepted the credential.
-    private func proven(in evidence: Evidence) -> HeldKey? {
-        if evidence.isShared { return evidence.keys[0] }
-        return evidence.claimed.first { $0.id == trial.exchange.key?.id }
+    private func proven(in evidence: Evidence) -> Key? {
+        let id = evidence.isShared ? [] : trial.exchange.key?.id
+        return evidence.claimed.first { $0.id == id }.map(Key.init)
     }
 
     private mutating func explain(_ evidence: Evidence) {
         var search = ProofSearch(evidence)
         let proof = search.run()
         tried = search.tried
-        key = proof?.key
+        key = proof.map { Key($0.key) }
         if trial.outcome == .dropped, let finding = LengthDiffers().finding(in: evidence) {
             mistakes = [finding] + (proof?.mistakes ?? [])
             isProven = true

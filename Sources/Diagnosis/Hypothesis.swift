@@ -43,7 +43,7 @@ struct Alternative {
 
 /// A mistake in computing a signature.
 ///
-/// A new one is a type of its own and a line in `SigningHypotheses.all`. It is proven if a signature that the request
+/// A new one is a type of its own and a line in `SigningHypotheses`. It is proven if a signature that the request
 /// presents is right under one of its alternatives.
 protocol SigningHypothesis: Sendable {
     /// - Parameter signing: how the key's mode signs the request.
@@ -51,9 +51,13 @@ protocol SigningHypothesis: Sendable {
 }
 
 enum SigningHypotheses {
-    static let all: [any SigningHypothesis] = [
+    /// Those that are the same for every key.
+    static let ofBody: [any SigningHypothesis] = [
         NewlineAtEnd(), SpaceAround(), LineEndings(), RewrittenJSON(), TextEncoding(), FormEncoded(), JSONInJSON(),
         PartOfBody(), NotTheBody(), DigestOfBody(),
+    ]
+
+    static let ofKey: [any SigningHypothesis] = [
         SecretWithSpace(), SecretWithQuotes(), SecretDecoded(), SecretEncoded(), WebhookSecret(), SecretCut(),
         OtherContent(),
         OtherHash(), NoHMAC(), SwappedArguments(),

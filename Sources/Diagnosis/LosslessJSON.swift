@@ -9,7 +9,7 @@ indirect enum LosslessJSON {
     case array([LosslessJSON])
     case object([(name: [UInt8], value: LosslessJSON)])
 
-    /// Reads the text of an object; nil if it is not one that the responder would read.
+    /// Reads the text of an object; nil if it is not one.
     init?(_ text: [UInt8]) {
         do throws(JSONFault) {
             var reader = JSONReader()

@@ -10,13 +10,16 @@ struct Proof {
 struct ProofSearch {
     /// Bytes of a body for which two mistakes in computing the signature are tried together, at most.
     private static let pairLimit = 16_384
-    /// Other tenants' and senders' keys with which mistakes are tried, at most.
+    /// Other tenants' and senders' keys with which mistakes are tried, at most, and as many only for a short body.
     private static let otherLimit = 200
+    private static let byteLimit = 2_000_000
 
     private let evidence: Evidence
     private let tags: [PresentedTag]
     private let tokens: [PresentedToken]
     private let lengths: Set<Int>
+    /// What may have been signed in place of the body; nil until that is needed.
+    private var bodies: [Alternative]?
     /// Signatures that were computed.
     private(set) var tried = 0
 
@@ -32,7 +35,8 @@ struct ProofSearch {
         let others = evidence.keys.filter { key in
             !claimed.contains { $0.isSender == key.isSender && $0.owner == key.owner }
         }
-        let few = Array(others.prefix(ProofSearch.otherLimit))
+        let limit = min(ProofSearch.otherLimit, ProofSearch.byteLimit / max(evidence.request.body.count, 1))
+        let few = Array(others.prefix(limit))
         return token(of: claimed) ?? signature(of: claimed, depth: 0) ?? signature(of: claimed, depth: 1)
             ?? token(of: others) ?? signature(of: others, depth: 0) ?? signature(of: claimed, depth: 2)
             ?? signature(of: few, depth: 1)
@@ -88,8 +92,13 @@ struct ProofSearch {
         return nil
     }
 
-    private func alternatives(to signing: Signing, _ key: HeldKey) -> [Alternative] {
-        SigningHypotheses.all.flatMap { $0.alternatives(to: signing, evidence.request, key) }.filter { alternative in
+    private mutating func alternatives(to signing: Signing, _ key: HeldKey) -> [Alternative] {
+        func alternatives(_ hypotheses: [any SigningHypothesis]) -> [Alternative] {
+            hypotheses.flatMap { $0.alternatives(to: signing, evidence.request, key) }
+        }
+        let bodies = self.bodies ?? alternatives(SigningHypotheses.ofBody)
+        self.bodies = bodies
+        return (bodies + alternatives(SigningHypotheses.ofKey)).filter { alternative in
             switch alternative.change {
             case .body(let body): body != signing.body
             case .key(let key): key != signing.key

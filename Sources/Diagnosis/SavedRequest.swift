@@ -24,7 +24,7 @@ package struct SavedRequest {
         self.path = "/webhook/servicedesk"
         for (index, line) in head.split(separator: .lineFeed, omittingEmptySubsequences: false).enumerated() {
             var line = line.last == .carriageReturn ? line.dropLast() : line
-            if line.starts(with: "> ".utf8) { line = line.dropFirst(2) }
+            if line.first == UInt8(ascii: ">") { line = line.dropFirst().drop { $0 == .space } }
             if line.isEmpty {
                 if fields.isEmpty && !isWhole { continue }
                 break

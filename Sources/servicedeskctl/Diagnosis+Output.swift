@@ -51,10 +51,8 @@ extension Diagnosis {
         let tenant = String(decoding: trial.exchange.ticket.tenantID, as: UTF8.self)
         let route = key.isSender && isAccepted ? ", tenant \(tenant)" : ""
         return
-            "\(key.isSender ? "sender" : "tenant") \(owner)\(route), key \(String(decoding: key.id, as: UTF8.self)), mode \(mode)"
+            "\(key.isSender ? "sender" : "tenant") \(owner)\(route), key \(String(decoding: key.id, as: UTF8.self)), mode \(key.mode)"
     }
-
-    private var mode: String { key.map { type(of: $0.mode).name } ?? "" }
 
     /// An id that is not known to be one: only if it has the form.
     private static func shown(_ id: [UInt8]) -> String {
@@ -81,7 +79,7 @@ extension Diagnosis {
             tree[key.isSender ? "sender" : "tenant"] = .string(String(decoding: key.owner, as: UTF8.self))
             tree["key"] = .string(String(decoding: key.id, as: UTF8.self))
         }
-        if key != nil { tree["mode"] = .string(mode) }
+        if let key { tree["mode"] = .string(key.mode) }
         tree["proven"] = .boolean(isAccepted || isProven)
         tree["mistakes"] = .array(mistakes.map(\.json))
         tree["notes"] = .array(notes.map(\.json))
