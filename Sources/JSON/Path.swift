@@ -15,8 +15,10 @@ package struct JSONPath: Hashable, Sendable {
     }
 
     /// The string at the path, its escapes replaced, or the number there, as it is written; nil if neither is there.
+    ///
+    /// Keys that occur twice in nested objects are left to whoever reads the whole text.
     package func text(in bytes: Span<UInt8>) throws(JSONFault) -> [UInt8]? {
-        var reader = JSONReader()
+        var reader = JSONReader(checksKeys: false)
         var hasFirst = false
         var text: [UInt8]?
         try reader.beginObject(in: bytes)

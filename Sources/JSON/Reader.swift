@@ -21,8 +21,11 @@ package struct JSONReader {
     private var depth = 0
     /// Whether a member of the object was read already: the next one needs a comma before it.
     private var hasMember = false
+    private let checksKeys: Bool
 
-    package init() {}
+    /// - Parameter checksKeys: whether a key that occurs twice in a nested object is a fault. Remembering the keys takes as
+    ///   long as all the rest.
+    package init(checksKeys: Bool = true) { self.checksKeys = checksKeys }
 
     // MARK: The outermost object
 
@@ -108,7 +111,7 @@ package struct JSONReader {
         position += 1
         var keys: Set<[UInt8]> = []
         while let key = try nextKey(in: bytes) {
-            guard keys.insert(key.text(from: bytes)).inserted else {
+            guard !checksKeys || keys.insert(key.text(from: bytes)).inserted else {
                 throw JSONFault(.duplicateKey, at: key.range.lowerBound)
             }
             try member(&self, key)

@@ -210,7 +210,7 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
     accepted
     same token "$(logged mode)"
     first=$(job_id)
-    ask bearer -H "Authorization: bearer $key-bearer"
+    ask bearer -H "Authorization: bearer   $key-bearer"
     accepted
     [[ $(job_id) != "$first" ]]
     # A copy of a named delivery is recognised.
@@ -237,7 +237,7 @@ ago() { date -u -d "$1 seconds ago" +%Y-%m-%dT%H:%M:%SZ; }
 
 @test "basic: right, wrong user, wrong password, another tenant's, malformed" {
     for _ in 1 2; do
-        ask basic -u "desk:$key-basic" -H 'Idempotency-Key: copy'
+        ask basic -H "Authorization: BASIC   $(printf %s "desk:$key-basic" | base64 -w 0)" -H 'Idempotency-Key: copy'
         accepted
     done
     same 1 "$(depth)"

@@ -21,7 +21,7 @@ package struct BasicMode: KeyMode {
         guard let value = headers.value(of: header),
             value.prefix(BasicMode.scheme.count).elementsEqual(BasicMode.scheme, by: { $0.lowercased == $1 })
         else { return .absent }
-        guard let pair = base64Decoded(value.dropFirst(BasicMode.scheme.count)),
+        guard let pair = base64Decoded(value.dropFirst(BasicMode.scheme.count).drop { $0 == .space }),
             let colon = pair.firstIndex(of: UInt8(ascii: ":"))
         else { return .malformed }
         let (user, password) = (pair[..<colon], Array(pair[(colon + 1)...]))

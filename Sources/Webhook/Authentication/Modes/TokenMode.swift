@@ -27,7 +27,8 @@ package struct TokenMode: KeyMode {
         guard let value = headers.value(of: header),
             value.prefix(prefix.count).elementsEqual(prefix, by: { $0.lowercased == $1 })
         else { return .absent }
-        let token = Array(value.dropFirst(prefix.count))
+        // After a scheme of HTTP authentication there may be several spaces (RFC 9110, section 11.4).
+        let token = Array(value.dropFirst(prefix.count).drop { prefix.last == .space && $0 == .space })
         return TokenMode.isToken(token) ? .token(Webhook.digest(of: token.span)) : .malformed
     }
 
