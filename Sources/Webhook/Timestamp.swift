@@ -4,6 +4,8 @@ import Bytes
 package enum Timestamp {
     /// Bytes of a date-time, at most: 40 digits after the second are more than any clock has.
     package static let limit = 66
+    /// Seconds from 1970 to the end of the year 9999.
+    package static let lastSecond = 253_402_300_799
 
     /// Whether text is a `date-time` of RFC 3339, section 5.6, with a real calendar date.
     ///
@@ -32,7 +34,7 @@ package enum Timestamp {
     /// Whether UTC has a year of four digits for it; an offset can move it into the year 0 or 10000.
     private static func isInRange(_ text: Span<UInt8>) -> Bool {
         guard let year = number(text, 0, 4), year == 1 || year == 9999 else { return true }
-        return (-62_135_596_800...253_402_300_799).contains(seconds(of: text))
+        return (-62_135_596_800...lastSecond).contains(seconds(of: text))
     }
 
     /// Writes the letters of a `date-time` in upper case, as ISO 8601 has them and some parsers require.

@@ -33,7 +33,7 @@ struct SignerOptions: ParsableArguments {
     private func time() throws -> Int? {
         guard let timestamp else { return nil }
         let text = Array(timestamp.utf8)
-        if let seconds = text.span.decimal { return seconds }
+        if let seconds = text.span.decimal, seconds <= Timestamp.lastSecond { return seconds }
         guard Timestamp.isDateTime(text.span) else {
             throw ValidationError(
                 "--timestamp expects seconds since 1970, or an RFC 3339 date-time with an offset, such as 2026-12-31T23:59:59Z"

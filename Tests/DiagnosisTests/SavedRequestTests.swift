@@ -28,8 +28,9 @@ import Testing
         #expect(try parse("X-A: b\nX-A:").value(of: "X-A") == Array("b".utf8))
     }
 
-    @Test(arguments: ["HTTP/1.1 202 Accepted\r\n", "X-A b", ": b"]) func `what is no request is a fault`(_ head: String)
-    {
+    @Test(arguments: ["HTTP/1.1 202 Accepted: x\r\n", "X-A b", ": b"]) func `what is no request is a fault`(
+        _ head: String
+    ) {
         #expect(throws: SavedRequestFault.self) { try parse(head) }
     }
 }

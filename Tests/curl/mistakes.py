@@ -196,6 +196,11 @@ def body():
     signed("part", "part-of-body", payload["ticket_id"])
     form = ("payload=" + urllib.parse.quote(sent)).encode()
     case("body/form", "form-encoded", form, desk(tag("acme", sent)))
+    utf_16 = sent.decode().encode("utf-16")
+    case("body/utf-16-sent", "text-encoding", utf_16, desk(tag("acme", utf_16)))
+    case("body/mark-signed", "text-encoding", b"\xef\xbb\xbf" + sent, desk(tag("acme", b"\xef\xbb\xbf" + sent)))
+    quoted = json.dumps(sent.decode()).encode()
+    case("body/string-signed", "json-in-json", quoted, desk(tag("acme", quoted)))
     case("body/form-signed", "form-encoded", form, desk(tag("acme", form)))
     twice = json.dumps(sent.decode()).encode()
     case("body/twice", "json-in-json", twice, desk(tag("acme", sent)))
@@ -277,6 +282,8 @@ def time():
 
     dot("milliseconds", "time-form", NOW * 1000, f"{NOW * 1000}.", dotted)
     dot("signed-milliseconds", "other-content", NOW, f"{NOW * 1000}.", dotted)
+    case("time/in-signature", "other-content,prefix", dotted, {
+        "X-Desk-Signature": f"t={NOW},v1=" + tag("dotted", f"{NOW}.", dotted).hex()})
     dot("no-separator", "other-content", NOW, str(NOW), dotted)
     text = compact(ticket("standard"))
     case("time/standard", "time-stale", text, standard("m", NOW + 400, "v1," + b64(tag(STANDARD_KEY, f"m.{NOW + 400}.", text))))

@@ -97,20 +97,11 @@ struct TimeAbsent: Observation {
     }
 }
 
-/// A body in which no tenant can be found for sure.
+/// A body that is not a JSON object.
 struct BodyIsNotJSON: Observation {
     func finding(in evidence: Evidence) -> Finding? {
         let body = evidence.request.body
-        if body.isEmpty {
-            return Finding(
-                name: "body-empty", text: "the body is empty",
-                advice: "send the payload as the body; look for a redirect, which turns a POST into a GET")
-        }
-        if !FormEncoded.values(of: body).isEmpty || body.first == UInt8(ascii: "%") {
-            return Finding(
-                name: "form-encoded", text: "the body is a form, not JSON",
-                advice: "send the JSON itself as the body, with Content-Type: application/json")
-        }
+        if let finding = BodyIsNotJSON.otherFormat(of: body) { return finding }
         do throws(JSONFault) {
             var reader = JSONReader()
             try reader.beginObject(in: body.span)
@@ -129,6 +120,30 @@ struct BodyIsNotJSON: Observation {
                     : "let a serialiser write the JSON, rather than joining strings, and send it in UTF-8 without a byte-order mark"
             )
         }
+    }
+
+    /// What it is instead, if that can be told.
+    private static func otherFormat(of body: [UInt8]) -> Finding? {
+        if body.isEmpty {
+            return Finding(
+                name: "body-empty", text: "the body is empty",
+                advice: "send the payload as the body; look for a redirect, which turns a POST into a GET")
+        }
+        if !FormEncoded.values(of: body).isEmpty || body.first == UInt8(ascii: "%") {
+            return Finding(
+                name: "form-encoded", text: "the body is a form, not JSON",
+                advice: "send the JSON itself as the body, with Content-Type: application/json")
+        }
+        if JSONInJSON.content(of: body) != nil {
+            return Finding(
+                name: "json-in-json", text: "the body is a JSON string, not an object",
+                advice: "serialise the payload once only")
+        }
+        let isUTF16 = body.starts(with: [0xFF, 0xFE]) || body.starts(with: [0xFE, 0xFF]) || body.prefix(2).contains(0)
+        guard isUTF16 || body.starts(with: [0xEF, 0xBB, 0xBF]) else { return nil }
+        return Finding(
+            name: "text-encoding", text: "the body \(isUTF16 ? "is UTF-16" : "begins with a byte-order mark")",
+            advice: "send the JSON in UTF-8, without a byte-order mark")
     }
 }
 

@@ -44,26 +44,31 @@ struct OtherContent: SigningHypothesis {
     /// The times that the request has, as they are and in other forms.
     private func times(in request: SavedRequest, _ key: HeldKey) -> [Part] {
         var parts: [Part] = []
-        for field in request.fields {
-            let name = field.name.lowercased()
-            guard
-                name == key.form?.time?.header.lowercased() || name.contains(word: "timestamp")
-                    || name.hasSuffix("-time")
-            else {
-                continue
-            }
-            parts.append(Part(name: field.name, text: field.value))
-            guard let seconds = WrittenTime(field.value)?.seconds else { continue }
+        for part in request.fields.flatMap({ OtherContent.times(in: $0, key) }) {
+            parts.append(part)
+            guard let seconds = WrittenTime(part.text)?.seconds else { continue }
             let others = [
                 ("in seconds", SignedTime.unix.text(of: seconds)),
                 ("in milliseconds", SignedTime.unix.text(of: seconds) + Array("000".utf8)),
                 ("as a date-time", SignedTime.rfc3339.text(of: seconds)),
             ]
-            for (form, text) in others where text != field.value {
-                parts.append(Part(name: "\(field.name) \(form)", text: text))
+            for (form, text) in others where text != part.text {
+                parts.append(Part(name: "\(part.name) \(form)", text: text))
             }
         }
         return parts
+    }
+
+    /// A header that is a time, or has one as `t=…` beside the signature.
+    private static func times(in field: HeaderField, _ key: HeldKey) -> [Part] {
+        let name = field.name.lowercased()
+        if name == key.form?.time?.header.lowercased() || name.contains(word: "timestamp") || name.hasSuffix("-time") {
+            return [Part(name: field.name, text: field.value)]
+        }
+        let words = field.value.split { $0 == UInt8(ascii: ",") || $0 == .space }
+        return words.filter { $0.starts(with: "t=".utf8) }.map {
+            Part(name: "t of \(field.name)", text: Array($0.dropFirst(2)))
+        }
     }
 
     private func ids(in request: SavedRequest) -> [Part] {
