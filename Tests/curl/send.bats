@@ -61,6 +61,8 @@ modes='std hub zen glpi tok own basic'
     done
     run -64 ctl sign --tenant acme --sender desk <"$BATS_TEST_TMPDIR/body"
     run -64 ctl sign --key 1 <"$BATS_TEST_TMPDIR/body"
+    # No date-time has that time.
+    run -64 ctl sign --tenant zen --timestamp 999999999999999999 <"$BATS_TEST_TMPDIR/body"
 }
 
 @test "send posts one ticket, and shows the response" {
