@@ -75,7 +75,7 @@ struct AcceptingTests {
             var limit = rlimit()
             #expect(unsafe getrlimit(resource, &limit) == 0)
             let before = limit.rlim_cur
-            limit.rlim_cur = rlim_t(try openDescriptors())
+            limit.rlim_cur = rlim_t(lowestFreeDescriptor())
             #expect(unsafe setrlimit(resource, &limit) == 0)
             site.turns { !site.acceptFailures.isEmpty }
             limit.rlim_cur = before
@@ -193,11 +193,11 @@ struct AcceptingTests {
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
             #expect(unsafe getrlimit(resource, &limit) == 0)
             let before = limit.rlim_cur
-            limit.rlim_cur = rlim_t(try openDescriptors())
+            limit.rlim_cur = rlim_t(lowestFreeDescriptor())
             #expect(unsafe setrlimit(resource, &limit) == 0)
             site.turn()
             #expect(site.acceptFailures == [.exhausted(call: "accept4", code: EMFILE)])
-            #expect(site.server.connectionCount <= 1)
+            #expect(site.server.connectionCount == 0)
             // It does not spin while it waits.
             #expect(site.loop.wait(until: .now + .milliseconds(30)) == 0)
             limit.rlim_cur = before
@@ -206,6 +206,14 @@ struct AcceptingTests {
             #expect(site.server.connectionCount == waiting.count)
         }
     }
+}
+
+/// The number that the next descriptor will have. All below it are taken, so as a limit it leaves none, also where higher
+/// ones are taken, too: a process that a test starts inherits some.
+private func lowestFreeDescriptor() -> Int32 {
+    let number = unsafe open("/dev/null", O_RDONLY)
+    close(number)
+    return number
 }
 
 /// How many descriptors this process has open.
