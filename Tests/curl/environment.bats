@@ -258,11 +258,14 @@ idles() {
 
 @test "only the addresses in FCGI_WEB_SERVER_ADDRS may connect over TCP" {
     for allowed in 127.0.0.1,192.0.2.1 192.0.2.1; do
-        port=$((30000 + RANDOM % 20000))
-        FCGI_WEB_SERVER_ADDRS=$allowed background log spawn-fcgi -n -a 127.0.0.1 -p $port -- "$program"
+        # Below the ports that clients' connections have, any of which may be taken.
+        for _ in {1..20}; do
+            port=$((10000 + RANDOM % 9000))
+            FCGI_WEB_SERVER_ADDRS=$allowed background log spawn-fcgi -n -a 127.0.0.1 -p $port -- "$program"
+            ! wait_up "$pid" bash -c ": <>/dev/tcp/127.0.0.1/$port" || break
+        done
         started=("$pid" "${started[@]}")
         tcp=127.0.0.1:$port
-        wait_for 5 bash -c ": <>/dev/tcp/127.0.0.1/$port" 2>/dev/null
         mkdir -p "nginx-$allowed"
         start_nginx "$PWD/nginx-$allowed" nowhere $((20000 + RANDOM % 9000)) "s|unix:nowhere|$tcp|"
         started=("$pid" "${started[@]}")
