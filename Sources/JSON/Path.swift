@@ -7,6 +7,14 @@ package struct JSONPath: Hashable, Sendable {
 
     package let keys: [[UInt8]]
 
+    /// The keys with full stops between them.
+    package var text: String { text(first: keys.count) }
+
+    /// The first keys with full stops between them.
+    package func text(first count: Int) -> String {
+        String(decoding: Array(keys.prefix(count).joined(separator: ".".utf8)), as: UTF8.self)
+    }
+
     /// - Parameter text: keys with full stops between them, such as `request.account.name`.
     package init?(_ text: [UInt8]) {
         let keys = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Array($0) }

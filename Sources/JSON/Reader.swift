@@ -64,6 +64,29 @@ package struct JSONReader {
         guard position == bytes.count else { throw JSONFault(.trailingBytes, at: position) }
     }
 
+    /// Reads a whole text, an object in which no key may occur twice.
+    ///
+    /// - Parameter member: is called for each key, with the position at its value, which it must read or skip.
+    package mutating func readText(
+        in bytes: Span<UInt8>, _ member: (inout JSONReader, JSONString) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
+        try beginObject(in: bytes)
+        try readUniqueMembers(in: bytes, member)
+        try end(in: bytes)
+    }
+
+    private mutating func readUniqueMembers(
+        in bytes: Span<UInt8>, _ member: (inout JSONReader, JSONString) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
+        var keys: Set<[UInt8]> = []
+        while let key = try nextKey(in: bytes) {
+            guard !checksKeys || keys.insert(key.text(from: bytes)).inserted else {
+                throw JSONFault(.duplicateKey, at: key.range.lowerBound)
+            }
+            try member(&self, key)
+        }
+    }
+
     // MARK: Values
 
     /// The type of the value at the position.
@@ -109,13 +132,7 @@ package struct JSONReader {
         try descend()
         hasMember = false
         position += 1
-        var keys: Set<[UInt8]> = []
-        while let key = try nextKey(in: bytes) {
-            guard !checksKeys || keys.insert(key.text(from: bytes)).inserted else {
-                throw JSONFault(.duplicateKey, at: key.range.lowerBound)
-            }
-            try member(&self, key)
-        }
+        try readUniqueMembers(in: bytes, member)
         hasMember = outer
         depth -= 1
     }

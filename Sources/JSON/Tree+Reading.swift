@@ -5,14 +5,9 @@ extension JSONTree {
     package init(_ text: Span<UInt8>) throws(JSONFault) {
         var reader = JSONReader()
         var members: [(name: String, value: JSONTree)] = []
-        var names: Set<[UInt8]> = []
-        try reader.beginObject(in: text)
-        while let key = try reader.nextKey(in: text) {
-            let name = key.text(from: text)
-            guard names.insert(name).inserted else { throw JSONFault(.duplicateKey, at: key.range.lowerBound) }
-            members.append((String(decoding: name, as: UTF8.self), try JSONTree(&reader, text)))
+        try reader.readText(in: text) { reader, key throws(JSONFault) in
+            members.append((String(decoding: key.text(from: text), as: UTF8.self), try JSONTree(&reader, text)))
         }
-        try reader.end(in: text)
         self = .object(members)
     }
 

@@ -44,6 +44,11 @@ package struct TenantsDocument {
             let table = tree["tenant_from"]?["tenants"]?.members ?? []
             return ([tree["tenant"]] + table.map { $0.value }).compactMap { $0?.string }
         }
+        /// How a sender's payloads are mapped; nil if they are not.
+        package internal(set) var profile: String? {
+            get { tree["profile"]?.string }
+            set { tree["profile"] = newValue.map { .string($0) } }
+        }
         package internal(set) var keys: [Key] {
             get { (tree["keys"]?.elements ?? []).map(Key.init) }
             set { tree["keys"] = newValue.isEmpty ? nil : .array(newValue.map(\.tree)) }
@@ -74,6 +79,11 @@ package struct TenantsDocument {
         let keys: [(name: String, value: JSONTree)] = keys.isEmpty ? [] : [("keys", .array(keys))]
         let elements = root[kind.member]?.elements ?? []
         root[kind.member] = .array(elements + [.object([("id", .string(id))] + members + keys)])
+    }
+
+    /// Gives a sender another profile, or none.
+    package mutating func setProfile(_ profile: String?, of sender: String) throws(EditRefusal) {
+        try change(.sender, sender) { owner in owner.profile = profile }
     }
 
     /// Changes a tenant or a sender.

@@ -34,7 +34,7 @@ package struct Exchange {
     private var scriptName: [UInt8] = []
     private var pathInfo: [UInt8] = []
     package private(set) var declaredLength = DeclaredLength.absent
-    package private(set) var isJSON = false
+    package private(set) var bodyType = BodyType.other
     package private(set) var credentials = CredentialHeaders()
     package private(set) var requestID: [UInt8] = []
     package private(set) var remoteAddress: [UInt8] = []
@@ -59,6 +59,8 @@ package struct Exchange {
     /// Why it is a 401, and the tenant that it claimed to be from, if that is well-formed.
     package internal(set) var refusalCause: RefusalCause?
     package internal(set) var claimedTenant: [UInt8] = []
+    /// The tenant whose ticket was refused, once the sender has proven that it may send for it.
+    package internal(set) var provenTenant: [UInt8]?
 
     package init() {}
 
@@ -68,7 +70,7 @@ package struct Exchange {
         scriptName.clear()
         pathInfo.clear()
         declaredLength = .absent
-        isJSON = false
+        bodyType = .other
         credentials.reset()
         requestID.clear()
         remoteAddress.clear()
@@ -84,6 +86,7 @@ package struct Exchange {
         key = nil
         refusalCause = nil
         if !claimedTenant.isEmpty { claimedTenant = [] }
+        provenTenant = nil
     }
 
     /// Takes one CGI variable. Those that are not needed are ignored.
@@ -102,7 +105,7 @@ package struct Exchange {
             if name.equals("SCRIPT_NAME") { scriptName.replace(with: value, limit: 256) }
             if name.equals("REMOTE_ADDR") { remoteAddress.replace(with: value, limit: 64) }
         case 12:
-            if name.equals("CONTENT_TYPE") { isJSON = MediaType.isJSON(value) }
+            if name.equals("CONTENT_TYPE") { bodyType = BodyType(value) }
         case 14:
             if name.equals("CONTENT_LENGTH") { takeLength(value) }
             if name.equals("REQUEST_METHOD") { takeMethod(value) }

@@ -60,11 +60,6 @@ package enum Field: Int, CaseIterable {
 
 /// The faults in a payload: a row for each field.
 package struct FieldFaults: Equatable {
-    /// Rows for keys that the contract does not know, at most; the rest are counted.
-    package static let unknownLimit = 16
-    /// Bytes of such a key that are repeated to the sender, at most.
-    package static let keyLimit = 64
-
     package struct Row: Equatable {
         package let field: [UInt8]
         package let message: String
@@ -77,18 +72,10 @@ package struct FieldFaults: Equatable {
     enum Finding { case absent, valid, invalid, repeated }
 
     var findings = InlineArray<7, Finding>(repeating: .absent)
-    private(set) var unknown: [[UInt8]] = []
-    private(set) var unknownCount = 0
-
-    mutating func addUnknown(_ key: [UInt8]) {
-        unknownCount += 1
-        guard unknown.count < FieldFaults.unknownLimit else { return }
-        // A longer key is reported by its length: cutting it could split a character.
-        unknown.append(key.count <= FieldFaults.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
-    }
+    var unknown = UnknownKeys()
 
     var isEmpty: Bool {
-        guard unknownCount == 0 else { return false }
+        guard unknown.isEmpty else { return false }
         for field in Field.allCases {
             switch findings[field.rawValue] {
             case .valid: continue
@@ -100,25 +87,53 @@ package struct FieldFaults: Equatable {
     }
 
     package var rows: [Row] {
-        var rows: [Row] = []
-        for field in Field.allCases {
-            let message: String
-            switch findings[field.rawValue] {
-            case .valid: continue
-            case .absent where !field.isRequired: continue
-            case .absent: message = "is required"
-            case .invalid: message = field.rule
-            case .repeated: message = "occurs more than once"
-            }
-            rows.append(Row(field: Array("\(field.name)".utf8), message: message))
+        let rows = Field.allCases.compactMap { field in
+            message(about: field).map { Row(field: Array("\(field.name)".utf8), message: $0) }
         }
-        rows += unknown.map { Row(field: $0, message: "is not a known field") }
-        if unknownCount > unknown.count {
-            let rest = unknownCount - unknown.count
-            rows.append(Row(field: Array("…".utf8), message: "\(rest) more unknown field\(rest == 1 ? "" : "s")"))
+        return rows + unknown.rows("is not a known field")
+    }
+
+    /// What is wrong with a field.
+    func message(about field: Field) -> String? {
+        switch findings[field.rawValue] {
+        case .valid: nil
+        case .absent: field.isRequired ? "is required" : nil
+        case .invalid: field.rule
+        case .repeated: "occurs more than once"
         }
-        return rows
     }
 
     package static func == (a: FieldFaults, b: FieldFaults) -> Bool { a.rows == b.rows }
+}
+
+/// Keys of a payload that are not expected.
+struct UnknownKeys {
+    /// Rows for them, at most; the rest are counted.
+    static let limit = 16
+    /// Bytes of a key that are repeated to the sender, at most.
+    static let keyLimit = 64
+
+    private var keys: [[UInt8]] = []
+    private var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func add(_ key: [UInt8]) {
+        count += 1
+        guard keys.count < UnknownKeys.limit else { return }
+        // A longer key is reported by its length: cutting it could split a character.
+        keys.append(key.count <= UnknownKeys.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
+    }
+
+    /// A row for each.
+    func rows(_ message: String) -> [FieldFaults.Row] {
+        var rows = keys.map { FieldFaults.Row(field: $0, message: message) }
+        if count > keys.count {
+            let rest = count - keys.count
+            rows.append(
+                FieldFaults.Row(
+                    field: Array("…".utf8), message: "\(rest) more unknown field\(rest == 1 ? "" : "s")"))
+        }
+        return rows
+    }
 }

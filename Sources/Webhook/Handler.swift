@@ -20,12 +20,13 @@ package struct Handler {
 
     package var secrets: Secrets
     private let bodyLimit: Int
-    private let encoder: JobEncoder
+    let encoder: JobEncoder
     /// Seconds that `created_at` may lie before or after now; 0: any.
-    private let maxAge: Int
-    private var reader: TicketReader
-    private var claimant = Claimant()
-    private var job: [UInt8] = []
+    let maxAge: Int
+    var reader: TicketReader
+    var claimant = Claimant()
+    /// The job under way.
+    var job: [UInt8] = []
     package var random = RandomSource()
 
     package init(
@@ -70,22 +71,7 @@ package struct Handler {
         if exchange.declaredLength == .absent, let key = exchange.key, !key.signsBody {
             return .answer(.lengthRequired)
         }
-        guard exchange.isJSON else { return .answer(.unsupportedMediaType) }
-        var sender: TicketSender?
-        if claimant.isSender {
-            switch secrets.route(body, of: claimant) {
-            case .tenant(let found): sender = found
-            case .refused(let cause): return refuse(&exchange, cause)
-            case .notJSON(let fault): return .answer(note(.json(fault), in: &exchange))
-            }
-        }
-        if let refusal = readTicket(&exchange, body, from: sender) { return .answer(refusal) }
-        // The key is that of the tenant, or the sender, that was found first.
-        if secrets.arePerTenant && exchange.ticket.tenantID != (claimant.isSender ? sender?.tenantID : claimant.id) {
-            return refuse(&exchange, .otherTenant)
-        }
-        if let refusal = checkDelivery(&exchange, time: time) { return .answer(refusal) }
-        return push(&exchange, body, time: time, request: request, queue: &queue)
+        return accept(&exchange, body: body, time: time, request: request, queue: &queue)
     }
 
     /// Why the request is not from whom it claims to be; nil if it is.
@@ -108,66 +94,11 @@ package struct Handler {
     }
 
     /// All causes get the same response, apart from a missing header.
-    private func refuse(_ exchange: inout Exchange, _ cause: RefusalCause) -> Disposition {
+    func refuse(_ exchange: inout Exchange, _ cause: RefusalCause) -> Disposition {
         exchange.refusalCause = cause
         if secrets.arePerTenant && Ticket.isTenantID(claimant.id.span) {
             if claimant.isSender { exchange.sender = claimant.id } else { exchange.claimedTenant = claimant.id }
         }
         return .answer(cause == .headerMissing ? .missingSignature : .invalidSignature)
-    }
-
-    private mutating func readTicket(
-        _ exchange: inout Exchange, _ body: Span<UInt8>, from sender: TicketSender?
-    ) -> Reason? {
-        do throws(PayloadFault) {
-            try reader.read(body, from: sender, into: &exchange.ticket)
-        } catch {
-            return note(error, in: &exchange)
-        }
-        return nil
-    }
-
-    private func note(_ fault: PayloadFault, in exchange: inout Exchange) -> Reason {
-        exchange.faults = fault.rows
-        if case .json = fault { return .invalidJSON }
-        return .invalidFields
-    }
-
-    private func checkDelivery(_ exchange: inout Exchange, time: [UInt8]) -> Reason? {
-        if maxAge > 0 && !isRecent(exchange.ticket.createdAt, at: time) {
-            let message = "must be within \(maxAge) seconds of now"
-            exchange.faults = [FieldFaults.Row(field: Array("created_at".utf8), message: message)]
-            return .staleTicket
-        }
-        if exchange.hasInvalidDeliveryID {
-            let message = "must be 1 to \(Exchange.deliveryIDLimit) visible ASCII characters"
-            exchange.faults = [FieldFaults.Row(field: Array(exchange.deliveryHeader.utf8), message: message)]
-            return .invalidDeliveryID
-        }
-        return nil
-    }
-
-    private func isRecent(_ createdAt: [UInt8], at time: [UInt8]) -> Bool {
-        abs(Timestamp.seconds(of: createdAt.span) - Timestamp.seconds(of: time.span)) <= maxAge
-    }
-
-    private mutating func push(
-        _ exchange: inout Exchange, _ body: Span<UInt8>, time: [UInt8], request: RequestHandle,
-        queue: inout some JobQueue
-    ) -> Disposition {
-        UUID(from: &random).append(to: &exchange.jobID)
-        if exchange.ticket.correlationID.isEmpty { exchange.ticket.correlate(with: UUID(from: &random)) }
-        let isNamed = !exchange.deliveryID.isEmpty
-        if isNamed || encoder.namesDeliveries { exchange.digest = digest(of: body) }
-        job.clear()
-        encoder.append(of: exchange, body: body, createdAt: time, to: &job)
-        var delivery: NamedDelivery?
-        if isNamed {
-            delivery = NamedDelivery(
-                tenantID: exchange.ticket.tenantID, id: exchange.deliveryID, isSigned: exchange.isDeliverySigned,
-                digest: exchange.digest)
-        }
-        let refusal = queue.push(job.span, id: exchange.jobID, delivery: delivery, for: request)
-        return refusal.map { .answer($0) } ?? .queued
     }
 }

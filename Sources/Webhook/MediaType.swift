@@ -1,14 +1,32 @@
 import Bytes
 
-/// The Content-Type of a request (RFC 9110, section 8.3).
-enum MediaType {
-    /// Whether it is `application/json`, or a type whose subtype ends in `+json` (RFC 6839), with no charset but UTF-8.
-    static func isJSON(_ value: Span<UInt8>) -> Bool {
-        if value.equals("application/json") { return true }
+/// What a request's Content-Type (RFC 9110, section 8.3) says of its body.
+package enum BodyType: Equatable, Sendable {
+    /// `application/json`, or a type whose subtype ends in `+json` (RFC 6839), with no charset but UTF-8.
+    case json
+    /// `application/x-www-form-urlencoded`, likewise.
+    case form
+    case other
+
+    init(_ value: Span<UInt8>) {
+        if value.equals("application/json") {
+            self = .json
+            return
+        }
         var end = 0
         while end < value.count && value[end] != UInt8(ascii: ";") { end += 1 }
         let type = value.extracting(first: end)
-        guard isJSONType(type.extracting(type.trimmedRange)) else { return false }
+        let name = type.extracting(type.trimmedRange)
+        let isForm = name.equalsIgnoringCase("application/x-www-form-urlencoded")
+        guard isForm || BodyType.isJSON(name), BodyType.areAcceptable(value, parametersFrom: end) else {
+            self = .other
+            return
+        }
+        self = isForm ? .form : .json
+    }
+
+    private static func areAcceptable(_ value: Span<UInt8>, parametersFrom first: Int) -> Bool {
+        var end = first
         while end < value.count {
             let start = end + 1
             end = start
@@ -23,7 +41,7 @@ enum MediaType {
         return true
     }
 
-    private static func isJSONType(_ type: Span<UInt8>) -> Bool {
+    private static func isJSON(_ type: Span<UInt8>) -> Bool {
         if type.equalsIgnoringCase("application/json") { return true }
         var slash = 0
         while slash < type.count && isToken(type[slash]) { slash += 1 }

@@ -14,6 +14,13 @@ package enum Priority: UInt8, CaseIterable {
     }
 }
 
+extension Priority {
+    init?(_ name: String) {
+        guard let priority = Priority.allCases.first(where: { "\($0.name)" == name }) else { return nil }
+        self = priority
+    }
+}
+
 /// A ticket from a webhook, with every field valid. Its buffers are reused for the next one.
 package struct Ticket {
     package private(set) var ticketID: [UInt8] = []
@@ -87,7 +94,7 @@ package struct Ticket {
         return true
     }
 
-    private static func isTicketID(_ text: Span<UInt8>) -> Bool {
+    static func isTicketID(_ text: Span<UInt8>) -> Bool {
         for index in text.indices {
             let byte = text[index]
             guard byte.isUppercaseLetter || byte.isDigit || byte == UInt8(ascii: "-") else { return false }

@@ -9,17 +9,35 @@ package enum UnknownFields: String, CaseIterable, Sendable {
 /// Why a body is not a ticket.
 package enum PayloadFault: Error, Equatable {
     case json(JSONFault)
+    case form(FormFault)
     case fields(FieldFaults)
+    /// The payload cannot be mapped, or the ticket that it was mapped to has faults.
+    case mapping([FieldFaults.Row])
 
     /// The errors that the sender gets, a row for each fault.
     package var rows: [FieldFaults.Row] {
         switch self {
-        case .json(let fault):
-            let message = "\(fault.kind.rawValue) at byte offset \(fault.offset)"
-            return [FieldFaults.Row(field: Array("(body)".utf8), message: message)]
+        case .json(let fault): return fault.rows()
+        case .form(let fault): return [FieldFaults.Row(body: fault.message)]
         case .fields(let faults): return faults.rows
+        case .mapping(let rows): return rows
         }
     }
+}
+
+extension JSONFault {
+    /// - Parameter advice: how to mend whatever writes the body.
+    func rows(isFromForm: Bool = false, advice: String? = nil) -> [FieldFaults.Row] {
+        var message = "\(kind.rawValue) at byte offset \(offset)"
+        if isFromForm { message += " of the form's decoded payload" }
+        if let advice { message += ": \(advice)" }
+        return [FieldFaults.Row(body: message)]
+    }
+}
+
+extension FieldFaults.Row {
+    /// A fault of the body as a whole.
+    init(body message: String) { self.init(field: Array("(body)".utf8), message: message) }
 }
 
 /// What is known of a ticket from whoever sent it, so that the payload need not say it.
@@ -58,6 +76,22 @@ package struct TicketReader {
         guard faults.isEmpty else { throw .fields(faults) }
     }
 
+    /// Reads the payload of a ticket that was mapped. Its faults are told with the paths that the values came from.
+    mutating func read(
+        _ mapped: MappedTicket, from sender: TicketSender?, into ticket: inout Ticket
+    ) throws(PayloadFault) {
+        ticket.reset()
+        let faults: FieldFaults
+        do throws(JSONFault) {
+            faults = try readFields(mapped.payload.span, from: sender, into: &ticket)
+        } catch {
+            // The mapping writes JSON: that it does not would be its own fault.
+            throw .json(error)
+        }
+        let rows = mapped.rows(faults)
+        guard rows.isEmpty else { throw .mapping(rows) }
+    }
+
     private mutating func readFields(
         _ body: Span<UInt8>, from sender: TicketSender?, into ticket: inout Ticket
     ) throws(JSONFault) -> FieldFaults {
@@ -70,7 +104,7 @@ package struct TicketReader {
                 let name = key.text(from: body)
                 let isFirst = unknownKeys.insert(name).inserted
                 if unknownFields == .reject && name != sender?.routingMember {
-                    if isFirst { faults.addUnknown(name) }
+                    if isFirst { faults.unknown.add(name) }
                 } else if !isFirst {
                     throw JSONFault(.duplicateKey, at: key.range.lowerBound)
                 }

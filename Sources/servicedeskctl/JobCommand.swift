@@ -34,8 +34,12 @@ struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job",
         abstract: "Prints the job that a ticket from standard input would become, and queues nothing.",
-        discussion: "If the ticket has errors, they are printed as `check` prints them, and the exit status is 1.")
+        discussion: """
+            With --sender or --profile the body is a payload that is mapped to a ticket first. If it has errors, they are \
+            printed as `check` prints them, and the exit status is 1.
+            """)
 
+    @OptionGroup var source: SourceOptions
     @OptionGroup var queue: QueueOptions
     @OptionGroup var format: FormatOptions
     @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
@@ -49,25 +53,11 @@ struct JobCommand: ParsableCommand {
         var random = RandomSource()
         let secret = (0..<Secrets.minimumLength).map { _ in random.next() }
         var handler = Handler(
-            secrets: Secrets(shared: secret), bodyLimit: Handler.largestBody,
-            unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0,
-            encoder: try encoder())
-        var signature: [UInt8] = []
-        signature.append(hex: Authenticator(key: secret.span).tag(of: body.span))
-        var exchange = Exchange()
-        for (name, value) in variables(signature: signature) {
-            exchange.take(Array(name.utf8).span, value.span, headers: handler.secrets.headers)
-        }
-        exchange.complete(bodyLength: body.count, random: &handler.random)
-        var printed = PrintedQueue()
-        let now = Timestamp.format(WallClock.now.microseconds)
-        let disposition = handler.handle(
-            &exchange, body: body.span, time: now, request: RequestHandle(slot: 0, generation: 0), queue: &printed)
-        guard disposition == .queued, let job = printed.job else {
-            for row in exchange.faults { try StandardStreams.write(line: row.line) }
-            if exchange.faults.isEmpty, case .answer(let reason) = disposition {
-                StandardStreams.complain("\(reason.detail)")
-            }
+            secrets: source.isNamed ? try source.secrets() : Secrets(shared: secret), bodyLimit: Handler.largestBody,
+            unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0, encoder: try encoder())
+        let result = ReadBody(body, from: source.isNamed ? source.claimant : Claimant(), variables, &handler)
+        guard let job = result.job else {
+            try result.printFaults()
             throw ExitCode(1)
         }
         try StandardStreams.write(line: job)
@@ -83,28 +73,10 @@ struct JobCommand: ParsableCommand {
             try format.jobFormat(), members: members, task: try format.taskName(), queue: queue.text)
     }
 
-    /// The CGI variables of a signed request.
-    private func variables(signature: [UInt8]) -> [(String, [UInt8])] {
-        var variables = [
-            ("REQUEST_METHOD", Array("POST".utf8)), ("SCRIPT_NAME", Array("/webhook/servicedesk".utf8)),
-            ("CONTENT_TYPE", Array("application/json".utf8)), ("HTTP_X_SERVICEDESK_SIGNATURE", signature),
-        ]
+    private var variables: [(String, [UInt8])] {
+        var variables = source.variables
         if let deliveryID { variables.append(("HTTP_WEBHOOK_ID", Array(deliveryID.utf8))) }
         if let traceparent { variables.append(("HTTP_TRACEPARENT", Array(traceparent.utf8))) }
         return variables
-    }
-}
-
-/// Keeps the job instead of queueing it.
-private struct PrintedQueue: JobQueue {
-    private(set) var job: [UInt8]?
-
-    mutating func push(
-        _ job: Span<UInt8>, id: [UInt8], delivery: NamedDelivery?, for request: RequestHandle
-    ) -> Reason? {
-        var copy: [UInt8] = []
-        copy.append(job)
-        self.job = copy
-        return nil
     }
 }

@@ -65,6 +65,11 @@ struct AddSender: ParsableCommand {
     @Option(help: "Where in the payload the value is that determines the tenant, such as account.name.")
     var tenantFrom: String?
     @Option(help: "A value and its tenant, VALUE=TENANT; any number of times.") var map: [String] = []
+    @Option(
+        help:
+            "How its payloads are mapped: a profile of the file, or one of \(MappingProfile.shippedIDs.joined(separator: ", ")).",
+        completion: .list(MappingProfile.shippedIDs))
+    var profile: String?
     @Flag(help: "Add the tenants, too, that the file does not have: without keys of their own.") var newTenants = false
     @OptionGroup var options: AddOptions
 
@@ -88,7 +93,8 @@ struct AddSender: ParsableCommand {
             tenant.map { ("tenant", .string($0)) }
             ?? ("tenant_from", ["path": .string(tenantFrom ?? ""), "tenants": .object(tenants)])
         let reached = tenant.map { [$0] } ?? tenants.compactMap(\.value.string)
-        try options.add(.sender, id, members: [route]) { document in
+        let mapping = profile.map { [(name: "profile", value: JSONTree.string($0))] } ?? []
+        try options.add(.sender, id, members: [route] + mapping) { document in
             var known = Set(document.owners(.tenant).map(\.id))
             for id in reached where known.insert(id).inserted {
                 guard newTenants else {

@@ -96,14 +96,14 @@ struct TenantCommand: ParsableCommand {
         ])
 }
 
-/// `servicedeskctl sender add|rotate|retire|remove|list`
+/// `servicedeskctl sender add|profile|rotate|retire|remove|list`
 struct SenderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sender",
         abstract: "Lists and edits the senders of the tenants file, which have a path of their own, and their keys.",
         discussion: TenantCommands.editing,
         subcommands: [
-            AddSender.self, RotateKey<SenderGroup>.self, RetireKey<SenderGroup>.self, RemoveSender.self,
+            AddSender.self, SenderProfile.self, RotateKey<SenderGroup>.self, RetireKey<SenderGroup>.self, RemoveSender.self,
             ListKeys<SenderGroup>.self,
         ])
 }

@@ -80,7 +80,7 @@ struct ListKeys<Group: OwnerGroup>: ParsableCommand {
 extension TenantsDocument.Owner {
     fileprivate func row(_ keys: [JSONTree]) -> JSONTree {
         var row: JSONTree = ["id": .string(id), "kind": .string(kind.rawValue), "active": .boolean(isActive)]
-        for name in ["tenant", "tenant_from"] { row[name] = tree[name] }
+        for name in ["tenant", "tenant_from", "profile"] { row[name] = tree[name] }
         row["keys"] = .array(keys)
         return row
     }

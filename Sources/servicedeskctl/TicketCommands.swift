@@ -56,18 +56,34 @@ extension HeaderField {
 /// `servicedeskctl check < body`
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Checks a ticket from standard input and prints its errors, as a 400 response would.")
+        abstract: "Checks a ticket from standard input and prints its errors, as a 400 response would.",
+        discussion: "With --sender or --profile it is a payload that is mapped to a ticket first.")
+
+    @OptionGroup var source: SourceOptions
 
     @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
 
     func run() throws {
         let body = try StandardStreams.read()
-        var reader = TicketReader(unknownFields: ignoreUnknownFields ? .ignore : .reject)
+        let unknownFields: UnknownFields = ignoreUnknownFields ? .ignore : .reject
+        guard !source.isNamed else { return try checkMapped(body, unknownFields) }
+        var reader = TicketReader(unknownFields: unknownFields)
         var ticket = Ticket()
         do throws(PayloadFault) {
             try reader.read(body.span, into: &ticket)
         } catch {
             for row in error.rows { try StandardStreams.write(line: row.line) }
+            throw ExitCode(1)
+        }
+        try StandardStreams.write(line: Array("valid".utf8))
+    }
+
+    private func checkMapped(_ body: [UInt8], _ unknownFields: UnknownFields) throws {
+        var handler = Handler(
+            secrets: try source.secrets(), bodyLimit: Handler.largestBody, unknownFields: unknownFields, maxAge: 0)
+        let result = ReadBody(body, from: source.claimant, source.variables, &handler)
+        guard result.job != nil else {
+            try result.printFaults()
             throw ExitCode(1)
         }
         try StandardStreams.write(line: Array("valid".utf8))

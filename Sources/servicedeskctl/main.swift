@@ -10,7 +10,7 @@ struct ServiceDeskCtl: ParsableCommand {
         subcommands: [
             Sign.self, Send.self, Explain.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self,
             Pop.self, Push.self, Dead.self,
-            TenantCommand.self, SenderCommand.self, Listener.self,
+            TenantCommand.self, SenderCommand.self, ProfileCommand.self, Listener.self,
         ])
 }
 

@@ -187,14 +187,14 @@ struct TicketTests {
 
     @Test func `16 unknown fields are listed, and the rest counted`() {
         var payload = Payload()
-        for number in 0..<FieldFaults.unknownLimit { payload = payload.adding("k\(number)", "1") }
+        for number in 0..<UnknownKeys.limit { payload = payload.adding("k\(number)", "1") }
         #expect(rows(payload.bytes).count == 16 && rows(payload.bytes).last == "k15: is not a known field")
         payload = payload.adding("k16", "1").adding("k17", "1")
         #expect(rows(payload.bytes).count == 17 && rows(payload.bytes).last == "…: 2 more unknown fields")
     }
 
     @Test func `an unknown key of more than 64 bytes is not repeated`() {
-        let most = String(repeating: "k", count: FieldFaults.keyLimit)
+        let most = String(repeating: "k", count: UnknownKeys.keyLimit)
         #expect(rows(Payload().adding(most, "1").bytes) == ["\(most): is not a known field"])
         #expect(rows(Payload().adding(most + "é", "1").bytes) == ["(a key of 66 bytes): is not a known field"])
     }

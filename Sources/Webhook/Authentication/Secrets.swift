@@ -192,6 +192,13 @@ enum Routing {
 }
 
 extension Secrets {
+    /// How a sender's payloads are mapped; nil if they are not.
+    func profile(of sender: Claimant) -> MappingProfile? {
+        guard let tenants, let owner = tenants.owner(sender.id.span, isSender: true) else { return nil }
+        return tenants.profile(of: owner)
+    }
+
+    /// The tenant that a ticket of a sender belongs to.
     func route(_ body: Span<UInt8>, of claimant: Claimant) -> Routing {
         guard let tenants, let owner = tenants.owner(claimant.id.span, isSender: true),
             let route = tenants.route(of: owner)

@@ -58,6 +58,7 @@ package final class TenantTable: @unchecked Sendable {
     private var buckets: [Int32] = []
     /// By their indices in `entries`.
     private var routes: [Int: SenderRoute] = [:]
+    private var profiles: [Int: MappingProfile] = [:]
     /// The most keys that a tenant or a sender has.
     private(set) var mostKeys = 1
     let modes: KeyModes
@@ -93,16 +94,17 @@ package final class TenantTable: @unchecked Sendable {
     /// Overwrites the keys, and frees all memory. Nothing may use the table afterwards.
     package func wipe() {
         unsafe keys.withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
-        (ids, keys, entries, keyEntries, buckets, routes) = ([], [], [], [], [], [:])
+        (ids, keys, entries, keyEntries, buckets, routes, profiles) = ([], [], [], [], [], [:], [:])
     }
 
     /// Adds a tenant without keys. Returns false if there is one with that id.
     func addTenant(_ id: Span<UInt8>, isActive: Bool = true) -> Bool { add(id, isActive: isActive, isSender: false) }
 
     /// Adds a sender without keys. Returns false if there is one with that id.
-    func addSender(_ id: Span<UInt8>, isActive: Bool, route: SenderRoute) -> Bool {
+    func addSender(_ id: Span<UInt8>, isActive: Bool, route: SenderRoute, profile: MappingProfile? = nil) -> Bool {
         guard add(id, isActive: isActive, isSender: true) else { return false }
         routes[entries.count - 1] = route
+        profiles[entries.count - 1] = profile
         return true
     }
 
@@ -144,8 +146,13 @@ package final class TenantTable: @unchecked Sendable {
         return Owner(index: Int(index), keys: entry.keys, isActive: entry.isActive)
     }
 
+    package func hasSender(_ id: [UInt8]) -> Bool { owner(id.span, isSender: true) != nil }
+
     /// Where a sender's tickets go; nil for a tenant.
     func route(of owner: Owner) -> SenderRoute? { routes[owner.index] }
+
+    /// How a sender's payloads are mapped; nil if they are the contract's.
+    func profile(of owner: Owner) -> MappingProfile? { profiles[owner.index] }
 
     func mode(ofKey index: Int) -> Int { Int(keyEntries[index].mode) }
 

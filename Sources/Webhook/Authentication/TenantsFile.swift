@@ -6,7 +6,7 @@ package struct TenantsFileFault: Error, Equatable, CustomStringConvertible {
     private static let limit = 5
 
     private var told: [String] = []
-    private var count = 0
+    private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
 

@@ -17,6 +17,7 @@ extension TenantsJSON {
             checkKeys(of: index, &secrets)
         }
         checkRoutes(tenants: places[false] ?? [:])
+        checkProfiles()
     }
 
     private mutating func checkKeys(of owner: Int, _ secrets: inout [Tag.Key: Int]) {
@@ -141,7 +142,7 @@ extension TenantsJSON {
         var warnings = TenantsFileWarnings()
         for owner in owners {
             if let route = owner.route {
-                _ = table.addSender(owner.id.span, isActive: owner.isActive, route: route)
+                _ = table.addSender(owner.id.span, isActive: owner.isActive, route: route, profile: owner.profile)
             } else {
                 _ = table.addTenant(owner.id.span, isActive: owner.isActive)
             }

@@ -34,6 +34,21 @@ extension TenantsJSON {
         return nil
     }
 
+    /// A string that is no secret.
+    mutating func text(_ reader: inout JSONReader, _ text: Span<UInt8>, at place: String) throws(JSONFault) -> String? {
+        try string(&reader, text, at: place).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// One of a few strings.
+    mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ reader: inout JSONReader, _ text: Span<UInt8>, at place: String
+    ) throws(JSONFault) -> Choice? {
+        guard let value = try self.text(&reader, text, at: place) else { return nil }
+        if let choice = Choice(rawValue: value) { return choice }
+        faults.add("\(place): expected \(Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or "))")
+        return nil
+    }
+
     mutating func boolean(
         _ reader: inout JSONReader, _ text: Span<UInt8>, at place: String
     ) throws(JSONFault) -> Bool? {

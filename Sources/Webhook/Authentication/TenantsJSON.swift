@@ -14,6 +14,8 @@ import JSON
 package struct TenantsJSON {
     /// Keys of one tenant or sender, at most.
     package static let keyLimit = 8
+    /// Paths of one rule, or keys of one template, at most.
+    static let pathLimit = 64
     /// Characters of a key's id, at most.
     package static let keyIDLimit = 64
     /// The ways in which a sender proves who it is.
@@ -31,6 +33,10 @@ package struct TenantsJSON {
         var tenant: [UInt8]?
         /// Of a sender whose tickets belong to different tenants.
         var tenantFrom: TenantFrom?
+        /// Of a sender whose payloads are mapped.
+        var profileID: String?
+        /// Found by `checkProfiles`.
+        var profile: MappingProfile?
         /// False: nothing else is known of it, and that is the fault.
         var isObject = false
     }
@@ -57,6 +63,7 @@ package struct TenantsJSON {
     var faults = TenantsFileFault()
     /// Tenants and senders, in the order of the file.
     var owners: [Owner] = []
+    var profiles: [ReadProfile] = []
     var modes = KeyModes()
     let readSecret: (String) -> Result<[UInt8], SecretReadFault>
 
@@ -92,7 +99,7 @@ package struct TenantsJSON {
         return parser
     }
 
-    private init(readSecret: @escaping (String) -> Result<[UInt8], SecretReadFault>) { self.readSecret = readSecret }
+    init(readSecret: @escaping (String) -> Result<[UInt8], SecretReadFault>) { self.readSecret = readSecret }
 
     private mutating func wipe() {
         for owner in owners.indices {
@@ -113,12 +120,13 @@ package struct TenantsJSON {
             let name = key.text(from: text)
             let isFirst = names.insert(name).inserted
             let place = place(name)
-            guard isFirst, place == "tenants" || place == "senders" else {
+            guard isFirst, ["tenants", "senders", "profiles"].contains(place) else {
                 faults.add("\(place): \(isFirst ? "unknown member" : "occurs twice")")
                 try reader.skipValue(in: text)
                 continue
             }
             try readArray(&reader, text, at: place) { parser, reader, element throws(JSONFault) in
+                guard place != "profiles" else { return try parser.readProfile(&reader, text, at: element) }
                 try parser.readOwner(&reader, text, at: element, isSender: place == "senders")
             }
         }
@@ -146,6 +154,7 @@ package struct TenantsJSON {
                     try parser.readKey(&reader, text, at: place)
                 }
             case "tenant" where isSender: owners[index].tenant = try string(&reader, text, at: place) ?? []
+            case "profile" where isSender: owners[index].profileID = try self.text(&reader, text, at: place)
             case "tenant_from" where isSender: try readTenantFrom(&reader, text, at: place, of: index)
             default: try skipUnknown(&reader, text, at: place)
             }
