@@ -94,8 +94,10 @@ struct Mapper {
             return
         }
         guard field.isRequired else { return }
-        let places = rules.flatMap(\.paths).map(\.text).joined(separator: " or ")
-        ticket.faults[field] = "is required, and neither null nor empty (from \(places))"
+        let places = rules.flatMap(\.paths).map(\.text)
+        let last = places.last.map { places.count > 1 ? " or \($0)" : $0 } ?? ""
+        let list = places.dropLast().joined(separator: ", ") + last
+        ticket.faults[field] = "is required, and must not be null or empty (from \(list))"
     }
 
     private func value(of rule: FieldRule, as field: Field, _ values: [PathValue], _ text: Span<UInt8>) -> Value {
