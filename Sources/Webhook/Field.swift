@@ -107,11 +107,11 @@ package struct FieldFaults: Equatable {
 }
 
 /// Keys of a payload that are not expected.
-struct UnknownKeys {
+package struct UnknownKeys {
     /// Rows for them, at most; the rest are counted.
-    static let limit = 16
+    package static let limit = 16
     /// Bytes of a key that are repeated to the sender, at most.
-    static let keyLimit = 64
+    package static let keyLimit = 64
 
     private var keys: [[UInt8]] = []
     private var count = 0

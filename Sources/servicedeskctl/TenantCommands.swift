@@ -103,7 +103,8 @@ struct SenderCommand: ParsableCommand {
         abstract: "Lists and edits the senders of the tenants file, which have a path of their own, and their keys.",
         discussion: TenantCommands.editing,
         subcommands: [
-            AddSender.self, SenderProfile.self, RotateKey<SenderGroup>.self, RetireKey<SenderGroup>.self, RemoveSender.self,
+            AddSender.self, SenderProfile.self, RotateKey<SenderGroup>.self, RetireKey<SenderGroup>.self,
+            RemoveSender.self,
             ListKeys<SenderGroup>.self,
         ])
 }

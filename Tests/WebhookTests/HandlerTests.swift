@@ -247,11 +247,12 @@ struct HandlerTests {
             $0.others = [("HTTP_WEBHOOK_ID", "a b"), ("REMOTE_ADDR", "192.0.2.1")]
         }.exchange(random: &random)
         #expect(
-            exchange.method == .post && exchange.isJSON && exchange.hasInvalidDeliveryID && exchange.route == .webhook)
+            exchange.method == .post && exchange.bodyType == .json && exchange.hasInvalidDeliveryID
+                && exchange.route == .webhook)
         #expect(exchange.remoteAddress == utf8("192.0.2.1"))
         exchange.reset()
         #expect(
-            exchange.method == .other && !exchange.isJSON && !exchange.hasInvalidDeliveryID
+            exchange.method == .other && exchange.bodyType == .other && !exchange.hasInvalidDeliveryID
                 && exchange.route == .unknown)
         #expect(exchange.declaredLength == .absent && exchange.requestID.isEmpty && exchange.remoteAddress.isEmpty)
         #expect(

@@ -131,6 +131,7 @@ func rows(_ body: [UInt8], unknownFields: UnknownFields = .reject) -> [String] {
     switch read(body, unknownFields: unknownFields, into: &ticket) {
     case nil: return []
     case .json(let fault): return ["JSON: \(fault.kind)"]
+    case .form, .mapping: return ["a payload of another shape"]
     case .fields(let faults): return faults.rows.map { "\($0.field.text): \($0.message)" }
     }
 }

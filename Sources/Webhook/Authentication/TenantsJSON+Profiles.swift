@@ -96,7 +96,8 @@ extension TenantsJSON {
 
     /// What the file itself says of tickets must be valid, whatever they are.
     private mutating func checkConstants(of rule: RuleDefinition, for field: Field, at place: String) {
-        if let prefix = rule.prefix, prefix.isEmpty || !Ticket.isTicketID(Array(prefix.utf8).span) || prefix.utf8.count > 20
+        if let prefix = rule.prefix,
+            prefix.isEmpty || !Ticket.isTicketID(Array(prefix.utf8).span) || prefix.utf8.count > 20
         {
             faults.add("\(place).prefix: expected 1 to 20 of A-Z, 0-9 and -")
         }
@@ -146,7 +147,9 @@ extension TenantsJSON {
         guard try isObject(&reader, text, at: place) else { return nil }
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
             let name = String(decoding: key.text(from: text), as: UTF8.self)
-            if let priority = try readPriority(&reader, text, at: "\(place)[\(map.count)]") { map.append((name, priority)) }
+            if let priority = try readPriority(&reader, text, at: "\(place)[\(map.count)]") {
+                map.append((name, priority))
+            }
         }
         return map
     }
@@ -194,7 +197,8 @@ extension TenantsJSON {
                 checkRoute(of: owners[index], through: profile)
             } else if !ids.contains(id) {
                 faults.add(
-                    "\(owners[index].place).profile: is none of the file's profiles, nor one of \(TenantsJSON.shippedProfileIDs)")
+                    "\(owners[index].place).profile: is none of the file's profiles, nor one of \(TenantsJSON.shippedProfileIDs)"
+                )
             }
         }
     }

@@ -143,7 +143,9 @@ struct HTMLText {
         let html = html
         var position = start
         while position + key.count <= html.count {
-            if html.span.extracting(position..<position + key.count).equalsIgnoringCase(text) { return position + key.count }
+            if html.span.extracting(position..<position + key.count).equalsIgnoringCase(text) {
+                return position + key.count
+            }
             position += 1
         }
         unclosed.insert(key)

@@ -169,7 +169,8 @@ struct Mapper {
 extension [UInt8] {
     /// Whether it is a variable of a template: `${id}`.
     fileprivate var isVariable: Bool {
-        count > 3 && self[0] == UInt8(ascii: "$") && self[1] == UInt8(ascii: "{") && firstIndex(of: UInt8(ascii: "}")) == count - 1
+        count > 3 && self[0] == UInt8(ascii: "$") && self[1] == UInt8(ascii: "{")
+            && firstIndex(of: UInt8(ascii: "}")) == count - 1
     }
 
     /// Removes white space at both ends.

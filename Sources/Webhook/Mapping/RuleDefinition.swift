@@ -51,7 +51,9 @@ struct RuleDefinition {
         var result = base
         // Where the value comes from is one thing, however it is said.
         if paths != nil || value != nil || time == .received {
-            (result.paths, result.value, result.time) = (paths, value, time ?? (base.time == .received ? nil : base.time))
+            (result.paths, result.value, result.time) = (
+                paths, value, time ?? (base.time == .received ? nil : base.time)
+            )
         } else if let time {
             result.time = time
         }
@@ -85,7 +87,8 @@ struct RuleDefinition {
         case (nil, nil, true): return .received
         case (nil, nil, false):
             let others = RuleDefinition.members(for: field)
-            let more = others.contains(.value) ? " or a value" : others.contains(.time) ? ", or the time \"received\"" : ""
+            let more =
+                others.contains(.value) ? " or a value" : others.contains(.time) ? ", or the time \"received\"" : ""
             throw RuleFault(member: "path", text: "expected a path\(more)")
         default: throw RuleFault(member: "path", text: "is one too many: the value has another source")
         }
@@ -110,7 +113,9 @@ struct RuleDefinition {
                     throw RuleFault(member: "map", text: "has two names that differ in case only")
                 }
             }
-            if map == nil { for priority in Priority.allCases { priorities["\(priority.name)".utf8.map { $0 }] = priority } }
+            if map == nil {
+                for priority in Priority.allCases { priorities["\(priority.name)".utf8.map { $0 }] = priority }
+            }
             let names = map.map { $0.map(\.name) } ?? Priority.allCases.map { "\($0.name)" }
             return FieldRule.PriorityTable(priorities: priorities, standard: standard, names: names)
         }

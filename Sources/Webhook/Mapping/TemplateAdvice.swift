@@ -12,13 +12,18 @@ enum TemplateAdvice {
         let byte = fault.offset < text.count ? text[fault.offset] : nil
         switch fault.kind {
         case .controlCharacter:
-            let name = byte == .tab ? "a tab" : byte == .lineFeed || byte == .carriageReturn ? "a line break" : "a control character"
+            let name =
+                byte == .tab
+                ? "a tab" : byte == .lineFeed || byte == .carriageReturn ? "a line break" : "a control character"
             return "a value has \(name) in it, and \(unescaped)"
         case .escape: return "a value has a backslash in it, and \(unescaped)"
-        case .duplicateKey: return "the template has this key twice, or a value has quotation marks in it, and \(unescaped)"
-        case .unexpectedByte, .trailingBytes: return advice(on: byte ?? 0, after: text.lastVisible(before: fault.offset))
+        case .duplicateKey:
+            return "the template has this key twice, or a value has quotation marks in it, and \(unescaped)"
+        case .unexpectedByte, .trailingBytes:
+            return advice(on: byte ?? 0, after: text.lastVisible(before: fault.offset))
         case .unexpectedEnd:
-            return "the template lacks a quotation mark or a brace at its end, or a value has a quotation mark in it, and \(unescaped)"
+            return
+                "the template lacks a quotation mark or a brace at its end, or a value has a quotation mark in it, and \(unescaped)"
         case .number: return "put the variable of the number into quotation marks"
         case .utf8: return "the help desk sends another encoding: set it to UTF-8"
         case .byteOrderMark: return "write the body without a byte-order mark"
@@ -34,7 +39,8 @@ enum TemplateAdvice {
             return "remove the comma before it"
         case (UInt8(ascii: ","), UInt8(ascii: ":")?), (UInt8(ascii: "}"), UInt8(ascii: ":")?):
             return "the value before it is missing: put its variable into quotation marks"
-        case (_, UInt8.quote?): return "a comma or a colon is missing, or a value has a quotation mark in it, and \(unescaped)"
+        case (_, UInt8.quote?):
+            return "a comma or a colon is missing, or a value has a quotation mark in it, and \(unescaped)"
         default: return "put each value into quotation marks, and a comma between two members"
         }
     }
