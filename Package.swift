@@ -39,7 +39,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         module("Product"),
         module("Bytes"),
-        module("System", ["CLinux"]),
+        module("System", ["Bytes", "CLinux"]),
         module("EventLoop", ["System", "CLinux"]),
         module("RESP", ["Bytes"]),
         module("JSON", ["Bytes"]),

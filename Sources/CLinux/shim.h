@@ -10,7 +10,6 @@
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 extern int memfd_create(const char *name, unsigned int flags);
 extern int pipe2(int ends[2], int flags);
-extern void explicit_bzero(void *start, size_t count);
 
 // The credentials of a unix socket's peer, from <sys/socket.h>.
 struct peer_credentials {

@@ -1,3 +1,4 @@
+import Bytes
 import CLinux
 import Glibc
 
@@ -171,13 +172,4 @@ package func controlFault(in value: [UInt8]) -> String? {
         return "\(end) with the control character 0x\(code): remove it"
     }
     return nil
-}
-
-extension [UInt8] {
-    /// Overwrites the bytes with zeros.
-    package mutating func wipe() {
-        unsafe withUnsafeMutableBytes { bytes in
-            if let start = bytes.baseAddress { unsafe explicit_bzero(start, bytes.count) }
-        }
-    }
 }

@@ -1,4 +1,4 @@
-import System
+import Bytes
 package import Webhook
 
 /// A tenants file with the secrets of its keys, for tools that sign and explain.

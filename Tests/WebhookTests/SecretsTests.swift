@@ -128,4 +128,14 @@ struct SecretsTests {
         table.wipe()
         #expect(table.count == 0)
     }
+
+    /// Both fields of the key have the same bytes in the same place.
+    @Test func `wiping a key overwrites the secret itself, not a copy of it`() {
+        var key = HeldKey.shared(utf8(a.text))
+        let place = unsafe key.material.bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+        key.wipe()
+        let wiped = unsafe key.material.bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+        let isClear = key.material.bytes.allSatisfy { $0 == 0 } && key.secret.text?.allSatisfy { $0 == 0 } == true
+        #expect(isClear && wiped == place)
+    }
 }

@@ -1,5 +1,4 @@
 import Bytes
-import COpenSSL
 package import JSON
 
 /// From when until when a key is accepted, in seconds since 1970.
@@ -93,7 +92,7 @@ package final class TenantTable: @unchecked Sendable {
 
     /// Overwrites the keys, and frees all memory. Nothing may use the table afterwards.
     package func wipe() {
-        unsafe keys.withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
+        keys.wipe()
         (ids, keys, entries, keyEntries, buckets, routes, profiles) = ([], [], [], [], [], [:], [:])
     }
 

@@ -1,5 +1,4 @@
 import Bytes
-import COpenSSL
 import JSON
 
 /// The tenants file as JSON:
@@ -239,12 +238,5 @@ extension Span<UInt8> {
         var line = 1
         for index in 0..<Swift.min(offset, count) where self[index] == .lineFeed { line += 1 }
         return line
-    }
-}
-
-extension [UInt8] {
-    /// Overwrites the bytes with zeros.
-    mutating func wipe() {
-        unsafe withUnsafeMutableBytes { bytes in unsafe OPENSSL_cleanse(bytes.baseAddress, bytes.count) }
     }
 }
