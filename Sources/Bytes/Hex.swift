@@ -4,6 +4,18 @@ extension [UInt8] {
         append(hexDigit(byte >> 4))
         append(hexDigit(byte & 15))
     }
+
+    /// Appends bytes, each as two hexadecimal digits in lower case.
+    @inlinable package mutating func append(hex bytes: Span<UInt8>) {
+        for index in bytes.indices { append(hex: bytes[index]) }
+    }
+}
+
+/// Bytes as hexadecimal digits in lower case.
+package func hexadecimal(_ bytes: Span<UInt8>) -> [UInt8] {
+    var digits: [UInt8] = []
+    digits.append(hex: bytes)
+    return digits
 }
 
 /// The hexadecimal digit, in lower case, for a value of 0 to 15.

@@ -97,7 +97,7 @@ package struct Idempotency: Sendable {
     private static func value(jobID: [UInt8], digest: Span<UInt8>) -> [UInt8] {
         var value = jobID
         value.append(UInt8(ascii: ":"))
-        for index in digest.indices { value.append(hex: digest[index]) }
+        value.append(hex: digest)
         return value
     }
 

@@ -55,7 +55,7 @@ package struct NewSecret {
     package static func make(mode: String) throws(SystemError) -> NewSecret {
         let bytes = try randomBytes(length)
         guard mode == StandardWebhooksMode.name else {
-            return NewSecret(text: String(decoding: hexadecimal(bytes), as: UTF8.self))
+            return NewSecret(text: String(decoding: hexadecimal(bytes.span), as: UTF8.self))
         }
         return NewSecret(
             text: StandardWebhooksMode.secretPrefix + String(decoding: base64Encoded(bytes), as: UTF8.self))
@@ -64,8 +64,8 @@ package struct NewSecret {
     /// What the file has of it. A secret that the sender only shows is kept as a digest.
     fileprivate func member(mode: String) -> (name: String, value: JSONTree) {
         guard isKeptAsDigest(mode: mode) else { return ("secret", .string(text)) }
-        var digits: [UInt8] = []
-        digits.append(hex: digest(of: Array(text.utf8).span))
+        let secret = Array(text.utf8)
+        let digits = hexadecimal(digest(of: secret.span).span)
         return ("sha256", .string(String(decoding: digits, as: UTF8.self)))
     }
 }

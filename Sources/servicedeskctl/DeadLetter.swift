@@ -62,9 +62,7 @@ struct DeadLetter {
     /// The id by which commands name it: the job's, or `sha256:` and the beginning of the entry's digest.
     var id: [UInt8] {
         if let jobID { return jobID }
-        var digits: [UInt8] = []
-        digits.append(hex: digest(of: entry.span))
-        return Array("sha256:".utf8) + digits[..<16]
+        return Array("sha256:".utf8) + hexadecimal(digest(of: entry.span).span.extracting(first: 8))
     }
 
     /// The Celery task that was called with the job; nil if there was none.

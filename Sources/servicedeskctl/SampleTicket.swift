@@ -31,9 +31,8 @@ struct SampleTicket {
     private init(members: [(name: String, value: JSONTree)]) {
         self.members = members
         var random = RandomSource()
-        var digits: [UInt8] = []
-        for _ in 0..<4 { digits.append(hex: random.next()) }
-        run = String(decoding: digits, as: UTF8.self).uppercased()
+        let bytes = (0..<4).map { _ in random.next() }
+        run = String(decoding: hexadecimal(bytes.span), as: UTF8.self).uppercased()
     }
 
     mutating func next() -> [UInt8] {

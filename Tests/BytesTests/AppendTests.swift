@@ -49,6 +49,13 @@ struct AppendTests {
         }
     }
 
+    @Test func `bytes are written as hexadecimal digits one after the other`() {
+        let bytes: [UInt8] = [0x00, 0x0F, 0xA0, 0xFF]
+        #expect(text { $0.append(hex: bytes.span) } == "<000fa0ff>")
+        let digits = hexadecimal(bytes.span)
+        #expect(digits.text == "000fa0ff")
+    }
+
     @Test func `literals, strings and spans are appended in full`() {
         #expect(text { $0.append("é") } == "<é>")
         #expect(text { $0.append(text: "é") } == "<é>")

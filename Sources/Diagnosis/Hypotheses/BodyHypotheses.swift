@@ -235,7 +235,7 @@ struct NotTheBody: SigningHypothesis {
 struct DigestOfBody: SigningHypothesis {
     func alternatives(to signing: Signing, _ request: SavedRequest, _ key: HeldKey) -> [Alternative] {
         let digest = Hash.sha256.digest(of: signing.body)
-        let hex = hexadecimal(digest)
+        let hex = hexadecimal(digest.span)
         let texts = [hex, digest, base64Encoded(digest), Array(text(hex).uppercased().utf8)]
         return texts.map { text in
             Alternative(

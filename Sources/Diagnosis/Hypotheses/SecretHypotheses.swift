@@ -93,10 +93,10 @@ struct SecretEncoded: SigningHypothesis {
         let upper = Array(text(secret).uppercased().utf8)
         let digest = Hash.sha256.digest(of: secret)
         let keys: [(String, [UInt8])] = [
-            ("in hexadecimal digits", hexadecimal(secret)), ("in base64", base64Encoded(secret)),
+            ("in hexadecimal digits", hexadecimal(secret.span)), ("in base64", base64Encoded(secret)),
             ("in lower case", lower),
             ("in upper case", upper), ("in UTF-16", secret.flatMap { [$0, 0] }), ("hashed with SHA-256", digest),
-            ("hashed with SHA-256, in hexadecimal digits", hexadecimal(digest)),
+            ("hashed with SHA-256, in hexadecimal digits", hexadecimal(digest.span)),
         ]
         var found = keys.filter { $0.1 != secret }.map { how, key in
             alternative(

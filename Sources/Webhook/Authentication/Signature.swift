@@ -99,7 +99,7 @@ extension Tag {
 extension [UInt8] {
     /// Appends a tag as 64 hexadecimal digits in lower case.
     package mutating func append(hex tag: Tag) {
-        for index in tag.indices { append(hex: tag[index]) }
+        append(hex: tag.span)
     }
 }
 
@@ -121,11 +121,4 @@ package func digest(of bytes: Span<UInt8>) -> Tag {
     }
     precondition(isDone, "libcrypto could not compute a SHA-256")
     return digest
-}
-
-/// Bytes as hexadecimal digits in lower case.
-package func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
-    var digits: [UInt8] = []
-    for byte in bytes { digits.append(hex: byte) }
-    return digits
 }

@@ -79,7 +79,7 @@ package struct HMACMode: KeyMode {
     ) throws(ModeFault) -> [HeaderField] {
         let header = key.parameters.texts[.header] ?? ""
         func field(_ tag: [UInt8]) -> HeaderField {
-            HeaderField(header, prefix + (encoding == .hex ? hexadecimal(tag) : base64Encoded(tag)))
+            HeaderField(header, prefix + (encoding == .hex ? hexadecimal(tag.span) : base64Encoded(tag)))
         }
         guard let time else { return [field(Self.tag(body, with: key))] }
         let text = time.format.text(of: message.time)

@@ -25,7 +25,8 @@ package struct ServiceDeskMode: KeyMode {
     package func headers(
         signing body: [UInt8], as message: OutgoingMessage, with key: HeldKey
     ) throws(ModeFault) -> [HeaderField] {
-        [HeaderField(ServiceDeskMode.header, hexadecimal(Self.tag(body, with: key)))]
+        let tag = Self.tag(body, with: key)
+        return [HeaderField(ServiceDeskMode.header, hexadecimal(tag.span))]
     }
 
     package func form(_ parameters: ModeParameters) -> SignatureForm? {
