@@ -24,7 +24,7 @@ package struct JSONPath: Hashable, Sendable {
 
     /// The string at the path, its escapes replaced, or the number there, as it is written; nil if neither is there.
     ///
-    /// Keys that occur twice in nested objects are left to whoever reads the whole text.
+    /// A key that occurs twice in a nested object goes unnoticed here; a `JSONReader` that checks keys finds it.
     package func text(in bytes: Span<UInt8>) throws(JSONFault) -> [UInt8]? {
         var reader = JSONReader(checksKeys: false)
         var hasFirst = false

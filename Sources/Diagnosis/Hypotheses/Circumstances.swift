@@ -122,7 +122,7 @@ struct OtherTenant: CircumstanceHypothesis {
         return Finding(
             name: "other-tenant",
             text:
-                "the credential is right, but the payload's tenant_id \(quoted(named)) is none that \(key.ownerTitle) sends for with it",
+                "the credential is right, but the payload's tenant_id \(quoted(named)) is not a tenant for which \(key.ownerTitle) may send",
             advice: "leave tenant_id out, or make it the tenant that the tenants file has for \(key.ownerTitle)")
     }
 }
