@@ -42,7 +42,7 @@ package struct NewSecret {
             throw EditRefusal("the secret is not valid UTF-8")
         }
         self.text = text
-        // The file tells nothing of it but its digest.
+        // The file keeps only the digest, in which none of these faults can be seen.
         guard isKeptAsDigest(mode: mode) else { return }
         guard TokenMode.lengths.contains(bytes.count), bytes.allSatisfy(\.isVisibleASCII) else {
             let (shortest, longest) = (TokenMode.lengths.lowerBound, TokenMode.lengths.upperBound)
@@ -51,7 +51,7 @@ package struct NewSecret {
         if PublishedSecrets.contain(bytes) { throw EditRefusal("the secret is \(PublishedSecrets.fault)") }
     }
 
-    /// Draws one in the form that a mode wants.
+    /// Makes a random one in the form that a mode needs.
     package static func make(mode: String) throws(SystemError) -> NewSecret {
         let bytes = try randomBytes(length)
         guard mode == StandardWebhooksMode.name else {
@@ -61,7 +61,7 @@ package struct NewSecret {
             text: StandardWebhooksMode.secretPrefix + String(decoding: base64Encoded(bytes), as: UTF8.self))
     }
 
-    /// What the file has of it. A secret that the sender only shows is kept as a digest.
+    /// What the file keeps. Of a secret that the sender sends as it is, that is only the digest.
     fileprivate func member(mode: String) -> (name: String, value: JSONTree) {
         guard isKeptAsDigest(mode: mode) else { return ("secret", .string(text)) }
         let secret = Array(text.utf8)

@@ -115,7 +115,7 @@ extension TenantsDocument {
 }
 
 extension TenantsDocument.Key {
-    /// Whether a limit changes when it is accepted. A key that begins only later is no older key.
+    /// Whether a limit shortens the time in which it is accepted. A key that begins after the limit is not an older one.
     fileprivate func endsAfter(_ end: Int) -> Bool { (notAfter ?? .max) > end && (notBefore ?? .min) <= end }
 }
 

@@ -92,12 +92,12 @@ package struct TenantsStore {
         package let headerLines: [String]
     }
 
-    /// Edits the file: nobody sees anything between the old file and the new one, and of edits at the same time each builds
-    /// on another. If the result has a fault, or anything else fails, the old file stays.
+    /// Edits the file: readers see either the old file or the new one, and edits at the same time are made one after another.
+    /// If the result has a fault, or anything else fails, the old file stays.
     ///
     /// - Parameters:
     ///   - creating: whether a file that does not exist is made.
-    ///   - announce: is called when nothing is left to do but to put the new file in the place of the old.
+    ///   - announce: is called last, just before the new file takes the place of the old one.
     package func edit(
         creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
     ) throws -> Outcome {

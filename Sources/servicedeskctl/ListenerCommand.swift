@@ -24,7 +24,7 @@ struct Listener: ParsableCommand {
         try StandardStreams.write(number: Int(process))
     }
 
-    /// Tries for two seconds where as many connections wait as the listener lets wait.
+    /// Tries for two seconds while the listener's backlog is full.
     private static func process(at address: SocketAddress) throws(SystemError) -> Int32 {
         let end = Instant.now + .seconds(2)
         while true {

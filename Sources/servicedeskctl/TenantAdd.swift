@@ -37,8 +37,8 @@ struct AddTenant: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add", abstract: "Adds a tenant with one key, and prints the key's secret.",
         discussion: """
-            A file that does not exist is made, for its owner alone. Of a secret of the modes token and basic the file \
-            gets only the SHA-256.
+            A file that does not exist is created, readable by its owner alone. In the modes token and basic, the file \
+            gets only the SHA-256 of the secret.
 
             \(TenantCommands.statuses)
             """)
@@ -70,13 +70,13 @@ struct AddSender: ParsableCommand {
             "How its payloads are mapped: a profile of the file, or one of \(MappingProfile.shippedIDs.joined(separator: ", ")).",
         completion: .list(MappingProfile.shippedIDs))
     var profile: String?
-    @Flag(help: "Add the tenants, too, that the file does not have: without keys of their own.") var newTenants = false
+    @Flag(help: "Also add the tenants that the file does not have, without keys of their own.") var newTenants = false
     @OptionGroup var options: AddOptions
 
     func validate() throws {
         guard (tenant == nil) != (tenantFrom == nil) else { throw ValidationError("give --tenant or --tenant-from") }
         guard (tenantFrom == nil) == map.isEmpty else {
-            throw ValidationError("--tenant-from and --map are for each other")
+            throw ValidationError("--tenant-from and --map need each other")
         }
         for text in map where !text.contains("=") { throw ValidationError("--map expects VALUE=TENANT") }
     }

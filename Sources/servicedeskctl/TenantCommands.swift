@@ -16,8 +16,8 @@ enum TenantCommands {
 
     static let editing = """
         The file must be JSON. It is replaced as a whole and keeps its owner, group and mode; what an edit does not \
-        concern keeps its order. Nothing is changed if the result has a fault. A new secret is printed once, on standard \
-        output, and nothing else is.
+        concern keeps its order. Nothing is changed if the result has a fault. A new secret is printed once, and is all \
+        that is printed on standard output.
 
         \(statuses)
         """
@@ -27,7 +27,7 @@ enum TenantCommands {
 
 }
 
-/// Edits of the file, and what is told of them.
+/// Edits the file, and reports it.
 struct EditOptions: ParsableArguments {
     @OptionGroup var file: TenantsFileOptions
     @OptionGroup var waiting: WaitOptions
@@ -35,7 +35,7 @@ struct EditOptions: ParsableArguments {
 
     /// Edits the file, and waits until the responders use it.
     ///
-    /// - Parameter announce: prints what will have been done, before it is.
+    /// - Parameter announce: prints the result, just before the file is replaced.
     func edit(
         creating: Bool = false, _ change: (inout TenantsDocument) throws -> Void, announce: () throws -> Void
     ) throws {

@@ -10,17 +10,18 @@ struct RotateKey<Group: OwnerGroup>: ParsableCommand {
         CommandConfiguration(
             commandName: "rotate", abstract: "Adds a key beside those of a \(Group.kind), and prints its secret.",
             discussion: """
-                The new key has the mode of the newest one: of the one that begins last, of several the one that ends \
-                last, of several the last in the file. Older keys are accepted until `retire` removes them, or for as \
-                long as --keep or --until says. When the command returns, every responder accepts the new key.
+                The new key has the mode of the newest key: the one that begins last; if there are several, the one of \
+                them that ends last; if there are still several, the last in the file. Older keys are accepted until \
+                `retire` removes them, or for as long as --keep or --until says. When the command returns, every \
+                responder accepts the new key.
 
                 \(TenantCommands.statuses)
                 """)
     }
 
     @Argument(help: "The id.", completion: .ids(of: Group.kind)) var id: String
-    @Option(help: "Accept the older keys only for so long, such as 90s, 30m, 24h, 7d.") var keep: String?
-    @Option(help: "Accept the older keys only until then, such as 2026-12-31T23:59:59Z.") var until: String?
+    @Option(help: "Accept the older keys only for this long, such as 90s, 30m, 24h, 7d.") var keep: String?
+    @Option(help: "Accept the older keys only until this time, such as 2026-12-31T23:59:59Z.") var until: String?
     @Option(help: "The id of the new key (default: the date).") var keyID: String?
     @OptionGroup var mode: ModeOptions
     @OptionGroup var secret: SecretOptions

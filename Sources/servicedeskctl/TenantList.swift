@@ -36,7 +36,7 @@ struct ListKeys<Group: OwnerGroup>: ParsableCommand {
             commandName: "list", abstract: "Prints a line for each key of the \(Group.kind)s, or of one.",
             discussion: """
                 Columns, separated by tabs: the \(Group.kind)'s id, the key's id, its mode, whether it is accepted, and \
-                its last use: `used` and a time; `unused since` a time, from which on none was missed; or `unknown`. Only \
+                its last use: `used` and a time; `unused since` the time from which every use was noted; or `unknown`. Only \
                 uses of keys that are one of several are noted, and only in the directory in which the responders share \
                 their counters.
 

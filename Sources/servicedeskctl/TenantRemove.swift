@@ -38,7 +38,7 @@ struct RemoveSender: ParsableCommand {
 
     @Argument(help: "The sender's id.", completion: .ids(of: .sender)) var id: String
     @Flag(help: "Remove it even if one of its keys is accepted now.") var force = false
-    @Flag(help: "Remove the tenants without keys, too, that no other sender delivers for.") var withTenants = false
+    @Flag(help: "Also remove the tenants without keys that no other sender delivers for.") var withTenants = false
     @OptionGroup var options: EditOptions
 
     func run() throws {

@@ -9,9 +9,9 @@ struct TenantsWait {
     /// Where they share their counters.
     let directory: String
 
-    /// Returns whether they do, and tells so on standard error.
+    /// Returns whether they do, and reports it on standard error.
     ///
-    /// What counts is the file as it is at the end: if somebody else has edited it in between, that contains this edit.
+    /// What counts is the file at the end: if somebody else edits it meanwhile, their version contains this edit.
     func run(until deadline: Instant) -> Bool {
         var state: FileState?
         var digest: UInt64 = 0
