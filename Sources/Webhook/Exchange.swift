@@ -163,6 +163,14 @@ package struct Exchange {
         deliveryID.replace(with: value, limit: Exchange.deliveryIDLimit)
     }
 
+    /// The faults in one line without a word of the sender's; nil if there are none.
+    package var faultSummary: String? {
+        guard !faults.isEmpty else { return nil }
+        var lines = faults.filter { !$0.isUnknown }.map { String(decoding: $0.line, as: UTF8.self) }
+        if faults.contains(where: \.isUnknown) { lines.append("unknown fields") }
+        return lines.joined(separator: "; ")
+    }
+
     /// Whether the sender's key proves that the delivery id is its own.
     var isDeliverySigned: Bool { key?.signsDeliveryID == true && deliveryHeader == "webhook-id" }
 

@@ -63,6 +63,12 @@ package struct FieldFaults: Equatable {
     package struct Row: Equatable {
         package let field: [UInt8]
         package let message: String
+        /// Whether the field's name is the sender's own text, and so may be anything.
+        package var isUnknown = false
+
+        package init(field: [UInt8], message: String, isUnknown: Bool = false) {
+            (self.field, self.message, self.isUnknown) = (field, message, isUnknown)
+        }
 
         /// `field: message`
         package var line: [UInt8] { field + Array(": \(message)".utf8) }
@@ -127,12 +133,13 @@ package struct UnknownKeys {
 
     /// A row for each.
     func rows(_ message: String) -> [FieldFaults.Row] {
-        var rows = keys.map { FieldFaults.Row(field: $0, message: message) }
+        var rows = keys.map { FieldFaults.Row(field: $0, message: message, isUnknown: true) }
         if count > keys.count {
             let rest = count - keys.count
             rows.append(
                 FieldFaults.Row(
-                    field: Array("…".utf8), message: "\(rest) more unknown field\(rest == 1 ? "" : "s")"))
+                    field: Array("…".utf8), message: "\(rest) more unknown field\(rest == 1 ? "" : "s")",
+                    isUnknown: true))
         }
         return rows
     }

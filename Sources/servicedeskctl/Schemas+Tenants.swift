@@ -10,7 +10,8 @@ extension Schemas {
         SERVICEDESK_TENANTS_FILE. Also refused, though no schema can say so: two tenants, two senders, or two keys of \
         one of them, with the same id; a secret that two of them have, or of fewer than \(Secrets.minimumLength) bytes, \
         or that is a published example; a tenant without keys that no sender has; a sender's tenant that is not in the \
-        file; a time that is no real date; not_after before not_before; a secret_file that cannot be read; more than \
+        file; a profile that is neither in the file nor shipped, that has a shipped one's id, or lacks a rule for a \
+        field; a rule without a source or with two; a template's path that is none of its keys; a time that is no real date; not_after before not_before; a secret_file that cannot be read; more than \
         \(KeyModes.limit) different modes.
         """,
         "type": "object",
@@ -28,7 +29,13 @@ extension Schemas {
                 "type": "array",
                 "items": sender,
             ],
+            "profiles": [
+                "description": "How payloads of senders are mapped, beside the profiles that are shipped.",
+                "type": "array",
+                "items": profile,
+            ],
         ],
+        "$defs": .object(fieldRules),
         "required": ["tenants"],
         "additionalProperties": false,
         "examples": [
@@ -81,11 +88,7 @@ extension Schemas {
                 "description": "The tenant is the one that a value in the payload stands for.",
                 "type": "object",
                 "properties": [
-                    "path": [
-                        "description": "The keys to the value, from the outermost, with full stops between them.",
-                        "type": "string",
-                        "pattern": "^[^.]+(\\.[^.]+){0,\(JSONPath.limit - 1)}$",
-                    ],
+                    "path": path,
                     "tenants": [
                         "description": "The tenant for each value; a number stands for its digits.",
                         "type": "object",
@@ -95,6 +98,10 @@ extension Schemas {
                 ],
                 "required": ["path", "tenants"],
                 "additionalProperties": false,
+            ],
+            "profile": [
+                "description": "How its payloads are mapped to tickets: a profile of the file, or one that is shipped.",
+                "type": "string", "minLength": 1,
             ],
         ],
         "required": ["id", "keys"],
@@ -206,7 +213,7 @@ extension Schemas {
         }
     }
 
-    private static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    static func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ description: JSONTree, _ type: Choice.Type
     ) -> JSONTree {
         ["description": description, "enum": .array(Choice.allCases.map { .string($0.rawValue) })]

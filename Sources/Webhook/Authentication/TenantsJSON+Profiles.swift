@@ -63,11 +63,11 @@ extension TenantsJSON {
         let before = faults.count
         defer { rule.isFaulty = faults.count > before }
         guard try isObject(&reader, text, at: place) else { return rule }
-        let allowed = RuleDefinition.members(for: field)
+        let allowed = FieldRuleMember.members(for: field)
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
             let name = self.place(key.text(from: text))
             let place = "\(place).\(name)"
-            guard let member = RuleDefinition.Member(rawValue: name), allowed.contains(member) else {
+            guard let member = FieldRuleMember(rawValue: name), allowed.contains(member) else {
                 return try skipUnknown(&reader, text, at: place)
             }
             switch member {

@@ -14,7 +14,7 @@ package struct TenantsJSON {
     /// Keys of one tenant or sender, at most.
     package static let keyLimit = 8
     /// Paths of one rule, or keys of one template, at most.
-    static let pathLimit = 64
+    package static let pathLimit = 64
     /// Characters of a key's id, at most.
     package static let keyIDLimit = 64
     /// The ways in which a sender proves who it is.

@@ -1,40 +1,16 @@
 import Bytes
 import JSON
 
-/// A rule of a profile as the tenants file has it. A member that is nil is not there.
-struct RuleDefinition {
-    enum Member: String, CaseIterable {
-        case path, value, time, html, prefix
-        case tooLong = "too_long"
-        case map
-        case standard = "default"
-        case otherwise
-    }
-
-    enum Time: String, CaseIterable {
-        case rfc3339
-        case epochMilliseconds = "epoch_milliseconds"
-        case received
-    }
-
-    /// Rules that are tried one after another, at most.
-    static let chainLimit = 4
-
-    var paths: [JSONPath]?
-    var value: String?
-    var time: Time?
-    var isHTML: Bool?
-    var prefix: String?
-    var cuts: Bool?
-    var map: [(name: String, priority: Priority)]?
-    var standard: Priority?
-    /// Tried where this rule finds nothing: at most one, in an array since a value cannot hold itself.
-    var otherwise: [RuleDefinition] = []
-    /// Whether it has faults, which have been reported.
-    var isFaulty = false
+/// The members of a rule in the tenants file.
+package enum FieldRuleMember: String, CaseIterable {
+    case path, value, time, html, prefix
+    case tooLong = "too_long"
+    case map
+    case standard = "default"
+    case otherwise
 
     /// The members that a field's rules may have.
-    static func members(for field: Field) -> Set<Member> {
+    package static func members(for field: Field) -> Set<FieldRuleMember> {
         switch field {
         case .event: [.path, .value, .otherwise]
         case .ticketID: [.path, .prefix, .otherwise]
@@ -45,6 +21,32 @@ struct RuleDefinition {
         case .correlationID: [.path, .otherwise]
         }
     }
+}
+
+/// How a time is written, or that it is the request's.
+package enum FieldRuleTime: String, CaseIterable {
+    case rfc3339
+    case epochMilliseconds = "epoch_milliseconds"
+    case received
+}
+
+/// A rule of a profile as the tenants file has it. A member that is nil is not there.
+struct RuleDefinition {
+    /// Rules that are tried one after another, at most.
+    static let chainLimit = 4
+
+    var paths: [JSONPath]?
+    var value: String?
+    var time: FieldRuleTime?
+    var isHTML: Bool?
+    var prefix: String?
+    var cuts: Bool?
+    var map: [(name: String, priority: Priority)]?
+    var standard: Priority?
+    /// Tried where this rule finds nothing: at most one, in an array since a value cannot hold itself.
+    var otherwise: [RuleDefinition] = []
+    /// Whether it has faults, which have been reported.
+    var isFaulty = false
 
     /// Another rule, with this one's members in place of its own.
     func over(_ base: RuleDefinition) -> RuleDefinition {
@@ -86,7 +88,7 @@ struct RuleDefinition {
         case (nil, let value?, false): return .constant(value)
         case (nil, nil, true): return .received
         case (nil, nil, false):
-            let others = RuleDefinition.members(for: field)
+            let others = FieldRuleMember.members(for: field)
             let more =
                 others.contains(.value) ? " or a value" : others.contains(.time) ? ", or the time \"received\"" : ""
             throw RuleFault(member: "path", text: "expected a path\(more)")
