@@ -70,7 +70,11 @@ struct HTMLText {
 
     private mutating func append(_ scalar: Unicode.Scalar) {
         // A no-break space is a space to whoever reads plain text.
-        if scalar == "\u{A0}" { return hasMarkup ? hasSpace = true : text.append(.space) }
+        guard scalar != "\u{A0}" || !hasMarkup else {
+            hasSpace = true
+            return
+        }
+        if scalar == "\u{A0}" { return append(.space) }
         for byte in Unicode.UTF8.encode(scalar)! { append(byte) }
     }
 
