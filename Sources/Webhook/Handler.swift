@@ -19,6 +19,8 @@ package struct Handler {
     package static let largestBody = 131_072
 
     package var secrets: Secrets
+    /// Nil if no tenant has a limit.
+    package var allowances: (any Allowances)?
     private let bodyLimit: Int
     private let encoder: JobEncoder
     /// Seconds that `created_at` may lie before or after now; 0: any.
@@ -79,6 +81,9 @@ package struct Handler {
             case .notJSON(let fault): return .answer(note(.json(fault), in: &exchange))
             }
         }
+        if let allowances, isOverLimit(&exchange, of: sender?.tenantID ?? claimant.id, allowances) {
+            return .answer(.rateLimited)
+        }
         if let refusal = readTicket(&exchange, body, from: sender) { return .answer(refusal) }
         // The key is that of the tenant, or the sender, that was found first.
         if secrets.arePerTenant && exchange.ticket.tenantID != (claimant.isSender ? sender?.tenantID : claimant.id) {
@@ -114,6 +119,19 @@ package struct Handler {
             if claimant.isSender { exchange.sender = claimant.id } else { exchange.claimedTenant = claimant.id }
         }
         return .answer(cause == .headerMissing ? .missingSignature : .invalidSignature)
+    }
+
+    /// Charges a request to its tenant, which is proven.
+    private func isOverLimit(
+        _ exchange: inout Exchange, of tenant: [UInt8], _ allowances: any Allowances
+    ) -> Bool {
+        guard let limited = secrets.tenants?.limitedTenant(tenant.span),
+            let wait = allowances.take(of: limited.index, within: limited.limit)
+        else { return false }
+        exchange.limitWait = RateLimit.seconds(ofWait: wait)
+        // For the log: the payload is not read.
+        exchange.ticket.setTenant(tenant)
+        return true
     }
 
     private mutating func readTicket(

@@ -10,7 +10,7 @@ extension Schemas {
         SERVICEDESK_TENANTS_FILE. Also refused, though no schema can say so: two tenants, two senders, or two keys of \
         one of them, with the same id; a secret that two of them have, or of fewer than \(Secrets.minimumLength) bytes, \
         or that is a published example; a tenant without keys that no sender has; a sender's tenant that is not in the \
-        file; a time that is no real date; not_after before not_before; a secret_file that cannot be read; more than \
+        file; a per_second with more than three decimals; a time that is no real date; not_after before not_before; a secret_file that cannot be read; more than \
         \(KeyModes.limit) different modes.
         """,
         "type": "object",
@@ -28,6 +28,7 @@ extension Schemas {
                 "type": "array",
                 "items": sender,
             ],
+            "limit": limit("The limit of each tenant that has none of its own."),
         ],
         "required": ["tenants"],
         "additionalProperties": false,
@@ -64,6 +65,7 @@ extension Schemas {
         "properties": [
             "id": rule(of: .tenantID),
             "active": active,
+            "limit": limit("How many requests it may make."),
             "keys": keys("More than one while a key is rotated; none if only senders send its tickets.", minimum: 0),
         ],
         "required": ["id"],
@@ -105,6 +107,26 @@ extension Schemas {
     private static let active: JSONTree = [
         "description": "Whether its keys are accepted; true if left out.", "type": "boolean",
     ]
+
+    private static func limit(_ description: JSONTree) -> JSONTree {
+        [
+            "description": description,
+            "type": "object",
+            "properties": [
+                "per_second": [
+                    "description": "Requests a second, with at most three decimals.",
+                    "type": "number", "exclusiveMinimum": 0, "maximum": .number(RateLimit.rates.upperBound / 1000),
+                ],
+                "burst": [
+                    "description": "Requests that may come at once.",
+                    "type": "integer", "minimum": .number(RateLimit.bursts.lowerBound),
+                    "maximum": .number(RateLimit.bursts.upperBound),
+                ],
+            ],
+            "required": ["per_second", "burst"],
+            "additionalProperties": false,
+        ]
+    }
 
     private static func keys(_ description: JSONTree, minimum: Int) -> JSONTree {
         [

@@ -106,6 +106,23 @@ bad .senders = [{id: "s", tenant: "acme"}]
 bad .senders = [{id: "s", tenant_from: {path: "a..b", tenants: {"": "acme"}}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
 bad .senders = [{id: "s", tenant_from: {path: "a", tenants: {}}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
 bad .tenants[0].tenant = "acme"
+good .tenants[0].limit = {per_second: 5, burst: 100}
+good .tenants[0].limit = {per_second: 0.001, burst: 1}
+good .limit = {per_second: 100000, burst: 1000000}
+good .limit = {per_second: 2.125, burst: 1}
+bad .limit = {per_second: 0, burst: 1}
+bad .limit = {per_second: -1, burst: 1}
+bad .limit = {per_second: 100000.001, burst: 1}
+bad .limit = {per_second: "5", burst: 1}
+bad .limit = {per_second: 5, burst: 0}
+bad .limit = {per_second: 5, burst: 1000001}
+bad .limit = {per_second: 5, burst: 1.5}
+bad .limit = {per_second: 5}
+bad .limit = {burst: 5}
+bad .limit = {per_second: 5, burst: 1, per_minute: 5}
+bad .limit = 5
+bad .tenants[0].limit = {per_second: 5, burst: 0}
+bad .senders = [{id: "s", tenant: "acme", limit: {per_second: 5, burst: 1}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
 END
 }
 

@@ -24,8 +24,8 @@ package struct TenantChanges: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension TenantTable {
-    /// What has changed since another table. A tenant has changed if it was made active or inactive, a sender also if its
-    /// tickets go to other tenants, a key if its secret, its mode or its times are others.
+    /// What has changed since another table. A tenant has changed if it was made active or inactive, or has another limit,
+    /// a sender also if its tickets go to other tenants, a key if its secret, its mode or its times are others.
     package func changes(since old: TenantTable) -> TenantChanges {
         var keys = TenantChanges.Counts()
         var owners = [false: TenantChanges.Counts(), true: TenantChanges.Counts()]
@@ -37,7 +37,9 @@ extension TenantTable {
                 return
             }
             if isSender { kept.senders += 1 } else { kept.tenants += 1 }
-            if owner.isActive != before.isActive || route(of: owner) != old.route(of: before) {
+            if owner.isActive != before.isActive || route(of: owner) != old.route(of: before)
+                || limit(of: owner) != old.limit(of: before)
+            {
                 owners[isSender]?.changed += 1
             }
             for key in owner.keys {
