@@ -44,9 +44,7 @@ final class TenantAllowances: Allowances, @unchecked Sendable {
         let names = tenants.map { SlotFile.Name(digest: $0.digest.span) }
         do throws(SystemError) {
             let file = try SlotFile(directory: directory, layout)
-            let found = try file.places(of: names, leastFirst: 0) { place in
-                if !file.isOwn(place) { file.begin(place, [0]) }
-            }
+            let found = try file.places(of: names, leastFirst: 0) { file.isOwn($0) ? nil : [0] }
             for (tenant, name) in zip(tenants, names) { places[tenant.index] = found[name] }
             self.file = file
         } catch {

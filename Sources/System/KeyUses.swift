@@ -52,10 +52,9 @@ package final class KeyUses: Sendable {
         var secrets: [Name: UInt64] = [:]
         for key in others + keys { secrets[key.name] = key.secret }
         let places = try file.places(of: keys.map(\.name), andIfKnown: others.map(\.name), leastFirst: Word.last) {
-            guard let secret = secrets[$0.name] else { return }
-            if !file.isOwn($0) || file.word(Word.secret, of: $0) != secret {
-                file.begin($0, [secret, UInt64(max(now, 0)), 0])
-            }
+            let secret = secrets[$0.name] ?? 0
+            let isCurrent = file.isOwn($0) && file.word(Word.secret, of: $0) == secret
+            return isCurrent ? nil : [secret, UInt64(max(now, 0)), 0]
         }
         return places.mapValues { Place(place: $0, secret: secrets[$0.name] ?? 0) }
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// releases at any point; the other words are read and written without it.
 @safe package final class SlotFile: @unchecked Sendable {
     private static let nameWords = 2
-    private static let longestWait = Nanoseconds.milliseconds(1000)
+    private static let longestWait = Nanoseconds.milliseconds(3000)
 
     /// What a file is called, and what it holds.
     package struct Layout: Sendable {
@@ -123,56 +123,92 @@ import Synchronization
     // MARK: Places
 
     /// Gives each of the names a slot, as long as there are some. Once all are taken, names that are not among these lose
-    /// theirs, the one with the least first word first. Waits for the lock, but not for long.
+    /// theirs, the one with the least first word first.
+    ///
+    /// Names that all have their slots are found without the lock, so that many processes that look for the same ones at
+    /// the same time need not wait for each other, but only for the first of them.
     ///
     /// - Parameters:
     ///   - others: names that have a place only if they had one before; they lose it last.
     ///   - age: the word by which the one that loses its slot is chosen.
-    ///   - prepare: is called with the lock held. A place that is not its own yet must `begin`.
+    ///   - words: what a place begins with; nil if it goes on as it is. That of another name must begin.
     package func places(
-        of names: [Name], andIfKnown others: [Name] = [], leastFirst age: Int, _ prepare: (Place) -> Void
+        of names: [Name], andIfKnown others: [Name] = [], leastFirst age: Int, beginning words: (Place) -> [UInt64]?
     ) throws(SystemError) -> [Name: Place] {
-        let names = names.prefix(layout.slots)
+        let names = Array(names.prefix(layout.slots))
         let (wanted, known) = (Set(names), Set(others))
-        try lock()
+        let end = Instant.now + SlotFile.longestWait
+        while true {
+            let survey = survey(wanted, known)
+            let isReady = names.allSatisfy { survey.slots[$0] != nil }
+            let places = isReady ? places(in: survey.slots) : [:]
+            if isReady && places.values.allSatisfy({ words($0) == nil }) { return places }
+            if try tryLock() { break }
+            // A process that was stopped while it held the lock must not stop the others, too.
+            guard .now < end else { throw SystemError("flock", EWOULDBLOCK) }
+            usleep(20_000)
+        }
         defer { flock(file.number, LOCK_UN) }
-        var slots: [Name: Int] = [:]
-        slots.reserveCapacity(names.count)
-        var free: [Int] = []
-        var gone: [Int] = []
-        for slot in (0..<layout.slots).reversed() {
-            let name = name(of: slot)
-            if name.isNone || slots[name] != nil {
-                free.append(slot)
-            } else if wanted.contains(name) || known.contains(name) {
-                slots[name] = slot
-            } else {
-                gone.append(slot)
-            }
-        }
-        let missing = names.filter { slots[$0] == nil }
-        if missing.count > free.count {
-            let old = { self.load($0, at: SlotFile.nameWords + age) }
-            let unneeded = slots.filter { !wanted.contains($0.key) }
-            let takeable = unneeded.values.sorted { old($0) > old($1) } + gone.sorted { old($0) > old($1) }
-            let taken = takeable.suffix(missing.count - free.count)
-            let takenSlots = Set(taken)
-            for (name, slot) in unneeded where takenSlots.contains(slot) { slots[name] = nil }
-            free.insert(contentsOf: taken, at: 0)
-        }
-        for name in missing { slots[name] = free.popLast() }
-        var places: [Name: Place] = [:]
-        places.reserveCapacity(slots.count)
-        for (name, slot) in slots {
-            let place = Place(slot: slot, name: name)
-            prepare(place)
-            places[name] = place
+        let survey = survey(wanted, known)
+        let places = places(in: assign(names, wanted, survey, leastFirst: age))
+        for place in places.values {
+            if let words = words(place) { begin(place, words) }
         }
         return places
     }
 
-    /// Makes a place the name's own, with these words. The name last: before it is there, nobody takes the slot for it.
-    package func begin(_ place: Place, _ values: [UInt64]) {
+    /// What the file holds at the moment.
+    private struct Survey {
+        /// Of the names that were looked for.
+        var slots: [Name: Int] = [:]
+        var free: [Int] = []
+        /// Those of all other names.
+        var gone: [Int] = []
+    }
+
+    private func survey(_ wanted: Set<Name>, _ known: Set<Name>) -> Survey {
+        var survey = Survey()
+        survey.slots.reserveCapacity(wanted.count)
+        for slot in (0..<layout.slots).reversed() {
+            let name = name(of: slot)
+            if name.isNone || survey.slots[name] != nil {
+                survey.free.append(slot)
+            } else if wanted.contains(name) || known.contains(name) {
+                survey.slots[name] = slot
+            } else {
+                survey.gone.append(slot)
+            }
+        }
+        return survey
+    }
+
+    /// The slots that the names have, or are to have.
+    private func assign(
+        _ names: [Name], _ wanted: Set<Name>, _ survey: Survey, leastFirst age: Int
+    ) -> [Name: Int] {
+        var (slots, free) = (survey.slots, survey.free)
+        let missing = names.filter { slots[$0] == nil }
+        if missing.count > free.count {
+            let old = { self.load($0, at: SlotFile.nameWords + age) }
+            let unneeded = slots.filter { !wanted.contains($0.key) }
+            let takeable = unneeded.values.sorted { old($0) > old($1) } + survey.gone.sorted { old($0) > old($1) }
+            let taken = Set(takeable.suffix(missing.count - free.count))
+            for (name, slot) in unneeded where taken.contains(slot) { slots[name] = nil }
+            free = taken + free
+        }
+        for name in missing { slots[name] = free.popLast() }
+        return slots
+    }
+
+    private func places(in slots: [Name: Int]) -> [Name: Place] {
+        var places: [Name: Place] = [:]
+        places.reserveCapacity(slots.count)
+        for (name, slot) in slots { places[name] = Place(slot: slot, name: name) }
+        return places
+    }
+
+    /// The name last: before it is there, nobody takes the slot for it.
+    private func begin(_ place: Place, _ values: [UInt64]) {
         store(0, place.slot, at: 0)
         store(0, place.slot, at: 1)
         for (index, value) in values.enumerated() { set(index, of: place, to: value) }
@@ -180,13 +216,10 @@ import Synchronization
         unsafe words[place.slot * layout.stride].store(place.name.first, ordering: .releasing)
     }
 
-    /// A process that was stopped while it held the lock must not stop the others, too.
-    private func lock() throws(SystemError) {
-        let end = Instant.now + SlotFile.longestWait
-        while retryingInterrupts({ flock(file.number, LOCK_EX | LOCK_NB) }) != 0 {
-            guard errno == EWOULDBLOCK, .now < end else { throw SystemError("flock") }
-            usleep(5_000)
-        }
+    private func tryLock() throws(SystemError) -> Bool {
+        if retryingInterrupts({ flock(file.number, LOCK_EX | LOCK_NB) }) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw SystemError("flock") }
+        return false
     }
 
     // MARK: Reading
