@@ -91,7 +91,7 @@ struct TenantAllowancesTests {
         let number = unsafe open("\(directory.path)/limits-1", O_RDWR)
         defer { close(number) }
         try #require(flock(number, LOCK_EX) == 0)
-        let second = try allowances(try table(1), in: directory.path)
+        let second = try allowances(try table(2), in: directory.path)
         #expect(second.fault?.text.contains("limits tenants for itself") == true)
         #expect(passing(first, 0) == 4 && passing(second, 0) == 4 && passing(second, 0) == 0)
         flock(number, LOCK_UN)

@@ -14,7 +14,7 @@ write() {
         def tenant(id): {id: id, keys: key(id)};
         {tenants: [
             tenant("acme") + {limit: {per_second: 0.5, burst: 3}}, tenant("usual"), tenant("other"), tenant("named"),
-            tenant("refused"), tenant("restarted"), tenant("edited"), {id: "one", limit: {per_second: 0.01, burst: 2}}, {id: "two"},
+            tenant("refused"), tenant("restarted"), tenant("edited"), tenant("moved"), {id: "one", limit: {per_second: 0.01, burst: 2}}, {id: "two"},
             tenant("noisy") + {limit: {per_second: 20, burst: 20}}, tenant("steady") + {limit: {per_second: 100000, burst: 1000000}}],
         senders: [{id: "msp", keys: key("msp"), tenant_from: {path: "account.name", tenants: {One: "one", Two: "two"}}}],
         limit: {per_second: 0.01, burst: 5}} | '"${1-.}" >"$SERVICEDESK_TENANTS_FILE.new"
@@ -130,6 +130,26 @@ without() {
     run -0 ctl tenant limit --default --none
     same '9 0' "$(passing 9 of edited)"
     same '{"per_second":0.5,"burst":3}' "$(jq -c '.tenants[0].limit' "$SERVICEDESK_TENANTS_FILE")"
+}
+
+# reload [JQ]: writes the file, and waits until both processes use it.
+reload() {
+    local before
+    before=$(grep -c 'tenants reloaded' "$SERVICEDESK_LOG_FILE") || true
+    write "$@"
+    wait_for 6 eval "(( \$(grep -c 'tenants reloaded' '$SERVICEDESK_LOG_FILE') >= before + 2 ))"
+}
+
+@test "what a tenant has left stays its own, wherever the file has it, and while the file has no limits" {
+    reload
+    same '5 1' "$(passing 6 of moved)"
+    reload '.tenants |= reverse'
+    same '0 2' "$(passing 2 of moved)"
+    reload 'del(.limit, .tenants[].limit)'
+    same '7 0' "$(passing 7 of moved)"
+    reload '.tenants |= sort_by(.id)'
+    same '0 2' "$(passing 2 of moved)"
+    run -1 grep 'limits tenants for itself' "$SERVICEDESK_LOG_FILE"
 }
 
 @test "tenant limit edits the file, and refuses what is no limit" {
