@@ -68,6 +68,9 @@ without() {
 
 @test "a tenant without a limit of its own has the default, and each its own allowance" {
     same '5 2' "$(passing 7 of usual)"
+    of usual
+    # nginx's own 429 would say 1.
+    like '9[0-9]|100' "$(header Retry-After)"
     of other
     accepted
 }
@@ -216,4 +219,31 @@ flood() {
         ((10#$(cut -d' ' -f2 <<<"$flooded") <= 20 + 20 * 6))
         echo "# p99 of the other: ${quiet#* } ms alone, ${loud#* } ms beside the flood (×$(awk "BEGIN { printf \"%.2f\", ${loud#* } / ${quiet#* } }")); flood: $flooded in 5 s" >&3
     done
+}
+
+@test "without a file to share, a process limits for itself, and the log says so once" {
+    reload
+    mkdir -p "$dir/odd/limits-1"
+    export SERVICEDESK_RUNTIME_DIR=$dir/odd SERVICEDESK_LOG_FILE=$dir/odd.json
+    start_responder "$dir/odd.log" "$dir/odd.sock" --processes 1
+    nginx_start odd "$dir/odd.sock"
+    nginx_use odd
+    same '5 1' "$(passing 6 of other)"
+    write
+    wait_for 6 grep -q 'tenants reloaded' "$SERVICEDESK_LOG_FILE"
+    of usual
+    accepted
+    stop "$(<"$dir/odd.sock.pid")"
+    same 1 "$(grep -c 'this process limits tenants for itself: SERVICEDESK_RUNTIME_DIR cannot hold' "$SERVICEDESK_LOG_FILE")"
+}
+
+@test "a limits file that is truncated stops no process, and the log says so" {
+    reload
+    truncate -s 0 "$SERVICEDESK_RUNTIME_DIR/limits-1"
+    passing 12 of other
+    wait_for 3 grep -q 'the limits file in SERVICEDESK_RUNTIME_DIR was truncated' "$SERVICEDESK_LOG_FILE"
+    of other
+    problem 429
+    reload '.limit.burst = 3'
+    same '3 2' "$(passing 5 of other)"
 }
