@@ -1,7 +1,7 @@
 import Bytes
 
 extension JSONTree {
-    /// Reads the text of an object strictly. Numbers must be whole, and there is no place for null.
+    /// Reads the text of an object strictly. There is no place for null.
     package init(_ text: Span<UInt8>) throws(JSONFault) {
         var reader = JSONReader()
         var members: [(name: String, value: JSONTree)] = []
@@ -21,10 +21,9 @@ extension JSONTree {
             self = .boolean(text[start] == UInt8(ascii: "t"))
         case .number:
             try reader.skipValue(in: text)
-            guard let number = text.extracting(start..<reader.position).wholeNumber else {
-                throw JSONFault(.number, at: start)
-            }
-            self = .number(number)
+            let numeral = text.extracting(start..<reader.position)
+            let number = numeral.wholeNumber
+            self = number.map { .number($0) } ?? .numeral(String(decoding: [UInt8](copying: numeral), as: UTF8.self))
         case .null: throw JSONFault(.unexpectedByte, at: start)
         case .array:
             var elements: [JSONTree] = []

@@ -1,9 +1,11 @@
 import Bytes
 
-/// A JSON value in memory that keeps the order of its members, for printing and editing. Numbers are whole.
+/// A JSON value in memory that keeps the order of its members, for printing and editing.
 package enum JSONTree {
     case string(String)
     case number(Int)
+    /// A number that is not whole, or too long, as it is written: `0.5`.
+    case numeral(String)
     case boolean(Bool)
     case array([JSONTree])
     case object([(name: String, value: JSONTree)])
@@ -19,6 +21,7 @@ package enum JSONTree {
         switch self {
         case .string(let value): text.append(jsonString: value)
         case .number(let value): text += "\(value)".utf8
+        case .numeral(let value): text += value.utf8
         case .boolean(let value): text += "\(value)".utf8
         case .array(let values):
             JSONTree.append(values.map { (nil, $0) }, between: "[", "]", to: &text, indent: indent)

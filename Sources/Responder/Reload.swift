@@ -11,7 +11,7 @@ enum ReloadWork: Sendable {
 
 enum LoadedSecrets: Sendable {
     case shared([UInt8])
-    case tenants(TenantTable, TenantChanges, KeyPlaces)
+    case tenants(TenantTable, TenantChanges, KeyPlaces, TenantAllowances?)
 }
 
 /// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
@@ -24,6 +24,7 @@ extension Responder {
         let source = settings.secretSource
         let old = handler.secrets.tenants
         let keyUses = keyUses
+        let directory = settings.runtimeDirectory
         guard source != .environment || passwordFile != nil else { return }
         guard !reloading.isBusy else {
             hasReloadWaiting = true
@@ -34,7 +35,7 @@ extension Responder {
             let password = passwordFile.map { path in
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
-            let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked, keyUses)
+            let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked, keyUses, directory)
             return .loaded(secrets: secrets, password: password)
         }
         if !isStarted {
@@ -77,10 +78,11 @@ extension Responder {
         case (.success(.shared(let secret)), _):
             handler.secrets = Secrets(shared: secret)
             log.line(.info, "secret reloaded")
-        case (.success(.tenants(let tenants, let changes, let places)), _):
+        case (.success(.tenants(let tenants, let changes, let places, let allowances)), _):
             let old = handler.secrets.tenants
             handler.secrets = Secrets(tenants: tenants)
             use(tenants, places)
+            limit(by: allowances)
             log.line(.info, "tenants reloaded: \(tenants.count); \(changes)")
             for warning in tenants.warnings { log.line(.warning, "tenants file: \(warning)") }
             watchTenants()
@@ -123,7 +125,8 @@ extension Responder {
 extension LoadedSecrets {
     /// Nil where they come from the environment, which does not change.
     fileprivate static func read(
-        from source: SecretSource, replacing old: TenantTable?, isAsked: Bool, _ keyUses: KeyUses?
+        from source: SecretSource, replacing old: TenantTable?, isAsked: Bool, _ keyUses: KeyUses?,
+        _ directory: String?
     ) -> Result<LoadedSecrets, SettingsFault>? {
         switch source {
         case .environment: nil
@@ -137,7 +140,9 @@ extension LoadedSecrets {
                     ])
                 }
                 let changes = old.map { tenants.changes(since: $0) } ?? TenantChanges()
-                return .tenants(tenants, changes, KeyPlaces(of: tenants, in: keyUses))
+                return .tenants(
+                    tenants, changes, KeyPlaces(of: tenants, in: keyUses),
+                    TenantAllowances(of: tenants, directory: directory))
             }
         }
     }

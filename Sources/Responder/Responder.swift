@@ -34,6 +34,10 @@ struct Responder: ~Copyable {
     let keyUses: KeyUses?
     private let keyUsesFailure: SystemError?
     var keyPlaces = KeyPlaces()
+    /// What tenants have left of their limits; nil if none has one.
+    var allowances: TenantAllowances?
+    var toldAllowancesFault: TenantAllowances.Fault?
+    var isLossOfAllowancesTold = false
     /// Looks at the jobs that are in the queue at the start; nil before and afterwards.
     var formatCheck: BackgroundWork<FormatFinding>?
     /// Why the counters are not shared, if they are not.
@@ -82,7 +86,10 @@ struct Responder: ~Copyable {
         metrics.set(.startTime, Int(WallClock.now.microseconds / 1_000_000))
         for name in settings.unknownVariables { log.line(.warning, "unknown setting \(name) ignored") }
         for warning in settings.secretWarnings { log.line(.warning, warning) }
-        if let tenants = handler.secrets.tenants { use(tenants, KeyPlaces(of: tenants, in: keyUses)) }
+        if let tenants = handler.secrets.tenants {
+            use(tenants, KeyPlaces(of: tenants, in: keyUses))
+            limit(by: TenantAllowances(of: tenants, directory: settings.runtimeDirectory))
+        }
         if let keyUsesFailure, let directory = settings.runtimeDirectory {
             log.line(
                 .error,
@@ -127,6 +134,7 @@ struct Responder: ~Copyable {
         queue.takeCompletions { complete($0) }
         noteQueueEvents()
         logLostCounters()
+        logLostAllowances()
         setGauges()
         usage.note(in: metrics, at: loop.now)
         log.turnEnded(at: loop.now)

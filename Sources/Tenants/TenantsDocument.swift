@@ -39,6 +39,11 @@ package struct TenantsDocument {
 
         package var id: String { tree["id"]?.string ?? "" }
         package var isActive: Bool { tree["active"]?.boolean ?? true }
+        /// A tenant's own.
+        package internal(set) var limit: JSONTree? {
+            get { tree["limit"] }
+            set { tree["limit"] = newValue }
+        }
         /// Those that a sender delivers for.
         var tenants: [String] {
             let table = tree["tenant_from"]?["tenants"]?.members ?? []

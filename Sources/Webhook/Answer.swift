@@ -15,14 +15,18 @@ extension Exchange {
         appendHead(reason, type: "application/problem+json", length: body.count, to: &response)
         switch reason {
         case .methodNotAllowed: response.append(route.isWebhook ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n")
-        case _ where reason.status == 503:
-            response.append("Retry-After: ")
-            response.append(decimal: retryAfter)
-            response.append("\r\n")
+        case .rateLimited: Exchange.append(retryAfter: limitWait, to: &response)
+        case _ where reason.status == 503: Exchange.append(retryAfter: retryAfter, to: &response)
         default: break
         }
         response.append("\r\n")
         appendBody(body, to: &response)
+    }
+
+    private static func append(retryAfter seconds: Int, to response: inout [UInt8]) {
+        response.append("Retry-After: ")
+        response.append(decimal: seconds)
+        response.append("\r\n")
     }
 
     /// Appends an answer with another type and a given body.

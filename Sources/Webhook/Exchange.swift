@@ -52,6 +52,8 @@ package struct Exchange {
     /// SHA-256 of the body, if the delivery is named or the job is to name it.
     package internal(set) var digest = Tag(repeating: 0)
     package internal(set) var faults: [FieldFaults.Row] = []
+    /// Seconds after which a request of the tenant would pass, if this one was over its limit.
+    package internal(set) var limitWait = 0
     /// The sender that the path names, if it is well-formed.
     package internal(set) var sender: [UInt8] = []
     /// The key that the sender has; nil with a secret that all share.

@@ -36,12 +36,15 @@ extension Handler {
         do throws(Refusal) {
             guard let profile else {
                 if claimant.isSender { sender = try route(body, &exchange) }
+                try charge(sender?.tenantID ?? claimant.id, &exchange)
                 try readTicket(body, from: sender, &exchange)
                 try checkDelivery(&exchange, time: time)
                 return push(&exchange, payload: body, body: body, time: time, request: request, queue: &queue)
             }
             let content = try content(of: body, profile, &exchange)
-            sender = try route(content.span, &exchange)
+            let routed = try route(content.span, &exchange)
+            sender = routed
+            try charge(routed.tenantID, &exchange)
             let payload = try map(content.span, through: profile, from: sender, time: time, &exchange)
             try checkDelivery(&exchange, time: time)
             return push(&exchange, payload: payload.span, body: body, time: time, request: request, queue: &queue)
@@ -60,6 +63,15 @@ extension Handler {
         case .refused(let cause): throw Refusal(refuse(&exchange, cause))
         case .notJSON(let fault): throw Refusal(note(.json(fault), of: content, in: &exchange))
         }
+    }
+
+    /// Charges a request to its tenant.
+    private func charge(_ tenant: [UInt8], _ exchange: inout Exchange) throws(Refusal) {
+        guard let allowances, let limited = secrets.tenants?.limitedTenant(tenant.span),
+            let wait = allowances.take(of: limited.index, within: limited.limit)
+        else { return }
+        exchange.limitWait = RateLimit.seconds(ofWait: wait)
+        throw Refusal(.rateLimited)
     }
 
     private mutating func readTicket(

@@ -19,6 +19,8 @@ package struct Handler {
     package static let largestBody = 131_072
 
     package var secrets: Secrets
+    /// Nil if no tenant has a limit.
+    package var allowances: (any Allowances)?
     private let bodyLimit: Int
     let encoder: JobEncoder
     /// Seconds that `created_at` may lie before or after now; 0: any.

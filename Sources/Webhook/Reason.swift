@@ -45,6 +45,8 @@ package enum Reason: UInt8, CaseIterable {
     case staleTicket = 23
     /// A body without a declared length, which nothing proves to be whole.
     case lengthRequired = 24
+    /// The tenant has used up its limit.
+    case rateLimited = 25
 
     /// The HTTP status code.
     package var status: Int {
@@ -58,6 +60,7 @@ package enum Reason: UInt8, CaseIterable {
         case .unsupportedMediaType: 415
         case .invalidJSON, .invalidFields, .invalidDeliveryID, .staleTicket: 400
         case .deliveryConflict: 422
+        case .rateLimited: 429
         case .overloaded, .breakerOpen, .queueFull, .notConnected, .pushTimedOut, .ambiguous, .queueRefused,
             .queueMisconfigured, .notReplicated, .notReady:
             503
@@ -93,6 +96,7 @@ package enum Reason: UInt8, CaseIterable {
         case .notReady: "not_ready"
         case .staleTicket: "stale_ticket"
         case .lengthRequired: "length_required"
+        case .rateLimited: "rate_limited"
         }
     }
 
@@ -109,6 +113,7 @@ package enum Reason: UInt8, CaseIterable {
         case .unsupportedMediaType: "Content type must be application/json in UTF-8"
         case .invalidJSON, .invalidFields, .invalidDeliveryID, .staleTicket: "Invalid webhook payload"
         case .deliveryConflict: "Delivery id was used for another payload"
+        case .rateLimited: "Too many requests of this tenant"
         case .overloaded, .breakerOpen, .queueFull, .notConnected, .pushTimedOut, .ambiguous, .queueRefused,
             .queueMisconfigured, .notReplicated:
             "Queue unavailable, please retry"
@@ -129,6 +134,7 @@ package enum Reason: UInt8, CaseIterable {
         case 413: "Content Too Large"
         case 415: "Unsupported Media Type"
         case 422: "Unprocessable Content"
+        case 429: "Too Many Requests"
         default: "Service Unavailable"
         }
     }

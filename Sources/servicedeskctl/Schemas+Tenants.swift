@@ -11,7 +11,9 @@ extension Schemas {
         one of them, with the same id; a secret that two of them have, or of fewer than \(Secrets.minimumLength) bytes, \
         or that is a published example; a tenant without keys that no sender has; a sender's tenant that is not in the \
         file; a profile that is neither in the file nor shipped, that has a shipped one's id, or lacks a rule for a \
-        field; a rule without a source or with two; a template's path that is none of its keys; a time that is no real date; not_after before not_before; a secret_file that cannot be read; more than \
+        field; a rule without a source or with two; a template's path that is none of its keys; a per_second with more \
+        than three decimals; a time that is no real date; not_after before not_before; a secret_file that cannot be read; \
+        more than \
         \(KeyModes.limit) different modes.
         """,
         "type": "object",
@@ -34,6 +36,7 @@ extension Schemas {
                 "type": "array",
                 "items": profile,
             ],
+            "limit": limit("The limit of each tenant that has none of its own."),
         ],
         "$defs": .object(fieldRules),
         "required": ["tenants"],
@@ -71,6 +74,7 @@ extension Schemas {
         "properties": [
             "id": rule(of: .tenantID),
             "active": active,
+            "limit": limit("How many requests it may make."),
             "keys": keys("More than one while a key is rotated; none if only senders send its tickets.", minimum: 0),
         ],
         "required": ["id"],
@@ -112,6 +116,26 @@ extension Schemas {
     private static let active: JSONTree = [
         "description": "Whether its keys are accepted; true if left out.", "type": "boolean",
     ]
+
+    private static func limit(_ description: JSONTree) -> JSONTree {
+        [
+            "description": description,
+            "type": "object",
+            "properties": [
+                "per_second": [
+                    "description": "Requests a second, with at most three decimals.",
+                    "type": "number", "exclusiveMinimum": 0, "maximum": .number(RateLimit.rates.upperBound / 1000),
+                ],
+                "burst": [
+                    "description": "Requests that may come at once.",
+                    "type": "integer", "minimum": .number(RateLimit.bursts.lowerBound),
+                    "maximum": .number(RateLimit.bursts.upperBound),
+                ],
+            ],
+            "required": ["per_second", "burst"],
+            "additionalProperties": false,
+        ]
+    }
 
     private static func keys(_ description: JSONTree, minimum: Int) -> JSONTree {
         [

@@ -84,15 +84,14 @@ struct SecretOptions: ParsableArguments {
     }
 }
 
-/// `servicedeskctl tenant add|rotate|retire|remove|list|convert`
+/// `servicedeskctl tenant add|rotate|retire|limit|remove|list|convert`
 struct TenantCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tenant", abstract: "Lists and edits the tenants of the tenants file, and their keys.",
         discussion: TenantCommands.editing,
         subcommands: [
-            AddTenant.self, RotateKey<TenantGroup>.self, RetireKey<TenantGroup>.self, RemoveTenant.self,
-            ListKeys<TenantGroup>.self,
-            Convert.self,
+            AddTenant.self, RotateKey<TenantGroup>.self, RetireKey<TenantGroup>.self, LimitTenant.self,
+            RemoveTenant.self, ListKeys<TenantGroup>.self, Convert.self,
         ])
 }
 

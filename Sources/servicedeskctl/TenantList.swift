@@ -38,7 +38,7 @@ struct ListKeys<Group: OwnerGroup>: ParsableCommand {
                 Columns, separated by tabs: the \(Group.kind)'s id, the key's id, its mode, whether it is accepted, and \
                 its last use: `used` and a time; `unused since` the time from which every use was noted; or `unknown`. Only \
                 uses of keys that are one of several are noted, and only in the directory in which the responders share \
-                their counters.
+                their counters. With --json a tenant has the limit that counts for it, too.
 
                 \(TenantCommands.statuses)
                 """)
@@ -54,7 +54,9 @@ struct ListKeys<Group: OwnerGroup>: ParsableCommand {
         let uses = try UsesOfKeys(file)
         let now = TenantCommands.now
         guard !json else {
-            let rows = owners.map { owner in owner.row(owner.keys.map { $0.row(at: now, use(of: $0, owner, uses)) }) }
+            let rows = owners.map { owner in
+                owner.row(document.limit(of: owner), owner.keys.map { $0.row(at: now, use(of: $0, owner, uses)) })
+            }
             return try StandardStreams.write(line: JSONTree.array(rows).text)
         }
         var lines: [String] = []
@@ -78,9 +80,10 @@ struct ListKeys<Group: OwnerGroup>: ParsableCommand {
 }
 
 extension TenantsDocument.Owner {
-    fileprivate func row(_ keys: [JSONTree]) -> JSONTree {
+    fileprivate func row(_ limit: JSONTree?, _ keys: [JSONTree]) -> JSONTree {
         var row: JSONTree = ["id": .string(id), "kind": .string(kind.rawValue), "active": .boolean(isActive)]
         for name in ["tenant", "tenant_from", "profile"] { row[name] = tree[name] }
+        row["limit"] = limit
         row["keys"] = .array(keys)
         return row
     }

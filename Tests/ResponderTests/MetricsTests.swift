@@ -310,7 +310,7 @@ struct CounterPagesTests {
                 "invalid_delivery_id 10", "delivery_conflict 11", "overloaded 12", "breaker_open 13", "queue_full 14",
                 "not_connected 15", "push_timed_out 16", "ambiguous 17", "queue_refused 18", "queue_misconfigured 19",
                 "not_replicated 20", "ok 21", "not_ready 22", "stale_ticket 23",
-                "length_required 24",
+                "length_required 24", "rate_limited 25",
             ])
         #expect(
             DropReason.all.map { "\($0.label) \($0.slot)" } == [

@@ -60,6 +60,23 @@ struct TenantsDocumentTests {
         #expect(again.owners(.tenant)[1].keys.map(\.id) == ["9", "9"])
     }
 
+    @Test func `a limit is set, changed and removed, a tenant's own or the default`() throws {
+        var document = try tenant(key("1"))
+        let (half, five) = (RateLimit(thousandths: 500, burst: 3), RateLimit(thousandths: 5000, burst: 100))
+        try document.limit(tenant: nil, to: half)
+        #expect(try document.limit(of: document.owner(.tenant, "acme"))?["per_second"]?.text == utf8("0.5"))
+        try document.limit(tenant: "acme", to: half)
+        try document.limit(tenant: "acme", to: five)
+        let again = try TenantsDocument(document.text.span)
+        #expect(try again.limit(of: again.owner(.tenant, "acme"))?.text == five?.tree.text)
+        #expect(try again.owner(.tenant, "acme").tree.members?.map { $0.name } == ["id", "keys", "limit"])
+        try document.limit(tenant: "acme", to: nil)
+        #expect(try document.limit(of: document.owner(.tenant, "acme"))?.text == half?.tree.text)
+        try document.limit(tenant: nil, to: nil)
+        #expect(document.text == (try tenant(key("1"))).text)
+        #expect(refusal { try document.limit(tenant: "none", to: five) } == "the file has no tenant none")
+    }
+
     @Test func `a key is called by its date, and further ones of that day are numbered`() throws {
         var document = try tenant(key("old"))
         var ids: [String] = []

@@ -139,6 +139,23 @@ bad .profiles = [{id: "own", like: "generic", fields: {description: {too_long: "
 bad .profiles = [{id: "own", like: "generic", fields: {description: {html: "yes"}}}]
 bad .profiles = [{id: "own", like: "generic", fields: {description: "a"}}]
 bad .profiles = {}
+good .tenants[0].limit = {per_second: 5, burst: 100}
+good .tenants[0].limit = {per_second: 0.001, burst: 1}
+good .limit = {per_second: 100000, burst: 1000000}
+good .limit = {per_second: 2.125, burst: 1}
+bad .limit = {per_second: 0, burst: 1}
+bad .limit = {per_second: -1, burst: 1}
+bad .limit = {per_second: 100000.001, burst: 1}
+bad .limit = {per_second: "5", burst: 1}
+bad .limit = {per_second: 5, burst: 0}
+bad .limit = {per_second: 5, burst: 1000001}
+bad .limit = {per_second: 5, burst: 1.5}
+bad .limit = {per_second: 5}
+bad .limit = {burst: 5}
+bad .limit = {per_second: 5, burst: 1, per_minute: 5}
+bad .limit = 5
+bad .tenants[0].limit = {per_second: 5, burst: 0}
+bad .senders = [{id: "s", tenant: "acme", limit: {per_second: 5, burst: 1}, keys: [{id: "1", mode: "servicedesk", secret: ("t" * 32)}]}]
 END
 }
 

@@ -24,8 +24,9 @@ package struct TenantChanges: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension TenantTable {
-    /// What has changed since another table. A tenant has changed if it was made active or inactive, a sender also if its
-    /// tickets go to other tenants or are mapped otherwise, a key if its secret, its mode or its times are others.
+    /// What has changed since another table. A tenant has changed if it was made active or inactive, or has another limit,
+    /// a sender also if its tickets go to other tenants or are mapped otherwise, a key if its secret, its mode or its times
+    /// are others.
     package func changes(since old: TenantTable) -> TenantChanges {
         var keys = TenantChanges.Counts()
         var owners = [false: TenantChanges.Counts(), true: TenantChanges.Counts()]
@@ -39,6 +40,7 @@ extension TenantTable {
             if isSender { kept.senders += 1 } else { kept.tenants += 1 }
             if owner.isActive != before.isActive || route(of: owner) != old.route(of: before)
                 || profile(of: owner) != old.profile(of: before)
+                || limit(of: owner) != old.limit(of: before)
             {
                 owners[isSender]?.changed += 1
             }

@@ -33,6 +33,7 @@ package final class TenantTable: @unchecked Sendable {
         var isSender: Bool
         /// Whether its keys are accepted.
         var isActive: Bool
+        var limit: RateLimit?
 
         var id: Range<Int> { Int(idStart)..<Int(idStart) + Int(idLength) }
         var keys: Range<Int> { Int(firstKey)..<Int(firstKey) + Int(keyCount) }
@@ -97,7 +98,11 @@ package final class TenantTable: @unchecked Sendable {
     }
 
     /// Adds a tenant without keys. Returns false if there is one with that id.
-    func addTenant(_ id: Span<UInt8>, isActive: Bool = true) -> Bool { add(id, isActive: isActive, isSender: false) }
+    func addTenant(_ id: Span<UInt8>, isActive: Bool = true, limit: RateLimit? = nil) -> Bool {
+        guard add(id, isActive: isActive, isSender: false) else { return false }
+        entries[entries.count - 1].limit = limit
+        return true
+    }
 
     /// Adds a sender without keys. Returns false if there is one with that id.
     func addSender(_ id: Span<UInt8>, isActive: Bool, route: SenderRoute, profile: MappingProfile? = nil) -> Bool {
@@ -146,6 +151,31 @@ package final class TenantTable: @unchecked Sendable {
     }
 
     package func hasSender(_ id: [UInt8]) -> Bool { owner(id.span, isSender: true) != nil }
+
+    /// A tenant that may make only so many requests.
+    package struct LimitedTenant {
+        /// By which its allowance is known.
+        package let index: Int
+        package let limit: RateLimit
+    }
+
+    /// The tenant with an id, if it has a limit.
+    func limitedTenant(_ id: Span<UInt8>) -> LimitedTenant? {
+        let index = buckets[bucket(of: id, isSender: false)]
+        guard index >= 0, let limit = entries[Int(index)].limit else { return nil }
+        return LimitedTenant(index: Int(index), limit: limit)
+    }
+
+    /// All tenants with a limit, each with a digest of its id.
+    package func limitedTenants() -> [(index: Int, digest: Tag)] {
+        let ids = ids
+        return entries.indices.compactMap { index in
+            guard entries[index].limit != nil else { return nil }
+            return (index, Webhook.digest(of: ids.span.extracting(entries[index].id)))
+        }
+    }
+
+    func limit(of owner: Owner) -> RateLimit? { entries[owner.index].limit }
 
     /// Where a sender's tickets go; nil for a tenant.
     func route(of owner: Owner) -> SenderRoute? { routes[owner.index] }

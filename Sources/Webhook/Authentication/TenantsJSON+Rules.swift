@@ -144,7 +144,7 @@ extension TenantsJSON {
             if let route = owner.route {
                 _ = table.addSender(owner.id.span, isActive: owner.isActive, route: route, profile: owner.profile)
             } else {
-                _ = table.addTenant(owner.id.span, isActive: owner.isActive)
+                _ = table.addTenant(owner.id.span, isActive: owner.isActive, limit: owner.limit ?? defaultLimit)
             }
             for key in owner.keys {
                 guard let material = key.material else { continue }

@@ -7,7 +7,8 @@ import JSON
 ///         {"id": "2026-11", "mode": "servicedesk", "secret": "…", "not_before": "2026-11-01T00:00:00Z"},
 ///         {"id": "2025-04", "mode": "servicedesk", "secret_file": "/etc/servicedesk/acme", "not_after": "…"}]},
 ///         {"id": "globex"}],
-///      "senders": [{"id": "msp", "keys": […], "tenant_from": {"path": "account.name", "tenants": {"Globex": "globex"}}}]}
+///      "senders": [{"id": "msp", "keys": […], "tenant_from": {"path": "account.name", "tenants": {"Globex": "globex"}}}],
+///      "limit": {"per_second": 5, "burst": 100}}
 ///
 /// It is checked as a whole; each fault is reported with its place.
 package struct TenantsJSON {
@@ -27,6 +28,8 @@ package struct TenantsJSON {
         let place: String
         var id: [UInt8] = []
         var isActive = true
+        /// Of a tenant, its own.
+        var limit: RateLimit?
         var keys: [Key] = []
         /// Of a sender whose tickets belong to one tenant.
         var tenant: [UInt8]?
@@ -63,6 +66,8 @@ package struct TenantsJSON {
     /// Tenants and senders, in the order of the file.
     var owners: [Owner] = []
     var profiles: [ReadProfile] = []
+    /// Of the tenants that have none of their own.
+    var defaultLimit: RateLimit?
     var modes = KeyModes()
     let readSecret: (String) -> Result<[UInt8], SecretReadFault>
 
@@ -119,6 +124,10 @@ package struct TenantsJSON {
             let name = key.text(from: text)
             let isFirst = names.insert(name).inserted
             let place = place(name)
+            if isFirst && place == "limit" {
+                defaultLimit = try readLimit(&reader, text, at: place)
+                continue
+            }
             guard isFirst, ["tenants", "senders", "profiles"].contains(place) else {
                 faults.add("\(place): \(isFirst ? "unknown member" : "occurs twice")")
                 try reader.skipValue(in: text)
@@ -152,6 +161,7 @@ package struct TenantsJSON {
                 try readArray(&reader, text, at: place) { parser, reader, place throws(JSONFault) in
                     try parser.readKey(&reader, text, at: place)
                 }
+            case "limit" where !isSender: owners[index].limit = try readLimit(&reader, text, at: place)
             case "tenant" where isSender: owners[index].tenant = try string(&reader, text, at: place) ?? []
             case "profile" where isSender: owners[index].profileID = try self.text(&reader, text, at: place)
             case "tenant_from" where isSender: try readTenantFrom(&reader, text, at: place, of: index)
