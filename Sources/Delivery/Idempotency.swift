@@ -46,7 +46,7 @@ package struct Idempotency: Sendable {
     ///   - window: seconds for which a key is kept.
     ///   - waitsForReplicas: whether WAIT follows.
     package init(queue: String, window: Int, waitsForReplicas: Bool) {
-        keyPrefix = Array(Idempotency.keyPrefix(for: queue).utf8)
+        keyPrefix = Array(QueueKeys.beside(queue, "seen:").utf8)
         digestHead = Idempotency.head("EVALSHA", Idempotency.scriptDigest)
         scriptHead = Idempotency.head("EVAL", Idempotency.script)
         var queueArguments: [UInt8] = []
@@ -68,15 +68,6 @@ package struct Idempotency: Sendable {
     }
 
     // MARK: Keys and values
-
-    /// `{queue}:seen:`, so that a cluster keeps the key in the queue's slot. A queue that has a hash tag of its own keeps
-    /// that one (Redis Cluster Specification, "Hash tags").
-    private static func keyPrefix(for queue: String) -> String {
-        guard let open = queue.firstIndex(of: "{"), let close = queue[open...].firstIndex(of: "}"),
-            queue.index(after: open) < close
-        else { return "{\(queue)}:seen:" }
-        return "\(queue):seen:"
-    }
 
     /// The key of a delivery, and the value that the job would leave in it. A signed id has `signed/` before the tenant: no
     /// tenant's id has a slash, so no unsigned id can take a signed one's key.

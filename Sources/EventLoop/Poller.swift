@@ -15,6 +15,7 @@ package struct Token: Hashable {
         case signals = 6
         case reload = 7
         case formatCheck = 8
+        case quarantine = 9
     }
 
     package let owner: Owner

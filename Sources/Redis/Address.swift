@@ -20,7 +20,7 @@ package struct Address: Equatable, Sendable {
     }
 
     /// The same server, spoken to with another password.
-    func with(password: String) -> Address { Address(endpoint, database, user, password) }
+    package func with(password: String) -> Address { Address(endpoint, database, user, password) }
 
     private init(_ endpoint: Endpoint, _ database: Int, _ user: String?, _ password: String?) {
         (self.endpoint, self.database, self.user, self.password) = (endpoint, database, user, password)

@@ -43,6 +43,9 @@ struct Metrics {
         case oversizeRequests = 22
         case refusedConnections = 23
         case processorMicroseconds = 24
+        case quarantined = 25
+        case quarantineLimited = 26
+        case quarantineFailures = 27
     }
 
     /// The first of 17 numbers: 16 buckets and the sum in nanoseconds.

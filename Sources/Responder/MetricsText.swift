@@ -58,6 +58,15 @@ struct MetricsText {
         }
         family("servicedesk_oversize_requests_total", "counter", "Requests whose body was over the limit.")
         sample("servicedesk_oversize_requests_total", sum(.oversizeRequests))
+        family(
+            "servicedesk_quarantined_requests_total", "counter",
+            "Requests that were refused and were to be kept, by what became of that.")
+        let outcomes: [(String, Metrics.Counter)] = [
+            ("kept", .quarantined), ("limited", .quarantineLimited), ("failed", .quarantineFailures),
+        ]
+        for (outcome, counter) in outcomes {
+            sample("servicedesk_quarantined_requests_total", [("outcome", outcome)], sum(counter))
+        }
         family("servicedesk_undelivered_answers_total", "counter", "Responses that the web server did not read.")
         sample("servicedesk_undelivered_answers_total", sum(.undeliveredAnswers))
         family("servicedesk_queued_unanswered_total", "counter", "Jobs queued whose sender did not get the response.")

@@ -65,6 +65,7 @@ extension Responder {
             log.line(.error, "Redis password not reloaded, still using the old one: \(faults.text)")
         case .success(let password):
             queue.setPassword(password)
+            quarantine?.setPassword(password)
             log.line(.info, "Redis password reloaded: new connections use it")
         }
     }

@@ -40,6 +40,9 @@ struct Responder: ~Copyable {
     var isLossOfAllowancesTold = false
     /// Looks at the jobs that are in the queue at the start; nil before and afterwards.
     var formatCheck: BackgroundWork<FormatFinding>?
+    /// Keeps refused requests, if that is wanted.
+    var quarantine: Quarantine?
+    var isQuarantineFailing = false
     /// Why the counters are not shared, if they are not.
     private let metricsFailure: SystemError?
     var isLossOfCountersTold = false
@@ -97,6 +100,7 @@ struct Responder: ~Copyable {
             )
         }
         watchTenants()
+        openQuarantine()
         if let metricsFailure, let directory = settings.runtimeDirectory {
             log.line(
                 .error,
@@ -117,6 +121,7 @@ struct Responder: ~Copyable {
     mutating func run() {
         repeat { turn() } while !advanceDrain()
         queue.close()
+        closeQuarantine()
         usage.noteNow(in: metrics, at: loop.now)
         log.line(.info, "stopped")
         log.flushAtEnd()
@@ -133,6 +138,8 @@ struct Responder: ~Copyable {
         queue.endTurn()
         queue.takeCompletions { complete($0) }
         noteQueueEvents()
+        quarantine?.endTurn()
+        noteQuarantine()
         logLostCounters()
         logLostAllowances()
         setGauges()
@@ -148,6 +155,7 @@ struct Responder: ~Copyable {
         case .signals: takeSignals()
         case .reload: finishReload()
         case .formatCheck: finishFormatCheck()
+        case .quarantine: quarantine?.finish(at: loop.now)
         case .redisPool: break  // It has timers only.
         }
     }
@@ -162,7 +170,7 @@ struct Responder: ~Copyable {
         case .redisPool: queue.timerFired(token)
         case .listener: note(server.resumeAccepting())
         case .reload: lookAtTenants()
-        case .redisConnection, .resolver, .signals, .formatCheck: break  // They set no timers.
+        case .redisConnection, .resolver, .signals, .formatCheck, .quarantine: break  // They set no timers.
         }
     }
 
@@ -206,7 +214,9 @@ struct Responder: ~Copyable {
         noteUse(of: exchanges[slot].key?.index)
         switch disposition {
         case .queued: break
-        case .answer(let reason): answer(token, reason)
+        case .answer(let reason):
+            keepRefused(slot, reason, body: body.span.extracting(first: keptLength))
+            answer(token, reason)
         case .drop:
             server.abandon(token)
             reset(slot)

@@ -48,6 +48,9 @@ package struct BackgroundWork<Value: Sendable>: ~Copyable {
         return isBusy
     }
 
+    /// Waits until the work has ended. Returns false at the deadline.
+    package func wait(until deadline: Instant) -> Bool { reading.wait(for: .readable, until: deadline) }
+
     /// The result of the work; nil if it has not ended.
     package mutating func finish() -> Value? {
         var pointer: UnsafeMutableRawPointer?

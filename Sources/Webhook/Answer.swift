@@ -60,6 +60,19 @@ extension Exchange {
         response.append("\r\nX-Request-ID: ", requestID.span, "\r\n")
     }
 
+    /// The faults, as an array of objects.
+    func appendFaults(to json: inout [UInt8]) {
+        json.append("[")
+        for (index, fault) in faults.enumerated() {
+            json.append(index == 0 ? #"{"field":"# : #",{"field":"#)
+            json.append(jsonString: fault.field.span)
+            json.append(#","message":"#)
+            json.append(jsonString: fault.message)
+            json.append("}")
+        }
+        json.append("]")
+    }
+
     /// A problem of RFC 9457.
     private func appendProblem(_ reason: Reason, to body: inout [UInt8]) {
         body.append(#"{"type":"about:blank","title":""#)
@@ -70,15 +83,8 @@ extension Exchange {
         body.append(reason.detail)
         body.append(#"""#)
         if !faults.isEmpty {
-            body.append(#","errors":["#)
-            for (index, fault) in faults.enumerated() {
-                body.append(index == 0 ? #"{"field":"# : #",{"field":"#)
-                body.append(jsonString: fault.field.span)
-                body.append(#","message":"#)
-                body.append(jsonString: fault.message)
-                body.append("}")
-            }
-            body.append("]")
+            body.append(#","errors":"#)
+            appendFaults(to: &body)
         }
         body.append(#","request_id":"#)
         body.append(jsonString: requestID.span)

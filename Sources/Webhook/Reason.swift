@@ -139,6 +139,9 @@ package enum Reason: UInt8, CaseIterable {
         }
     }
 
+    /// Whether what the sender sent is at fault, and not who it is or how it asked.
+    package var isPayloadRefusal: Bool { status == 400 }
+
     /// Whether the queue, not the sender, is at fault.
     package var isQueueFailure: Bool { status == 503 && self != .notReady }
 }

@@ -78,7 +78,7 @@ struct TenantLimitTests {
             #expect(outcome.answer.hasPrefix("Status: 429 Too Many Requests\r\n"))
             #expect(outcome.answer.contains("\r\nRetry-After: 2\r\n"))
             #expect(outcome.answer.contains(#""status":429,"detail":"Too many requests of this tenant","request_id""#))
-            #expect(outcome.exchange.ticket.tenantID == utf8("acme"))
+            #expect(outcome.exchange.provenTenant == utf8("acme"))
             #expect(outcome.exchange.key?.id == utf8("1") && outcome.exchange.refusalCause == nil)
         }
     }

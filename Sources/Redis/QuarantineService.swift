@@ -1,0 +1,112 @@
+import Delivery
+import RESP
+
+/// What is kept of the quarantine, at most.
+package struct QuarantineLimits: Sendable {
+    /// Entries; 0: nothing is kept.
+    package var entries: Int
+    /// Seconds that an entry is kept.
+    package var age: Int
+    /// Entries of one tenant in an hour.
+    package var tenantEntries: Int
+
+    package init(entries: Int, age: Int, tenantEntries: Int) {
+        (self.entries, self.age, self.tenantEntries) = (entries, age, tenantEntries)
+    }
+}
+
+/// Requests that were refused, in a stream beside the queue.
+package struct QuarantineService {
+    /// Entries that are read at once: with the largest bodies, some 13 MB.
+    private static let page = 100
+
+    private let client: Client
+    private let stream: [UInt8]
+    private let countPrefix: [UInt8]
+
+    package init(_ client: Client, queue: String) {
+        self.client = client
+        let key = QueueKeys.quarantine(of: queue)
+        stream = Array(key.utf8)
+        countPrefix = Array("\(key):".utf8)
+    }
+
+    /// An entry: its id, and its fields in their order.
+    package struct Entry {
+        package let id: [UInt8]
+        package let fields: [(name: [UInt8], value: [UInt8])]
+
+        package subscript(name: String) -> [UInt8]? { fields.first { $0.name.elementsEqual(name.utf8) }?.value }
+    }
+
+    /// The counting first: a tenant that is over its limit costs one command. One script, so that an entry is never there
+    /// without its bounds. The stream expires an age after its last entry, when all of its entries are too old.
+    private static let script = """
+        local count = redis.call('INCR', KEYS[2]) \
+        if count == 1 then redis.call('EXPIRE', KEYS[2], 3600) end \
+        if count > tonumber(ARGV[1]) then return 0 end \
+        redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', unpack(ARGV, 5)) \
+        redis.call('XTRIM', KEYS[1], 'MINID', ARGV[4]) \
+        redis.call('EXPIRE', KEYS[1], ARGV[3]) \
+        return 1
+        """
+
+    /// Keeps an entry. Returns false if its owner has as many of this hour as the limits allow.
+    ///
+    /// - Parameters:
+    ///   - owner: whose entries are counted together.
+    ///   - now: milliseconds since 1970.
+    package func add(
+        _ fields: [(name: String, value: [UInt8])], of owner: [UInt8], within limits: QuarantineLimits, now: Int
+    ) throws(ClientFailure) -> Bool {
+        let oldest = "\(max(now - limits.age * 1000, 0))"
+        let numbers = ["\(limits.tenantEntries)", "\(limits.entries)", "\(limits.age)", oldest].map { Array($0.utf8) }
+        let head = ["EVAL", QuarantineService.script, "2"].map { Array($0.utf8) }
+        let reply = try client.call(
+            head + [stream, countPrefix + owner] + numbers + fields.flatMap { [Array($0.name.utf8), $0.value] })
+        guard case .integer(let kept) = reply else { throw .unexpected("expected an integer") }
+        return kept == 1
+    }
+
+    /// Hands out all entries, oldest first.
+    package func visit<Failure: Error>(_ body: (Entry) throws(Failure) -> Void) throws {
+        var start = Array("-".utf8)
+        while true {
+            let entries = try range(from: start, to: Array("+".utf8))
+            for entry in entries { try body(entry) }
+            guard entries.count == QuarantineService.page, let last = entries.last else { return }
+            start = [UInt8(ascii: "(")] + last.id
+        }
+    }
+
+    /// The entry with an id; nil if there is none.
+    package func entry(_ id: [UInt8]) throws(ClientFailure) -> Entry? { try range(from: id, to: id).first }
+
+    private func range(from start: [UInt8], to end: [UInt8]) throws(ClientFailure) -> [Entry] {
+        let count = [Array("COUNT".utf8), Array("\(QuarantineService.page)".utf8)]
+        guard case .array(let replies?) = try client.call([Array("XRANGE".utf8), stream, start, end] + count) else {
+            throw .unexpected("expected an array")
+        }
+        return replies.compactMap(Entry.init)
+    }
+
+    /// Removes an entry. Returns false if it is not there.
+    package func remove(_ id: [UInt8]) throws(ClientFailure) -> Bool {
+        guard case .integer(let count) = try client.call([Array("XDEL".utf8), stream, id]) else {
+            throw .unexpected("expected an integer")
+        }
+        return count == 1
+    }
+}
+
+extension QuarantineService.Entry {
+    /// Nil for what is no entry.
+    init?(_ reply: Reply) {
+        guard case .array(let parts?) = reply, parts.count == 2, case .bulk(let id?) = parts[0],
+            case .array(let values?) = parts[1]
+        else { return nil }
+        self.id = id
+        let texts = values.map { value in if case .bulk(let text?) = value { text } else { [UInt8]() } }
+        fields = stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) }
+    }
+}

@@ -1,0 +1,180 @@
+import Delivery
+import EventLoop
+import Redis
+import System
+import Webhook
+
+/// Keeps requests that were refused in a stream in Redis, beside the queue.
+///
+/// On a thread, with a connection of its own for each batch: neither an answer nor a job waits for it. What cannot be kept is
+/// counted, and nothing else.
+struct Quarantine: ~Copyable {
+    /// Requests that wait for the thread, at most, and their bytes.
+    private static let waitingLimit = 256
+    private static let waitingBytesLimit = 8_388_608
+    /// For how long a tenant is not tried again once it has as many entries as it may have.
+    private static let pause = Nanoseconds.seconds(60)
+    /// Tenants that are remembered for that, at most.
+    private static let pausedLimit = 10_000
+    /// For how long a process that ends waits for the thread.
+    private static let patience = Nanoseconds.seconds(3)
+
+    struct Result: Sendable {
+        var kept = 0
+        /// Of tenants that have as many as they may have.
+        var limited: [[UInt8]] = []
+        var failed = 0
+        var failure: ClientFailure?
+    }
+
+    private let limits: QuarantineLimits
+    private let queue: String
+    private var address: Address
+    private var work: BackgroundWork<Result>
+    /// Requests that the thread has.
+    private var batchCount = 0
+    private var waiting: [RefusedRequest] = []
+    private var waitingBytes = 0
+    private var paused: [[UInt8]: Instant] = [:]
+    /// Since the last look.
+    private var result = Result()
+
+    init(limits: QuarantineLimits, queue: String, at address: Address) throws(SystemError) {
+        (self.limits, self.queue, self.address) = (limits, queue, address)
+        work = try BackgroundWork<Result>()
+    }
+
+    /// Readable when the thread has ended.
+    var number: Int32 { work.number }
+
+    mutating func setPassword(_ password: String) { address = address.with(password: password) }
+
+    /// Takes a request to be kept.
+    mutating func take(_ request: RefusedRequest, at now: Instant) {
+        let owner = request.owner
+        if let end = paused[owner] {
+            guard now >= end else { return result.limited.append(owner) }
+            paused[owner] = nil
+        }
+        guard waiting.count < Quarantine.waitingLimit, waitingBytes + request.size <= Quarantine.waitingBytesLimit
+        else {
+            result.failed += 1
+            return
+        }
+        waiting.append(request)
+        waitingBytes += request.size
+    }
+
+    /// Gives what waits to the thread, if that is free.
+    mutating func endTurn() {
+        guard !waiting.isEmpty, !work.isBusy else { return }
+        let batch = waiting
+        let (limits, queue, address) = (limits, queue, address)
+        let isStarted = work.start { Quarantine.keep(batch, within: limits, queue, address) }
+        if !isStarted { result.failed += batch.count }
+        batchCount = batch.count
+        (waiting, waitingBytes) = ([], 0)
+    }
+
+    private static func keep(
+        _ batch: [RefusedRequest], within limits: QuarantineLimits, _ queue: String, _ address: Address
+    ) -> Result {
+        var result = Result()
+        do throws(ClientFailure) {
+            let service = QuarantineService(try Client(address), queue: queue)
+            for request in batch {
+                let fields = request.members.map { (name: $0.member.rawValue, value: $0.value) }
+                let now = Int(WallClock.now.microseconds / 1000)
+                if try service.add(fields, of: request.owner, within: limits, now: now) {
+                    result.kept += 1
+                } else {
+                    result.limited.append(request.owner)
+                }
+            }
+        } catch {
+            result.failure = error
+            result.failed = batch.count - result.kept - result.limited.count
+        }
+        return result
+    }
+
+    /// Takes the thread's result, if it has ended.
+    mutating func finish(at now: Instant) {
+        guard let found = work.finish() else { return }
+        for owner in found.limited {
+            if paused.count >= Quarantine.pausedLimit { paused = [:] }
+            paused[owner] = now + Quarantine.pause
+        }
+        result.kept += found.kept
+        result.limited += found.limited
+        result.failed += found.failed
+        result.failure = found.failure ?? result.failure
+    }
+
+    /// What has become of requests since the last call; nil if nothing has.
+    mutating func takeResult() -> Result? {
+        guard result.kept + result.failed + result.limited.count > 0 else { return nil }
+        defer { result = Result() }
+        return result
+    }
+
+    /// Waits for the thread, and for what still waits for it, but not for long.
+    mutating func close() {
+        let end = Instant.now + Quarantine.patience
+        while true {
+            endTurn()
+            guard work.isBusy else { return }
+            guard work.wait(until: end) else {
+                result.failed += batchCount + waiting.count
+                return
+            }
+            finish(at: .now)
+        }
+    }
+}
+
+extension Responder {
+    mutating func openQuarantine() {
+        guard settings.quarantine.entries > 0 else { return }
+        do throws(SystemError) {
+            let opened = try Quarantine(
+                limits: settings.quarantine, queue: settings.delivery.queue, at: settings.redis)
+            try loop.watch(opened.number, for: .readable, as: Token(.quarantine))
+            quarantine = consume opened
+        } catch {
+            log.line(.error, "SERVICEDESK_QUARANTINE has no effect: \(error)")
+        }
+    }
+
+    /// Keeps a request whose payload was refused, if that is wanted.
+    mutating func keepRefused(_ slot: Int, _ reason: Reason, body: Span<UInt8>) {
+        guard quarantine != nil, reason.isPayloadRefusal else { return }
+        let request = RefusedRequest(exchanges[slot], reason, body: body, time: log.time)
+        quarantine?.take(request, at: loop.now)
+    }
+
+    /// At the end of the process: what waits is kept, if that does not take long.
+    mutating func closeQuarantine() {
+        quarantine?.close()
+        noteQuarantine()
+    }
+
+    /// Counts what has become of refused requests, and logs each change between success and failure.
+    mutating func noteQuarantine() {
+        guard let result = quarantine?.takeResult() else { return }
+        metrics.add(.quarantined, result.kept)
+        metrics.add(.quarantineLimited, result.limited.count)
+        metrics.add(.quarantineFailures, result.failed)
+        if result.failed > 0 && !isQuarantineFailing {
+            let reason = result.failure.map { "\($0)" } ?? "too many at a time"
+            log.line(
+                .error,
+                "refused requests are not kept in \(QueueKeys.quarantine(of: settings.delivery.queue)) (\(reason)): see servicedesk_quarantined_requests_total"
+            )
+        }
+        if result.failed == 0 && result.kept > 0 && isQuarantineFailing {
+            log.line(.info, "refused requests are kept again")
+        }
+        if result.failed > 0 || result.kept > 0 { isQuarantineFailing = result.failed > 0 }
+    }
+}
