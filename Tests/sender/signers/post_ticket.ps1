@@ -78,7 +78,8 @@ if ($answer.Status -eq 202) {
     if ($faults) { $faults = ": $faults" }
     $message = "$($answer.Status) $($parsed.detail)$faults (request $($parsed.request_id))"
 }
-if ($answer.Status -ne 202 -and $Keep) { Copy-Item -LiteralPath $Path -Destination $Keep }
 $result = if ($answer.Status -eq 202) { 'success' } else { 'failure' }
 [ordered] @{ result = $result; message = $message } | ConvertTo-Json -Compress
-if ($answer.Status -eq 202) { exit 0 } else { exit 1 }
+if ($answer.Status -eq 202) { exit 0 }
+if ($Keep) { Copy-Item -LiteralPath $Path -Destination $Keep }
+exit 1

@@ -36,7 +36,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def secret_from(path):
     if path is None:
-        return os.environb[b"SERVICEDESK_SECRET"] if os.supports_bytes_environ else os.environ["SERVICEDESK_SECRET"].encode()
+        return os.environ["SERVICEDESK_SECRET"].encode("utf-8", "surrogateescape")
     with open(path, "rb") as file:
         return file.read().rstrip(b"\r\n")
 
@@ -69,6 +69,20 @@ def message_of(status, text):
     return "{} {}{} (request {})".format(status, answer.get("detail"), ": " + faults if faults else "", answer.get("request_id"))
 
 
+def deliver(options, body, secret):
+    """Posts until the answer is final; returns its status and text."""
+    headers = {
+        "Content-Type": "application/json",
+        "X-ServiceDesk-Signature": hmac.new(secret, body, hashlib.sha256).hexdigest(),
+        "webhook-id": options.id or "sha256-" + hashlib.sha256(body).hexdigest(),
+    }
+    for pause in PAUSES + (None,):
+        status, text, seconds = post(options.url, body, headers)
+        if status not in WORTH_A_RETRY or pause is None:
+            return status, text
+        time.sleep(min(max(pause, seconds), LONGEST_PAUSE))
+
+
 def main():
     parser = argparse.ArgumentParser(description="Signs a file and posts it to a responder.")
     parser.add_argument("--url", required=True, help="https://HOST/webhook/servicedesk/SENDER")
@@ -79,23 +93,17 @@ def main():
     options = parser.parse_args()
     if not options.url.startswith("https://"):
         parser.error("--url must begin with https://")
+    if options.secret_file is None and not os.environ.get("SERVICEDESK_SECRET"):
+        parser.error("there is no secret: give --secret-file, or set SERVICEDESK_SECRET")
     with open(options.file, "rb") as file:
         body = file.read()
-    headers = {
-        "Content-Type": "application/json",
-        "X-ServiceDesk-Signature": hmac.new(secret_from(options.secret_file), body, hashlib.sha256).hexdigest(),
-        "webhook-id": options.id or "sha256-" + hashlib.sha256(body).hexdigest(),
-    }
-    for pause in PAUSES + (None,):
-        status, text, seconds = post(options.url, body, headers)
-        if status not in WORTH_A_RETRY or pause is None:
-            break
-        time.sleep(min(max(pause, seconds), LONGEST_PAUSE))
-    if status != 202 and options.keep:
+    status, text = deliver(options, body, secret_from(options.secret_file))
+    print(json.dumps({"result": "success" if status == 202 else "failure", "message": message_of(status, text)}))
+    if status == 202:
+        return 0
+    if options.keep:
         shutil.copy(options.file, options.keep)
-    result = "success" if status == 202 else "failure"
-    print(json.dumps({"result": result, "message": message_of(status, text)}))
-    return 0 if status == 202 else 1
+    return 1
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ while (($# > 1)); do
 done
 (($# == 1)) && [[ $url == https://* ]] || usage
 body=$1
+[[ -r $body ]] || { echo "${0##*/}: cannot read $body" >&2 && exit 1; }
 if [[ $secret_file ]]; then secret=$(tr -d '\r' <"$secret_file"); else secret=${SERVICEDESK_SECRET:?}; fi
 
 sha256() { openssl dgst -sha256 -r | cut -c 1-64; }
@@ -79,7 +80,6 @@ member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$scratch/answer"; }
 # result success|failure MESSAGE: in the form that ServiceDesk Plus expects.
 result() { printf '{"result":"%s","message":"%s"}\n' "$1" "$(tr '\n' ' ' <<<"$2" | tr -d '"\\[:cntrl:]' | sed 's/ *$//')"; }
 
-[[ $status == 202 || ! $keep ]] || cp "$body" "$keep"
 case $status in
     202) result success "queued as job $(member job_id)" && exit 0 ;;
     000) result failure "no response: $(<"$scratch/error")" ;;
@@ -88,4 +88,5 @@ case $status in
         result failure "$status $(member detail) $faults (request $(member request_id))"
         ;;
 esac
+[[ ! $keep ]] || cp "$body" "$keep"
 exit 1
