@@ -167,10 +167,11 @@ struct Mapper {
 }
 
 extension [UInt8] {
-    /// Whether it is a variable of a template: `${id}`.
+    /// Whether it is a variable of a template: `${id}` or `${{request.id}}`.
     fileprivate var isVariable: Bool {
-        count > 3 && self[0] == UInt8(ascii: "$") && self[1] == UInt8(ascii: "{")
-            && firstIndex(of: UInt8(ascii: "}")) == count - 1
+        guard starts(with: "${".utf8), let end = firstIndex(of: UInt8(ascii: "}")) else { return false }
+        let isDouble = starts(with: "${{".utf8)
+        return self[end...].elementsEqual((isDouble ? "}}" : "}").utf8)
     }
 
     /// Removes white space at both ends.
