@@ -14,9 +14,6 @@ struct DeadLetter {
         case none
     }
 
-    /// Characters of a column of the list, at most.
-    private static let columnLimit = 200
-
     let entry: [UInt8]
     private(set) var content = Content.none
     private var members: [String: [UInt8]] = [:]
@@ -79,21 +76,6 @@ struct DeadLetter {
             id, members["failed_at"], members["attempts"], jobMember("tenant_id"), jobMember("ticket_id"),
             members["reason"] ?? Array("(no reason: not written as a dead letter)".utf8),
         ]
-        return Array(columns.map { $0.map(DeadLetter.column) ?? [UInt8(ascii: "-")] }.joined(separator: [.tab]))
-    }
-
-    /// Untrusted text for a terminal: shortened, and with a space for each character that the terminal would interpret, such
-    /// as ESC, U+009B, or one that reverses the direction of the text.
-    private static func column(_ text: [UInt8]) -> [UInt8] {
-        let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
-        var column = String.UnicodeScalarView()
-        for scalar in scalars.prefix(columnLimit) {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: column.append(" ")
-            default: column.append(scalar)
-            }
-        }
-        if scalars.count > columnLimit { column.append("…") }
-        return Array(String(column).utf8)
+        return Array(columns.map { $0.map(TerminalText.column) ?? [UInt8(ascii: "-")] }.joined(separator: [.tab]))
     }
 }

@@ -29,6 +29,23 @@ struct FormatOptions: ParsableArguments {
     }
 }
 
+/// How jobs are written, as the responder takes it from the environment.
+struct JobOptions: ParsableArguments {
+    @OptionGroup var format: FormatOptions
+    @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
+    var members: String?
+
+    func encoder(for queue: QueueOptions) throws -> JobEncoder {
+        let list = try members ?? Environment.text("SERVICEDESK_JOB_MEMBERS")
+        guard let members = list.map({ JobMembers($0) }) ?? [] else {
+            let accepted = JobMembers.names.joined(separator: ", ")
+            throw ValidationError("--members or SERVICEDESK_JOB_MEMBERS is not a list of some of \(accepted)")
+        }
+        return JobEncoder(
+            try format.jobFormat(), members: members, task: try format.taskName(), queue: queue.text)
+    }
+}
+
 /// `servicedeskctl job < body`
 struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -41,9 +58,7 @@ struct JobCommand: ParsableCommand {
 
     @OptionGroup var source: SourceOptions
     @OptionGroup var queue: QueueOptions
-    @OptionGroup var format: FormatOptions
-    @Option(help: "Further members, separated by commas (default: SERVICEDESK_JOB_MEMBERS, or none).")
-    var members: String?
+    @OptionGroup var job: JobOptions
     @Option(help: "The delivery's id, as the sender's webhook-id has it.") var deliveryID: String?
     @Option(help: "The sender's traceparent.") var traceparent: String?
     @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
@@ -54,23 +69,13 @@ struct JobCommand: ParsableCommand {
         let secret = (0..<Secrets.minimumLength).map { _ in random.next() }
         var handler = Handler(
             secrets: source.isNamed ? try source.secrets() : Secrets(shared: secret), bodyLimit: Handler.largestBody,
-            unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0, encoder: try encoder())
+            unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0, encoder: try job.encoder(for: queue))
         let result = ReadBody(body, from: source.isNamed ? source.claimant : Claimant(), variables, &handler)
-        guard let job = result.job else {
+        guard let made = result.job else {
             try result.printFaults()
             throw ExitCode(1)
         }
-        try StandardStreams.write(line: job)
-    }
-
-    private func encoder() throws -> JobEncoder {
-        let list = try members ?? Environment.text("SERVICEDESK_JOB_MEMBERS")
-        guard let members = list.map({ JobMembers($0) }) ?? [] else {
-            let accepted = JobMembers.names.joined(separator: ", ")
-            throw ValidationError("--members or SERVICEDESK_JOB_MEMBERS is not a list of some of \(accepted)")
-        }
-        return JobEncoder(
-            try format.jobFormat(), members: members, task: try format.taskName(), queue: queue.text)
+        try StandardStreams.write(line: made)
     }
 
     private var variables: [(String, [UInt8])] {

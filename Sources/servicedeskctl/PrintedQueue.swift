@@ -35,10 +35,19 @@ struct ReadBody {
         self.exchange = exchange
     }
 
+    /// Why a body makes no job, a line for each fault.
+    var faults: [String] {
+        let lines = exchange.faults.map { String(decoding: $0.line, as: UTF8.self) }
+        guard lines.isEmpty, case .answer(let reason) = disposition else { return lines }
+        return ["\(exchange.refusalCause?.label ?? reason.detail)"]
+    }
+
     /// Prints the faults of a body that makes no job.
     func printFaults() throws {
-        for row in exchange.faults { try StandardStreams.write(line: row.line) }
-        guard exchange.faults.isEmpty, case .answer(let reason) = disposition else { return }
-        StandardStreams.complain("\(exchange.refusalCause?.label ?? reason.detail)")
+        guard exchange.faults.isEmpty else {
+            for row in exchange.faults { try StandardStreams.write(line: row.line) }
+            return
+        }
+        for fault in faults { StandardStreams.complain(fault) }
     }
 }

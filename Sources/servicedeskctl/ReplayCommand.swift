@@ -24,8 +24,7 @@ extension Dead {
             let client = try Environment.client()
             let letters = source.letters(client)
             let service = QueueService(client, key: queue.queueKey)
-            let waiting = Set(
-                [try service.oldest(), try service.newest()].compactMap { $0.flatMap { JobFormat(of: $0.span) } })
+            let waiting = try WaitingFormats(of: service)
             var hasFailed = false
             for job in try selection.jobs(among: letters) {
                 let id = String(decoding: job[0].id, as: UTF8.self)
@@ -34,10 +33,8 @@ extension Dead {
                     hasFailed = true
                     continue
                 }
-                if let written = JobFormat(of: message.span), let other = waiting.first(where: { $0 != written }) {
-                    StandardStreams.complain(
-                        "\(id) is not queued as a \(written) job: the queue holds \(other) jobs, and workers lose those of the other format; choose another --key or --format"
-                    )
+                if let objection = waiting.objection(to: message) {
+                    StandardStreams.complain("\(id) is not queued: \(objection)")
                     hasFailed = true
                     continue
                 }

@@ -44,8 +44,10 @@ enum StandardStreams {
     }
 
     /// Writes a line, whole.
-    static func write(line: [UInt8]) throws {
-        let bytes = line + [.lineFeed]
+    static func write(line: [UInt8]) throws { try write(line + [.lineFeed]) }
+
+    /// Writes bytes as they are.
+    static func write(_ bytes: [UInt8]) throws {
         let output = try Descriptor.duplicate(STDOUT_FILENO)
         var written = 0
         while written < bytes.count {

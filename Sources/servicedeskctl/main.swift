@@ -9,7 +9,7 @@ struct ServiceDeskCtl: ParsableCommand {
         version: Product.version,
         subcommands: [
             Sign.self, Send.self, Explain.self, Check.self, JobCommand.self, Schema.self, Depth.self, Peek.self,
-            Pop.self, Push.self, Dead.self,
+            Pop.self, Push.self, Dead.self, QuarantineCommand.self,
             TenantCommand.self, SenderCommand.self, ProfileCommand.self, Listener.self,
         ])
 }

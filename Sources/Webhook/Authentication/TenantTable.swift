@@ -150,6 +150,11 @@ package final class TenantTable: @unchecked Sendable {
         return Owner(index: Int(index), keys: entry.keys, isActive: entry.isActive)
     }
 
+    /// Whether it may send; false for a tenant or sender that the table does not have.
+    package func isActive(_ claimant: Claimant) -> Bool {
+        owner(claimant.id.span, isSender: claimant.isSender)?.isActive == true
+    }
+
     package func hasSender(_ id: [UInt8]) -> Bool { owner(id.span, isSender: true) != nil }
 
     /// A tenant that may make only so many requests.

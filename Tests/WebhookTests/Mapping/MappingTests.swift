@@ -167,7 +167,7 @@ struct MappingTests {
             #"{"n":"${id}","m":{"n":null},"text":"cost: ${5}","p":"${{request.priority.name}}","at":"1000","c":null}"#
         #expect(
             result(whole, profiles: Self.template)
-                == "invalid_fields: ticket_id: is a variable that the help desk has not replaced (from n); priority: must be one of 5 - Standard, P1 (from p)"
+                == "invalid_fields: ticket_id: is a variable that the help desk has not replaced (from n); priority: is a variable that the help desk has not replaced (from p)"
         )
     }
 
