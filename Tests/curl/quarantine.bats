@@ -102,7 +102,7 @@ outcome() {
     same '["globex","7","high","No mail"]' "$(newest | jq -c '[.tenant_id, .ticket_id, .priority, .description]')"
     same 0 "$(redis XLEN "$stream")"
     run -1 ctl quarantine replay "$id"
-    same "the quarantine has no request $id" "$output"
+    same "servicedeskctl: the quarantine has no request $id" "$output"
     same 1 "$(depth)"
     # Its name is the entry's id: had the removal failed, a second replay would queue nothing.
     same 1 "$(redis EXISTS "{$queue}:seen:globex:$id")"
