@@ -86,11 +86,6 @@ package struct TenantsDocument {
         root[kind.member] = .array(elements + [.object([("id", .string(id))] + members + keys)])
     }
 
-    /// Gives a sender another profile, or none.
-    package mutating func setProfile(_ profile: String?, of sender: String) throws(EditRefusal) {
-        try change(.sender, sender) { owner in owner.profile = profile }
-    }
-
     /// Changes a tenant or a sender.
     mutating func change(
         _ kind: OwnerKind, _ id: String, _ change: (inout Owner) throws(EditRefusal) -> Void

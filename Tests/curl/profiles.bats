@@ -140,19 +140,29 @@ becomes() {
 }
 
 @test "servicedeskctl: profiles are listed and shown, chosen for a sender, and tried on a body" {
-    same "$(printf '%s\n' generic sdp-cloud-template sdp-onpremises-template sdp-v1 sdp-v3)" "$(ctl profile list)"
-    # What is shown can be pasted into the file under another id.
-    for name in $(ctl profile list); do
-        ctl profile show "$name" | jq --arg name "mine-$name" '.id = $name' >"$BATS_TEST_TMPDIR/$name"
-    done
-    cp "$SERVICEDESK_TENANTS_FILE" "$BATS_TEST_TMPDIR/tenants.json"
+    same "$(printf '%s\tshipped\n' generic sdp-cloud-template sdp-onpremises-template sdp-v1 sdp-v3 && printf 'ours\tfile')" "$(ctl profile list)"
+    same sdp-v3 "$(ctl profile show ours | jq -r .like)"
+    cp -p "$SERVICEDESK_TENANTS_FILE" "$BATS_TEST_TMPDIR/tenants.json"
     export SERVICEDESK_TENANTS_FILE=$BATS_TEST_TMPDIR/tenants.json
-    jq --slurpfile own <(cat "$BATS_TEST_TMPDIR"/{generic,sdp}*) '.profiles += $own' "$SERVICEDESK_TENANTS_FILE" >"$BATS_TEST_TMPDIR/new"
-    cat "$BATS_TEST_TMPDIR/new" >"$SERVICEDESK_TENANTS_FILE"
+    # What is shown can be added to the file under another id.
+    for name in $(SERVICEDESK_TENANTS_FILE='' ctl profile list | cut -f1); do
+        same "mine-$name" "$(ctl profile show "$name" | jq --arg name "mine-$name" '.id = $name' | ctl profile add --no-wait)"
+    done
+    run -1 ctl profile add --no-wait < <(ctl profile show mine-generic)
+    [[ $output == *'has the profile mine-generic already'* ]]
+    ctl profile show mine-generic | jq '.fields.event = {value: "changed"}' | ctl profile add --replace --no-wait
+    same changed "$(ctl profile show mine-generic | jq -r .fields.event.value)"
+    run -1 ctl profile add --no-wait <<<'{"id":"bad","fields":{}}'
+    [[ $output == *'nothing was changed'*'profiles[6].fields: expected a rule for event'* ]] || { echo "$output"; false; }
+    run -64 ctl profile add --no-wait <<<'{"id"'
     ctl sender add fresh --tenant globex --profile mine-sdp-v3 --no-wait >/dev/null
     same 5 "$(ctl job --sender fresh <<<'{"id":5,"subject":"s"}' | jq -r .ticket_id)"
     same valid "$(ctl check --sender fresh <<<'{"id":5,"subject":"s"}')"
     same valid "$(ctl check --profile generic --form <<<'payload={"id":5,"subject":"s"}')"
+    run -1 ctl profile remove mine-sdp-v3 --no-wait
+    [[ $output == *'the sender fresh has the profile mine-sdp-v3'* ]]
+    same mine-sdp-v1 "$(ctl profile remove mine-sdp-v1 --no-wait)"
+    run -64 ctl profile show mine-sdp-v1
     run -1 ctl check --sender fresh <<<'{"id":5}'
     same 'description: is required, and must not be null or empty (from request.description, description, INPUT_DATA.entity_data.description, request.subject, subject or INPUT_DATA.entity_data.title)' "$output"
     ctl sender profile fresh generic --no-wait
