@@ -23,8 +23,10 @@ recipe() { blocks "$1" sh | awk -v RS='\x1e\n' -v word="$2" 'index($0, word) { p
 set_up() {
     local line shown=() name
     if [[ $(profiles "$1") ]]; then
-        profiles "$1" >"$dir/profile.json"
-        bash -ec "$(recipe "$guides/README.md" profile.json | sed "s|^cd .*|cd '$dir'|")" || return 1
+        while IFS= read -r line; do
+            echo "$line" >"$dir/profile.json"
+            (cd "$dir" && bash -ec "$(recipe "$guides/README.md" profile.json)") >/dev/null 2>&1 || return 1
+        done < <(profiles "$1" | jq -c .)
     fi
     while IFS= read -r line; do
         if [[ $line == '$ '* ]]; then

@@ -237,7 +237,7 @@ lines() {
     wrong ticket_id
     wait_for 3 grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
     echo 'a line of multiwatch, which is not JSON' >>"$SERVICEDESK_LOG_FILE"
-    like "20[^	]*Z	400	invalid_fields	sdp	-	127.0.0.1	$(header X-Request-ID)" "$(lines remote_addr | tail -n 1)"
+    like "20[^	]*Z	400	invalid_fields	sdp	-	127.0.0.1	$(header X-Request-ID)	ticket_id: must be .*" "$(lines remote_addr | tail -n 1)"
     sdp_on_premises
     request /webhook/servicedesk/sdp -H Content-Type:application/json -H "X-Webhook-Secret: $(<"$dir/secret.zendesk")" --data-binary "$body"
     problem 401
