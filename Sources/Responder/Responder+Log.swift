@@ -11,8 +11,10 @@ extension Responder {
         guard log.begin(level(of: reason)) else { return }
         log.add("request_id", exchanges[slot].requestID)
         log.add("correlation_id", plain: exchanges[slot].ticket.correlationID)
-        let tenant = exchanges[slot].ticket.tenantID
-        log.add("tenant_id", plain: tenant.isEmpty ? exchanges[slot].provenTenant ?? [] : tenant)
+        log.add("tenant_id", plain: exchanges[slot].ticket.tenantID)
+        if exchanges[slot].ticket.tenantID.isEmpty, let tenant = exchanges[slot].provenTenant {
+            log.add("tenant_id", plain: tenant)
+        }
         log.add("ticket_id", plain: exchanges[slot].ticket.ticketID)
         log.add("job_id", plain: exchanges[slot].jobID)
         log.add("trace_id", plain: exchanges[slot].trace.traceID)
@@ -26,7 +28,8 @@ extension Responder {
         log.add("status", number: reason.status)
         log.add("reason", reason.label)
         if let cause = exchanges[slot].refusalCause { log.add("cause", cause.label) }
-        if let faults = exchanges[slot].faultSummary { log.add("faults", text: faults) }
+        // The summary takes a copy of the exchange.
+        if reason.isPayloadRefusal, let faults = exchanges[slot].faultSummary { log.add("faults", text: faults) }
         log.add("claimed_tenant", plain: exchanges[slot].claimedTenant)
         if let error { log.add("error", text: error.advice) }
         if !isDelivered { log.add("delivered", "no") }
