@@ -62,6 +62,8 @@ struct Send: ParsableCommand {
 
     private func sampleTicket() throws -> SampleTicket {
         guard let sender = signer.sender else { return SampleTicket(tenant: signer.tenant ?? "sample") }
-        return SampleTicket(sender: try signer.tenants.store().read().document.owner(.sender, sender))
+        let store = try signer.tenants.store()
+        let profile = try store.keyRing().table.profile(ofSender: Array(sender.utf8))
+        return SampleTicket(sender: try store.read().document.owner(.sender, sender), profile: profile)
     }
 }

@@ -175,6 +175,15 @@ becomes() {
     run -64 ctl check --profile nope <<<'{}'
 }
 
+@test "servicedeskctl send makes a sample of the sender's own shape" {
+    for sender in generic sdp-cloud-template sdp-onpremises-template sdp-v1 sdp-v3 ours msp; do
+        run -0 ctl send --url "$url" --sender "$sender" --sample
+        like 'SAMPLE-[0-9A-F]{8}-1' "$(newest | jq -r .ticket_id)"
+    done
+    same 7 "$(depth)"
+    same globex "$(newest | jq -r .tenant_id)"
+}
+
 @test "a reload changes how a sender's payloads are mapped, and the log counts it" {
     jq '(.senders[] | select(.id == "generic")).profile = "ours"' "$SERVICEDESK_TENANTS_FILE" >"$SERVICEDESK_TENANTS_FILE.new"
     chmod 600 "$SERVICEDESK_TENANTS_FILE.new"

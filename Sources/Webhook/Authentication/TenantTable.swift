@@ -188,6 +188,10 @@ package final class TenantTable: @unchecked Sendable {
     /// How a sender's payloads are mapped; nil if they are the contract's.
     func profile(of owner: Owner) -> MappingProfile? { profiles[owner.index] }
 
+    package func profile(ofSender id: [UInt8]) -> MappingProfile? {
+        owner(id.span, isSender: true).flatMap { profile(of: $0) }
+    }
+
     func mode(ofKey index: Int) -> Int { Int(keyEntries[index].mode) }
 
     func provenKey(_ index: Int) -> ProvenKey {

@@ -163,8 +163,8 @@ struct ProfileDefinition {
             }
         }
         if let keys {
-            for (field, rule) in rules.flatMap({ field, rules in rules.map { (field, $0) } }) {
-                for path in rule.paths where !keys.contains(path) {
+            for field in Field.allCases {
+                for path in (rules[field] ?? []).flatMap(\.paths) where !keys.contains(path) {
                     faults.append("fields.\(field.name).path: \(path.text) is none of the template's keys")
                 }
             }
