@@ -64,6 +64,21 @@ becomes() {
     becomes '[.ticket_id, .priority, .description] | @json' '["7","critical","No mail"]'
 }
 
+@test "more of what ServiceDesk Plus was seen to send: a bare request, the file of a change, and what is no ticket" {
+    from sdp-v1 '{"WORKORDERID":"4","REQUESTER":"Shawn Adams","CREATEDTIME":"1429274762907","DUEBYTIME":"1429504200907","RESPONDEDTIME":"0","SUBJECT":"Specify Subject","SHORTDESCRIPTION":"Specify Description","STATUS":"Open","PRIORITY":"High","SITE":"","GROUP":"Network"}'
+    becomes '[.ticket_id, .priority, .description] | @json' '["4","high","Specify Description"]'
+    from sdp-v3 '{"id":"234567890123456","priority":{"id":"100000000000002","name":"High"},"requester":{"email_id":"user@example.com","name":"John Doe"},"status":{"name":"Open"},"subject":"Server down in DC-2"}'
+    becomes '[.ticket_id, .priority, .description] | @json' '["234567890123456","high","Server down in DC-2"]'
+    from sdp-v3 '{"INPUT_DATA":{"login_name":"administrator","entity":"change","entity_data":{"id":63,"title":"get output","priority":null,"description":"","created_on":{"display_value":"Nov 22, 2022 05:16 AM","value":1669094198821}}}}'
+    becomes '[.ticket_id, .priority, .description, .timestamp] | @json' '["63","medium","get output","2022-11-22T05:16:38.821000Z"]'
+    from sdp-v3 '{"request":{},"diff":{"old":{"request":{"priority":{"id":"4","name":"High"}}},"new":{"request":{"priority":{"id":"1","name":"Low"}}}},"LOGIN_NAME":"administrator"}'
+    wrong ticket_id description
+    from sdp-v3 '{"subject":"New Issue","priority":{"name":"High"}}'
+    wrong ticket_id
+    from generic '{"requestId":"4711"}'
+    wrong ticket_id description
+}
+
 @test "a profile of the file's own has what it does not say from the shipped one" {
     from ours '{"request":{"id":"9","subject":"s","priority":{"name":"5 - standard"}}}'
     becomes '[.ticket_id, .priority] | @json' '["SDP-9","low"]'
