@@ -216,7 +216,7 @@ many() {
     bury "$(job TKT-1)"
     redis LPUSH "$queue" "$(ctl job --format celery <<<"$(ticket)")" >/dev/null
     run -1 ctl dead replay --all
-    [[ $output == *'not queued as a plain job: the queue holds celery jobs'*'--key or --format'* ]]
+    [[ $output == *'not queued: the queue holds celery jobs'*'as a plain job'*'--key or --format'* ]]
     same 1 "$(depth)"
     same 1 "$(redis LLEN $dead)"
     ctl dead replay --all --format celery
