@@ -39,14 +39,16 @@ package struct QuarantineService {
         package subscript(name: String) -> [UInt8]? { fields.first { $0.name.elementsEqual(name.utf8) }?.value }
     }
 
-    /// The counting first: a tenant that is over its limit costs one command. One script, so that an entry is never there
-    /// without its bounds. The stream expires an age after its last entry, when all of its entries are too old.
+    /// One script, so that an entry is never there without its bounds. The counting first: a tenant that is over its limit
+    /// costs two commands. The addition after whatever the user may lack a right to: Redis does not roll a script back, and
+    /// a count or a stream that never expires would be worse than none. The stream expires an age after its last entry, when
+    /// all of its entries are too old.
     private static let script = """
-        local count = redis.call('INCR', KEYS[2]) \
-        if count == 1 then redis.call('EXPIRE', KEYS[2], 3600) end \
-        if count > tonumber(ARGV[1]) then return 0 end \
-        redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', unpack(ARGV, 5)) \
+        redis.call('SET', KEYS[2], 0, 'EX', 3600, 'NX') \
+        if redis.call('INCR', KEYS[2]) > tonumber(ARGV[1]) then return 0 end \
+        redis.call('EXPIRE', KEYS[1], ARGV[3]) \
         redis.call('XTRIM', KEYS[1], 'MINID', ARGV[4]) \
+        redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', unpack(ARGV, 5)) \
         redis.call('EXPIRE', KEYS[1], ARGV[3]) \
         return 1
         """

@@ -133,6 +133,14 @@ struct Quarantine: ~Copyable {
     }
 }
 
+extension ClientFailure {
+    /// What happened, and what to do about it. A script's lack of a right is a plain error of the script.
+    fileprivate var quarantineAdvice: String {
+        guard case .refused(let word) = self, word == "ERR" || word == "NOPERM" else { return description }
+        return "\(self): grant the user +incr +expire +xadd +xtrim, and the stream's key with whatever follows it"
+    }
+}
+
 extension Responder {
     mutating func openQuarantine() {
         guard settings.quarantine.entries > 0 else { return }
@@ -166,7 +174,7 @@ extension Responder {
         metrics.add(.quarantineLimited, result.limited.count)
         metrics.add(.quarantineFailures, result.failed)
         if result.failed > 0 && !isQuarantineFailing {
-            let reason = result.failure.map { "\($0)" } ?? "too many at a time"
+            let reason = result.failure.map(\.quarantineAdvice) ?? "too many at a time"
             log.line(
                 .error,
                 "refused requests are not kept in \(QueueKeys.quarantine(of: settings.delivery.queue)) (\(reason)): see servicedesk_quarantined_requests_total"
