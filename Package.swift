@@ -35,7 +35,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         module("Product"),
         module("Bytes"),
@@ -47,7 +47,12 @@ let package = Package(
         module(
             "Delivery",
             ["Bytes", "RESP", "System", .product(name: "DequeModule", package: "swift-collections")]),
-        module("Redis", ["Bytes", "RESP", "System", "EventLoop", "Delivery"]),
+        module(
+            "Redis",
+            [
+                "Bytes", "RESP", "System", "EventLoop", "Delivery", "COpenSSL",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]),
         module("Webhook", ["Bytes", "JSON", "COpenSSL"]),
         module("Tenants", ["Bytes", "JSON", "System", "Webhook"]),
         module("Diagnosis", ["Bytes", "JSON", "COpenSSL", "Webhook"]),

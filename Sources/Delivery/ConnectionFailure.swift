@@ -13,6 +13,13 @@ package enum ConnectionFailure: Error, Equatable, Sendable {
     case greetingRefused(ErrorReply, word: String)
     case noSuchDatabase(Int)
     case unexpectedGreeting
+    /// Connected, and nothing came of the TLS handshake.
+    case handshakeTimedOut
+    case tls(TLSFailure)
+    /// The server sent a TLS alert to who does not speak TLS.
+    case expectsTLS
+    /// The server closed the connection before it had sent anything.
+    case closedUnanswered
     // Using it.
     case closedByRedis
     case receive(Int32)

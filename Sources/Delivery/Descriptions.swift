@@ -36,6 +36,12 @@ extension ConnectionFailure: CustomStringConvertible {
             "Redis answered \(word): \(error.explanation)"
         case .noSuchDatabase(let number): "Redis has no database \(number)"
         case .unexpectedGreeting: "unexpected type of reply to the greeting"
+        case .handshakeTimedOut:
+            "connected, but no TLS handshake in time: perhaps the server does not speak TLS on this port"
+        case .tls(let failure): "\(failure)"
+        case .expectsTLS: "the server speaks TLS on this port: use rediss:// in place of redis://"
+        case .closedUnanswered:
+            "the server closed the connection without an answer: if it expects TLS, use rediss:// in place of redis://"
         case .closedByRedis: "Redis closed the connection"
         case .receive(let code): "recv: \(SystemError.text(code))"
         case .send: "the connection broke while sending"

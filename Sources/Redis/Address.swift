@@ -7,23 +7,43 @@ package struct AddressFault: Error, CustomStringConvertible {
     package let description: String
 }
 
-/// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db` or `unix:///path?db=0`.
+/// Where Redis is, and as whom to speak to it: `redis://user:password@host:port/db`, `rediss://…` with TLS, or
+/// `unix:///path?db=0`.
 package struct Address: Equatable, Sendable {
     package let endpoint: Endpoint
     package let database: Int
     package let user: String?
     package let password: String?
+    /// The files of TLS; nil: without TLS.
+    package let tls: TLSFiles?
 
     /// Another server, that is spoken to in the same way.
     init(_ endpoint: Endpoint, like other: Address) {
-        self.init(endpoint, other.database, other.user, other.password)
+        self.init(endpoint, other.database, other.user, other.password, other.tls)
     }
 
     /// The same server, spoken to with another password.
-    package func with(password: String) -> Address { Address(endpoint, database, user, password) }
+    package func with(password: String) -> Address {
+        Address(endpoint, database, user, password, tls)
+    }
 
-    private init(_ endpoint: Endpoint, _ database: Int, _ user: String?, _ password: String?) {
+    /// The same server, with other files if it is spoken to over TLS.
+    package func with(tls files: TLSFiles) -> Address {
+        Address(endpoint, database, user, password, tls == nil ? nil : files)
+    }
+
+    /// Whom the server must prove to be; nil without TLS.
+    var tlsServer: TLSServer? {
+        guard tls != nil, case .tcp(let host, let port) = endpoint else { return nil }
+        let isAddress = !SocketAddress.resolve(host: host, port: port, isNumeric: true).isEmpty
+        return TLSServer(name: host, isAddress: isAddress)
+    }
+
+    private init(
+        _ endpoint: Endpoint, _ database: Int, _ user: String?, _ password: String?, _ tls: TLSFiles?
+    ) {
         (self.endpoint, self.database, self.user, self.password) = (endpoint, database, user, password)
+        self.tls = tls
     }
 
     /// Parses a URL.
@@ -33,13 +53,15 @@ package struct Address: Equatable, Sendable {
         let scheme: String
         var rest: Substring
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
-            throw AddressFault(description: "is not a URL: expected redis://host:port/db or unix:///path?db=0")
+            throw AddressFault(
+                description: "is not a URL: expected redis://host:port/db, rediss://host:port/db or unix:///path?db=0")
         }
         scheme = url[..<colon].lowercased()
         rest = url[colon...].dropFirst(3)
-        guard scheme == "redis" || scheme == "unix" else {
-            throw AddressFault(description: "has an unknown scheme: expected redis:// or unix://")
+        guard ["redis", "rediss", "unix"].contains(scheme) else {
+            throw AddressFault(description: "has an unknown scheme: expected redis://, rediss:// (TLS) or unix://")
         }
+        tls = scheme == "rediss" ? TLSFiles() : nil
         let credentials = try Address.takeCredentials(from: &rest)
         user = credentials?.user
         password = separate ?? credentials?.password

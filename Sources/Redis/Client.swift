@@ -35,11 +35,12 @@ package enum ClientFailure: Error, CustomStringConvertible {
 /// A connection to Redis that waits for each reply: for tools and threads, where nothing else is to be done meanwhile.
 /// In a cluster it moves once, to the node that has the key.
 package final class Client {
-    private var transport: PlainTransport
+    private var transport: any WaitingTransport
     private var address: Address
     private var hasMoved = false
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
+    private var hasReceived = false
     private var parser: ReplyParser
     /// What broke the connection: whatever comes on it after that may be the answer to an earlier command.
     private var failure: ClientFailure?
@@ -67,7 +68,10 @@ package final class Client {
         }
     }
 
-    private static func connect(to address: Address, timeout: Nanoseconds) throws(ClientFailure) -> PlainTransport {
+    private static func connect(
+        to address: Address, timeout: Nanoseconds
+    ) throws(ClientFailure) -> any WaitingTransport {
+        let context = try address.tls.map(Client.context)
         let candidates: [SocketAddress]
         switch address.endpoint {
         case .unix(let path): candidates = [SocketAddress(unixPath: path)].compactMap { $0 }
@@ -77,7 +81,10 @@ package final class Client {
         var failure = ConnectionFailure.unresolved(address.endpoint)
         for candidate in candidates {
             do throws(SystemError) {
-                let transport = PlainTransport(try candidate.connect())
+                let socket = PlainTransport(try candidate.connect())
+                guard let transport = Client.wrap(socket, address, context) else {
+                    throw SystemError("SSL_new", ENOMEM)
+                }
                 guard let cause = transport.connect(within: timeout) else { return transport }
                 failure = cause
             } catch {
@@ -85,6 +92,21 @@ package final class Client {
             }
         }
         throw .notConnected("\(failure)")
+    }
+
+    private static func context(_ files: TLSFiles) throws(ClientFailure) -> TLSContext {
+        do throws(TLSFileFault) {
+            return try TLSContext(files)
+        } catch {
+            throw .notConnected("\(error)")
+        }
+    }
+
+    private static func wrap(
+        _ socket: PlainTransport, _ address: Address, _ context: TLSContext?
+    ) -> (any WaitingTransport)? {
+        guard let server = address.tlsServer, let context else { return socket }
+        return TLSStream(context, to: server).map { TLSTransport(socket, $0) }
     }
 
     /// Sends a command and waits for its reply.
@@ -131,10 +153,22 @@ package final class Client {
         while sent < bytes.count {
             switch transport.send(bytes.span.extracting(droppingFirst: sent)) {
             case .bytes(let count): sent += count
-            case .wouldBlock: guard transport.descriptor.wait(for: .writable, until: deadline) else { throw .timedOut }
-            case .closed, .failed: throw .notConnected("the connection broke")
+            case .wouldBlock: guard transport.wait(for: .writable, until: deadline) else { throw .timedOut }
+            case .closed, .failed: throw broken
             }
         }
+        // A transport may hold what the kernel did not take.
+        let nothing: [UInt8] = []
+        while transport.holdsOutput {
+            guard transport.wait(for: .writable, until: deadline) else { throw .timedOut }
+            if case .failed = transport.send(nothing.span) { throw broken }
+        }
+    }
+
+    private var broken: ClientFailure {
+        if let failure = transport.failure { return .notConnected("\(failure)") }
+        let isUnanswered = !hasReceived && address.tls == nil
+        return .notConnected(isUnanswered ? "\(ConnectionFailure.closedUnanswered)" : "the connection broke")
     }
 
     private func reply() throws(ClientFailure) -> Reply {
@@ -154,24 +188,33 @@ package final class Client {
                 throw .unexpected("\(what) (\(error.rawValue))")
             }
             switch transport.receive(into: &chunk, after: 0) {
-            case .bytes(let count): input += chunk[..<count]
-            case .wouldBlock: guard transport.descriptor.wait(for: .readable, until: deadline) else { throw .timedOut }
-            case .closed, .failed: throw .notConnected("the connection broke")
+            case .bytes(let count):
+                guard hasReceived || chunk[0] != Connection.tlsAlert else {
+                    throw .notConnected("\(ConnectionFailure.expectsTLS)")
+                }
+                hasReceived = true
+                input += chunk[..<count]
+            case .wouldBlock: guard transport.wait(for: .readable, until: deadline) else { throw .timedOut }
+            case .closed, .failed: throw broken
             }
         }
     }
 }
 
-extension PlainTransport {
+extension WaitingTransport {
     /// Waits until the connection is made. Returns why it is not, if it is not.
     fileprivate func connect(within timeout: Nanoseconds) -> ConnectionFailure? {
         let deadline = Instant.now + timeout
         while true {
-            guard descriptor.wait(for: .writable, until: deadline) else { return .connectTimedOut }
             switch establish() {
             case .established: return nil
-            case .underWay: continue
-            case .failed(let code): return .connect(code)
+            case .failed(let code): return failure ?? .connect(code)
+            case .underWay:
+                // Until it is connected there is room at the end of it; then the handshake waits for the server.
+                let readiness = isConnected && !holdsOutput ? Readiness.readable : .writable
+                guard wait(for: readiness, until: deadline) else {
+                    return isConnected ? .handshakeTimedOut : .connectTimedOut
+                }
             }
         }
     }

@@ -23,6 +23,8 @@ final class Connection {
         case failed(ConnectionFailure)
     }
 
+    /// The first byte of an alert (RFC 8446, section 5.1). No reply of Redis begins with it.
+    static let tlsAlert: UInt8 = 21
     /// Bytes that are read at once, and more than any reply that a push can get.
     private static let inputSize = 65_536
 
@@ -36,6 +38,7 @@ final class Connection {
     private var isWatchedForRoom = true
     private var input = [UInt8](repeating: 0, count: Connection.inputSize)
     private var filled = 0
+    private var hasReceived = false
     private var parser = ReplyParser(replyLimit: Connection.inputSize / 2)
 
     /// - Parameter namesItself: whether the greeting has CLIENT SETNAME in it.
@@ -49,7 +52,10 @@ final class Connection {
     var isReady: Bool { if case .ready = state { true } else { false } }
     var isClosed: Bool { if case .closed = state { true } else { false } }
     /// Why the connection is not ready when its time is over.
-    var timeout: ConnectionFailure { if case .connecting = state { .connectTimedOut } else { .greetingTimedOut } }
+    var timeout: ConnectionFailure {
+        guard case .connecting = state else { return .greetingTimedOut }
+        return transport.isConnected ? .handshakeTimedOut : .connectTimedOut
+    }
     /// Whether a hang-up now speaks against the greeting: CLIENT SETNAME has no answer, or is not in it.
     var mayHaveWrongGreeting: Bool {
         if case .greeting(let steps, _) = state { !namesItself || steps.contains(.setName) } else { false }
@@ -68,7 +74,7 @@ final class Connection {
         case .connecting:
             switch transport.establish() {
             case .underWay: return .nothing
-            case .failed(let error): return .failed(.connect(error))
+            case .failed(let error): return .failed(transport.failure ?? .connect(error))
             case .established: return greet()
             }
         case .greeting:
@@ -96,7 +102,7 @@ final class Connection {
         switch transport.send(bytes.span) {
         case .bytes(let count): unsent = unsent.dropFirst(count)
         case .wouldBlock: break
-        case .closed, .failed: return .send
+        case .closed, .failed: return sendFailure
         }
         state = .greeting(steps, unsent: unsent)
         return watch(wantsRoom: !unsent.isEmpty || transport.holdsOutput)
@@ -130,6 +136,9 @@ final class Connection {
         }
     }
 
+    /// Why nothing can be sent any more.
+    var sendFailure: ConnectionFailure { transport.failure ?? .send }
+
     /// How many bytes of commands the kernel has.
     var delivered: UInt64 { transport.delivered - greetingLength }
     var holdsOutput: Bool { transport.holdsOutput }
@@ -151,11 +160,13 @@ final class Connection {
     func receive() -> Progress {
         switch transport.receive(into: &input, after: filled) {
         case .bytes(let count):
+            if !hasReceived && input[filled] == Connection.tlsAlert { return .failed(.expectsTLS) }
+            hasReceived = true
             filled += count
             return .received
         case .wouldBlock: return .nothing
-        case .closed: return .failed(.closedByRedis)
-        case .failed(let code): return .failed(.receive(code))
+        case .closed: return .failed(hasReceived || address.tls != nil ? .closedByRedis : .closedUnanswered)
+        case .failed(let code): return .failed(transport.failure ?? .receive(code))
         }
     }
 

@@ -1,10 +1,13 @@
 package import EventLoop
+import Glibc
 package import System
 
 /// What the pool needs of the world around it: connections, name look-ups, timers and the time.
 package protocol Network: Scheduler {
     /// Begins to connect. Events of the connection come as `token`.
-    func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport
+    ///
+    /// - Parameter tls: whom the server must prove to be; nil: without TLS.
+    func connect(to address: SocketAddress, as token: Token, tls: TLSServer?) throws(SystemError) -> any Transport
     /// Begins to look up a host. Its end comes as an event of `token`.
     func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp
 }
@@ -19,22 +22,30 @@ package protocol LookUp: AnyObject {
 package final class LoopNetwork: Network {
     private let loop: EventLoop
     private let resolve: Resolver.LookUp
+    /// For servers that are spoken to over TLS.
+    package var tlsContext: TLSContext?
 
-    package init(_ loop: EventLoop, lookUp: @escaping Resolver.LookUp = Resolver.system) {
+    package init(_ loop: EventLoop, tls: TLSContext? = nil, lookUp: @escaping Resolver.LookUp = Resolver.system) {
         self.loop = loop
         resolve = lookUp
+        tlsContext = tls
     }
 
     package var now: Instant { loop.now }
     package func schedule(_ deadline: Instant, _ token: Token) { loop.schedule(deadline, token) }
 
-    package func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport {
+    package func connect(
+        to address: SocketAddress, as token: Token, tls: TLSServer?
+    ) throws(SystemError) -> any Transport {
         let descriptor = try address.connect()
         try loop.watch(descriptor.number, for: [.readable, .writable], as: token)
         let loop = loop
-        return PlainTransport(descriptor) { (number, readiness) throws(SystemError) in
+        let socket = PlainTransport(descriptor) { (number, readiness) throws(SystemError) in
             try loop.rewatch(number, for: readiness, as: token)
         }
+        guard let tls else { return socket }
+        guard let tlsContext, let stream = TLSStream(tlsContext, to: tls) else { throw SystemError("SSL_new", ENOMEM) }
+        return TLSTransport(socket, stream)
     }
 
     package func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp {

@@ -144,7 +144,7 @@ package final class Pool {
         guard let connection = connections[slot]?.connection, connection.isReady else { return }
         if machine.hasUnsent(slot) || connection.holdsOutput {
             guard let count = machine.withUnsent(on: slot, { connection.send($0) }) else {
-                return lose(connection, slot, .send)
+                return lose(connection, slot, connection.sendFailure)
             }
             machine.sent(count, delivered: connection.delivered, on: slot)
         }
@@ -248,7 +248,7 @@ package final class Pool {
         case .address(let target):
             let token = Token(.redisConnection, slot: slot, generation: generations[slot])
             do throws(SystemError) {
-                let transport = try network.connect(to: target, as: token)
+                let transport = try network.connect(to: target, as: token, tls: node.address.tlsServer)
                 connections[slot] = (
                     Connection(transport, token: token, address: node.address, namesItself: node.takesName), node
                 )
@@ -281,7 +281,7 @@ extension ConnectionFailure {
     /// The server has closed the connection, or broken it.
     fileprivate var isHangUp: Bool {
         switch self {
-        case .closedByRedis, .receive, .send: true
+        case .closedByRedis, .closedUnanswered, .receive, .send: true
         default: false
         }
     }

@@ -1,3 +1,4 @@
+package import Delivery
 import Glibc
 package import System
 
@@ -22,7 +23,17 @@ package protocol Transport: AnyObject {
     var hasBufferedInput: Bool { get }
     /// Asks to be woken for input, and for room to send where `wantsRoom`.
     func watch(wantsRoom: Bool) throws(SystemError)
+    /// Whether the socket is connected, so that only a handshake may be under way.
+    var isConnected: Bool { get }
+    /// Why it has failed, if it knows more than the error number that it gave.
+    var failure: ConnectionFailure? { get }
     func close()
+}
+
+/// A transport that its user can wait for.
+package protocol WaitingTransport: Transport {
+    /// Waits until the socket is readable or writable. Returns false at the deadline.
+    func wait(for readiness: Readiness, until deadline: Instant) -> Bool
 }
 
 /// How far a transport has come with connecting.
@@ -35,7 +46,7 @@ package enum Establishment: Equatable {
 }
 
 /// A socket, and nothing around it.
-package final class PlainTransport: Transport {
+package final class PlainTransport: WaitingTransport {
     package private(set) var descriptor: Descriptor
     package private(set) var delivered: UInt64 = 0
     private let rewatch: (Int32, Readiness) throws(SystemError) -> Void
@@ -66,8 +77,15 @@ package final class PlainTransport: Transport {
         descriptor.receive(into: &buffer, after: filled)
     }
 
+    package var failure: ConnectionFailure? { nil }
+    /// It has no handshake.
+    package var isConnected: Bool { false }
     package var holdsOutput: Bool { false }
     package var hasBufferedInput: Bool { false }
+
+    package func wait(for readiness: Readiness, until deadline: Instant) -> Bool {
+        descriptor.wait(for: readiness, until: deadline)
+    }
 
     package func watch(wantsRoom: Bool) throws(SystemError) {
         try rewatch(descriptor.number, wantsRoom ? [.readable, .writable] : .readable)

@@ -1,12 +1,19 @@
 import EventLoop
+import Redis
 import System
 import Webhook
 
 /// What the thread that serves the files of secrets has done.
 enum ReloadWork: Sendable {
-    /// Nil where there is no such file.
-    case loaded(secrets: Result<LoadedSecrets, SettingsFault>?, password: Result<String, SettingsFault>?)
+    case loaded(LoadedFiles)
     case wiped
+}
+
+/// What the files hold; nil where there is no such file.
+struct LoadedFiles: Sendable {
+    let secrets: Result<LoadedSecrets, SettingsFault>?
+    let password: Result<String, SettingsFault>?
+    let tls: Result<TLSContext?, SettingsFault>?
 }
 
 enum LoadedSecrets: Sendable {
@@ -17,15 +24,19 @@ enum LoadedSecrets: Sendable {
 /// Reading the files of secrets again: on a thread, since a long one takes seconds, and a turn must not.
 extension Responder {
     /// All of them, on HUP.
-    mutating func reloadSecrets() { reload(passwordFile: settings.redisPasswordFile, isAsked: true) }
+    mutating func reloadSecrets() {
+        reload(
+            passwordFile: settings.redisPasswordFile, tlsOf: settings.redis.tls == nil ? nil : settings.redis,
+            isAsked: true)
+    }
 
     /// - Parameter isAsked: by HUP; otherwise the tenants file was seen to have changed.
-    private mutating func reload(passwordFile: String?, isAsked: Bool) {
+    private mutating func reload(passwordFile: String?, tlsOf address: Address?, isAsked: Bool) {
         let source = settings.secretSource
         let old = handler.secrets.tenants
         let keyUses = keyUses
         let directory = settings.runtimeDirectory
-        guard source != .environment || passwordFile != nil else { return }
+        guard source != .environment || passwordFile != nil || address != nil else { return }
         guard !reloading.isBusy else {
             hasReloadWaiting = true
             return
@@ -36,7 +47,10 @@ extension Responder {
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
             let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked, keyUses, directory)
-            return .loaded(secrets: secrets, password: password)
+            let tls = address.map { address in
+                Result { () throws(SettingsFault) in try RedisTLS.context(for: address) }
+            }
+            return .loaded(LoadedFiles(secrets: secrets, password: password, tls: tls))
         }
         if !isStarted {
             // Otherwise a key that was taken out of the file would be accepted until HUP or the next change.
@@ -50,9 +64,10 @@ extension Responder {
         switch reloading.finish() {
         case nil: return
         case .wiped: break
-        case .loaded(let secrets, let password):
-            if let password { take(password) }
-            if let secrets { take(secrets) }
+        case .loaded(let files):
+            if let password = files.password { take(password) }
+            if let tls = files.tls { take(tls) }
+            if let secrets = files.secrets { take(secrets) }
         }
         guard hasReloadWaiting, !reloading.isBusy else { return }
         hasReloadWaiting = false
@@ -67,6 +82,16 @@ extension Responder {
             queue.setPassword(password)
             quarantine?.setPassword(password)
             log.line(.info, "Redis password reloaded: new connections use it")
+        }
+    }
+
+    private mutating func take(_ tls: Result<TLSContext?, SettingsFault>) {
+        switch tls {
+        case .failure(let faults):
+            log.line(.error, "files for TLS to Redis not reloaded, still using the old ones: \(faults.text)")
+        case .success(let context):
+            network.tlsContext = context
+            log.line(.info, "files for TLS to Redis reloaded: new connections use them")
         }
     }
 
@@ -107,7 +132,7 @@ extension Responder {
             return
         }
         // While something else is going on, the next look will do. A reload that waits is one on HUP.
-        if !reloading.isBusy, tenantsWatch?.look() == true { reload(passwordFile: nil, isAsked: false) }
+        if !reloading.isBusy, tenantsWatch?.look() == true { reload(passwordFile: nil, tlsOf: nil, isAsked: false) }
         scheduleLook()
     }
 

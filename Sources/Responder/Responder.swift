@@ -15,6 +15,7 @@ import Webhook
 ///     due timers                   ─► deadlines, retries, probes  ◄┘
 struct Responder: ~Copyable {
     let loop: EventLoop
+    let network: LoopNetwork
     let server: Server
     let signals: Signals
     let metrics: Metrics
@@ -62,7 +63,8 @@ struct Responder: ~Copyable {
     {
         let loop = try EventLoop()
         let server = try Server(listener, in: loop, limits: settings.server)
-        let pool = Pool(to: settings.redis, policy: settings.delivery, over: LoopNetwork(loop))
+        let network = LoopNetwork(loop, tls: settings.redisTLS)
+        let pool = Pool(to: settings.redis, policy: settings.delivery, over: network)
         let reloading = try BackgroundWork<ReloadWork>()
         try loop.watch(reloading.number, for: .readable, as: Token(.reload))
         try loop.watch(signals.descriptor.number, for: .readable, as: Token(.signals))
@@ -79,6 +81,7 @@ struct Responder: ~Copyable {
         self.signals = signals
         self.log = log
         self.loop = loop
+        self.network = network
         self.server = server
     }
 

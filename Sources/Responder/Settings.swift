@@ -19,6 +19,8 @@ package struct Settings {
     let tenantsWatch: FileWatch?
     var redis: Address
     let redisPasswordFile: String?
+    /// Taken out of the files that the address names; nil without TLS.
+    let redisTLS: TLSContext?
     var delivery: DeliveryPolicy
     var server: Server.Limits
     /// Who may connect over TCP; nil: everybody.
@@ -45,6 +47,7 @@ package struct Settings {
         var reader = SettingsReader(environment)
         redisPasswordFile = reader.path("SERVICEDESK_REDIS_PASSWORD_FILE")
         redis = reader.address("SERVICEDESK_REDIS_URL", passwordFile: redisPasswordFile, default: Defaults.redisURL)
+        redisTLS = reader.tls(of: &redis)
         var delivery = DeliveryPolicy(queue: reader.text("SERVICEDESK_QUEUE_KEY", limit: 512) ?? Defaults.queueKey)
         reader.set(&delivery.maxConnections, "SERVICEDESK_REDIS_MAX_CONNECTIONS", 1...100)
         reader.set(&delivery.connectTimeout, "SERVICEDESK_REDIS_CONNECT_TIMEOUT", 0.01...60)

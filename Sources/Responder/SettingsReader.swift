@@ -136,6 +136,26 @@ struct SettingsReader {
         }
     }
 
+    /// What TLS to an address needs, if that is how it is spoken to.
+    mutating func tls(of address: inout Address) -> TLSContext? {
+        let files = TLSFiles(
+            authorities: path(RedisTLS.authorities), certificate: path(RedisTLS.certificate), key: path(RedisTLS.key))
+        guard address.tls != nil else {
+            if files != TLSFiles() && faults.isEmpty {
+                faults.append(
+                    "files for TLS are set, but SERVICEDESK_REDIS_URL is not rediss://: unset them, or use TLS")
+            }
+            return nil
+        }
+        guard (files.certificate == nil) == (files.key == nil) else {
+            faults.append("\(RedisTLS.certificate) and \(RedisTLS.key) need each other: set both or neither")
+            return nil
+        }
+        address = address.with(tls: files)
+        let address = address
+        return take { () throws(SettingsFault) in try RedisTLS.context(for: address) } ?? nil
+    }
+
     /// What a file holds; nil where it has faults.
     private mutating func take<Content>(_ read: () throws(SettingsFault) -> Content) -> Content? {
         do throws(SettingsFault) {

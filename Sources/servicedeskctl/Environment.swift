@@ -49,6 +49,9 @@ enum Environment {
         } catch {
             throw ValidationError("SERVICEDESK_REDIS_URL \(error)")
         }
-        return try Client(address)
+        let files = TLSFiles(
+            authorities: try text("SERVICEDESK_REDIS_CA_FILE"), certificate: try text("SERVICEDESK_REDIS_CERT_FILE"),
+            key: try text("SERVICEDESK_REDIS_KEY_FILE"))
+        return try Client(address.with(tls: files))
     }
 }

@@ -17,7 +17,7 @@ private final class StubNetwork: Network, LookUp {
 
     let now = Instant(nanoseconds: 1)
     func schedule(_ deadline: Instant, _ token: Token) {}
-    func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport {
+    func connect(to address: SocketAddress, as token: Token, tls: TLSServer?) throws(SystemError) -> any Transport {
         throw SystemError("connect", ECONNREFUSED)
     }
     func lookUp(host: String, port: UInt16, as token: Token) -> any LookUp {

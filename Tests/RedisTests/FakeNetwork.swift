@@ -50,6 +50,8 @@ final class FakeTransport: Transport {
 
     var holdsOutput: Bool { heldBack > 0 }
 
+    var failure: ConnectionFailure? { nil }
+    var isConnected: Bool { false }
     var hasBufferedInput: Bool {
         guard incoming.isEmpty else { return true }
         guard claims > 0 else { return false }
@@ -82,7 +84,7 @@ final class FakeNetwork: Network {
         return true
     }
 
-    func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport {
+    func connect(to address: SocketAddress, as token: Token, tls: TLSServer?) throws(SystemError) -> any Transport {
         if isFailing() { throw SystemError("connect", ECONNREFUSED) }
         let transport = FakeTransport(token, "\(address)")
         connections.append(transport)

@@ -1,3 +1,4 @@
+import Delivery
 import EventLoop
 import Glibc
 import Redis
@@ -128,6 +129,8 @@ final class Link: Transport {
     }
 
     var holdsOutput: Bool { !heldOutput.isEmpty }
+    var failure: ConnectionFailure? { nil }
+    var isConnected: Bool { false }
     var hasBufferedInput: Bool { !heldInput.isEmpty }
 
     func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer {

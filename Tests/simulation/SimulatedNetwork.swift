@@ -42,7 +42,7 @@ final class SimulatedNetwork: Network {
         return dueTimers
     }
 
-    func connect(to address: SocketAddress, as token: Token) throws(SystemError) -> any Transport {
+    func connect(to address: SocketAddress, as token: Token, tls: TLSServer?) throws(SystemError) -> any Transport {
         guard let server = servers.first(where: { $0.address == address }) else {
             throw SystemError("connect", ENETUNREACH)
         }

@@ -1,0 +1,166 @@
+import Bytes
+import COpenSSL
+import Delivery
+import DequeModule
+
+/// TLS over bytes in memory: what the server sent goes in, what it is to be sent comes out. No socket.
+@safe final class TLSStream {
+    /// Bytes of plaintext in one record, at most (RFC 8446, section 5.1).
+    private static let recordLimit = 16_384
+
+    enum Handshake: Equatable {
+        case done, underWay
+        case failed(TLSFailure)
+    }
+
+    enum Reading: Equatable {
+        case bytes(Int)
+        case needsMore
+        /// The server has ended the connection in order.
+        case ended
+        case failed(TLSFailure)
+    }
+
+    private let context: TLSContext
+    private let server: TLSServer
+    private var connection: OpaquePointer?
+    private var incoming: OpaquePointer?
+    private var outgoing: OpaquePointer?
+
+    /// Ciphertext for the server that has not been taken yet.
+    private(set) var output: [UInt8] = []
+    /// How many bytes of ciphertext were before `output`.
+    private var base: UInt64 = 0
+    /// Where each record of plaintext ends: in the ciphertext, and in the plaintext.
+    private var records = Deque<(cipherEnd: UInt64, plainEnd: UInt64)>()
+    private var encrypted: UInt64 = 0
+    /// How much of the plaintext is in records of which every byte was taken: only those can be decrypted.
+    private(set) var delivered: UInt64 = 0
+
+    init?(_ context: TLSContext, to server: TLSServer) {
+        (self.context, self.server) = (context, server)
+        let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
+        guard
+            let connection = unsafe context.makeConnection(to: server, owner: owner),
+            let incoming = unsafe BIO_new(BIO_s_mem()), let outgoing = unsafe BIO_new(BIO_s_mem())
+        else { return nil }
+        unsafe SSL_set_bio(connection, incoming, outgoing)
+        unsafe (self.connection, self.incoming, self.outgoing) = (connection, incoming, outgoing)
+    }
+
+    deinit { close() }
+
+    func close() {
+        if let connection = unsafe connection { unsafe SSL_free(connection) }
+        unsafe (connection, incoming, outgoing) = (nil, nil, nil)
+    }
+
+    // MARK: Handshake
+
+    /// Goes as far as what was fed allows. The output may have grown, whatever the result.
+    func handshake() -> Handshake {
+        guard let connection = unsafe connection else { return .failed(.other("closed")) }
+        ERR_clear_error()
+        let result = unsafe SSL_do_handshake(connection)
+        let error = unsafe SSL_get_error(connection, result)
+        defer { collectOutput() }
+        if result == 1 { return .done }
+        if error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE { return .underWay }
+        context.forgetSession(of: server.name)
+        return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
+    }
+
+    /// Takes a session that the server has handed out.
+    func keep(_ session: OpaquePointer) { unsafe context.keep(session, of: server.name) }
+
+    // MARK: In
+
+    /// Takes bytes that the server has sent.
+    func feed(_ bytes: Span<UInt8>) {
+        guard let incoming = unsafe incoming, !bytes.isEmpty else { return }
+        _ = unsafe bytes.withUnsafeBytes { unsafe BIO_write(incoming, $0.baseAddress, Int32($0.count)) }
+    }
+
+    /// Whether bytes that were fed have not been read.
+    var hasInput: Bool {
+        guard let connection = unsafe connection, let incoming = unsafe incoming else { return false }
+        return unsafe SSL_pending(connection) > 0 || BIO_ctrl_pending(incoming) > 0
+    }
+
+    /// Decrypts into the buffer, behind what it holds.
+    func read(into buffer: inout [UInt8], after filled: Int) -> Reading {
+        guard let connection = unsafe connection else { return .ended }
+        var count = 0
+        defer { collectOutput() }
+        while filled + count < buffer.count {
+            ERR_clear_error()
+            let room = buffer.count - filled - count
+            let result = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe SSL_read(connection, bytes.baseAddress?.advanced(by: filled + count), Int32(room))
+            }
+            if result > 0 {
+                count += Int(result)
+                continue
+            }
+            switch unsafe SSL_get_error(connection, result) {
+            case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return count > 0 ? .bytes(count) : .needsMore
+            case SSL_ERROR_ZERO_RETURN: return count > 0 ? .bytes(count) : .ended
+            // What was decrypted first is handed out first; the error comes again.
+            case _ where count > 0: return .bytes(count)
+            default: return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
+            }
+        }
+        return .bytes(count)
+    }
+
+    // MARK: Out
+
+    /// Encrypts bytes, a record for each 16 KiB, into the output. Returns why it cannot.
+    func write(_ bytes: Span<UInt8>) -> TLSFailure? {
+        guard let connection = unsafe connection, let outgoing = unsafe outgoing else { return .other("closed") }
+        var start = 0
+        while start < bytes.count {
+            let record = bytes.extracting(start..<min(start + TLSStream.recordLimit, bytes.count))
+            ERR_clear_error()
+            let result = unsafe record.withUnsafeBytes {
+                unsafe SSL_write(connection, $0.baseAddress, Int32($0.count))
+            }
+            guard result == Int32(record.count) else {
+                return unsafe TLSErrors.failure(of: connection, with: server.name)
+            }
+            start += record.count
+            encrypted += UInt64(record.count)
+            let end = base + UInt64(output.count) + UInt64(unsafe BIO_ctrl_pending(outgoing))
+            records.append((end, encrypted))
+        }
+        collectOutput()
+        return nil
+    }
+
+    private func collectOutput() {
+        guard let outgoing = unsafe outgoing else { return }
+        let count = Int(unsafe BIO_ctrl_pending(outgoing))
+        guard count > 0 else { return }
+        let start = output.count
+        output.append(addingCapacity: count) { room in
+            unsafe room.withUnsafeMutableBufferPointer { bytes, used in
+                used = Int(unsafe BIO_read(outgoing, bytes.baseAddress, Int32(count)))
+            }
+        }
+        precondition(output.count == start + count, "OpenSSL did not hand out what it has")
+    }
+
+    /// The first bytes of the output are the kernel's now.
+    func took(_ count: Int) {
+        if count == output.count {
+            output.removeAll(keepingCapacity: output.capacity <= 1_048_576)
+        } else {
+            output.removeFirst(count)
+        }
+        base += UInt64(count)
+        while let record = records.first, record.cipherEnd <= base {
+            delivered = record.plainEnd
+            records.removeFirst()
+        }
+    }
+}
