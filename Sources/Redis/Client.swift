@@ -154,15 +154,22 @@ package final class Client {
             switch transport.send(bytes.span.extracting(droppingFirst: sent)) {
             case .bytes(let count): sent += count
             case .wouldBlock: guard transport.wait(for: .writable, until: deadline) else { throw .timedOut }
-            case .closed, .failed: throw broken
+            case .closed, .failed: throw brokenWhileSending
             }
         }
         // A transport may hold what the kernel did not take.
         let nothing: [UInt8] = []
         while transport.holdsOutput {
             guard transport.wait(for: .writable, until: deadline) else { throw .timedOut }
-            if case .failed = transport.send(nothing.span) { throw broken }
+            if case .failed = transport.send(nothing.span) { throw brokenWhileSending }
         }
+    }
+
+    /// A server that has hung up may have said why before.
+    private var brokenWhileSending: ClientFailure {
+        var rest = [UInt8](repeating: 0, count: 4096)
+        while case .bytes = transport.receive(into: &rest, after: 0) {}
+        return broken
     }
 
     private var broken: ClientFailure {

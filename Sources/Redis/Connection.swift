@@ -1,6 +1,7 @@
 import Bytes
 import Delivery
 import EventLoop
+import Glibc
 import RESP
 import System
 
@@ -165,10 +166,14 @@ final class Connection {
             filled += count
             return .received
         case .wouldBlock: return .nothing
-        case .closed: return .failed(hasReceived || address.tls != nil ? .closedByRedis : .closedUnanswered)
+        case .closed: return .failed(mayExpectTLS ? .closedUnanswered : .closedByRedis)
+        case .failed(ECONNRESET) where mayExpectTLS: return .failed(.closedUnanswered)
         case .failed(let code): return .failed(transport.failure ?? .receive(code))
         }
     }
+
+    /// Whether a hang-up may be a TLS server's answer to a plain command.
+    private var mayExpectTLS: Bool { !hasReceived && address.tls == nil }
 
     var hasBufferedInput: Bool { transport.hasBufferedInput }
 

@@ -1,5 +1,6 @@
 import COpenSSL
 import Delivery
+import System
 
 /// OpenSSL's errors in an operator's words.
 enum TLSErrors {
@@ -12,7 +13,8 @@ enum TLSErrors {
         // The first error is the cause; later ones say what failed because of it.
         let first = ERR_peek_error()
         guard first != 0 else { return "unknown error" }
-        if tls_error_library(first) == ERR_LIB_SYS { return text(ofReason: first) ?? "it cannot be read" }
+        // A failed system call: its reason is the error number.
+        if tls_error_library(first) == ERR_LIB_SYS { return SystemError.text(tls_error_reason(first)) }
         switch (tls_error_library(first), tls_error_reason(first)) {
         case (ERR_LIB_PEM, _): return "it is not PEM, or has nothing of the kind in it"
         default: return text(ofReason: first) ?? "it cannot be used"

@@ -1,0 +1,210 @@
+# TLS to Redis: servers with certificates of a throwaway CA, and what an operator is told about each mistake.
+load stack.bash
+
+ctl() { "${program%/*}/servicedeskctl" "$@"; }
+
+# certificate NAME ALTERNATIVES [OPTION...]: makes NAME.crt and NAME.key, issued by the CA.
+certificate() {
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
+    openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -extfile <(echo "subjectAltName=$2") -out "$1.crt" "${@:3}" 2>/dev/null
+    chmod 600 "$1.key"
+}
+
+# server NAME [OPTION...]: starts Redis with that certificate on a free port of 127.0.0.1; the port is in NAME.port.
+server() {
+    local port first=$((20000 + RANDOM % 9000))
+    for ((port = first; port < first + 100; port++)); do
+        (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
+        mkdir -p "$dir/$1-data"
+        background "$dir/$1.redis.log" redis-server --dir "$dir/$1-data" --save '' --port 0 --tls-port "$port" --bind 127.0.0.1 \
+            --tls-cert-file "$dir/$1.crt" --tls-key-file "$dir/$1.key" --tls-ca-cert-file "$dir/ca.crt" --tls-auth-clients no \
+            --unixsocket "$dir/$1.redis.sock" "${@:2}"
+        echo "$pid" >"$dir/$1.redis.pid"
+        wait_for 5 eval "[[ \$(redis-cli -s '$dir/$1.redis.sock' PING 2>/dev/null) == PONG ]] || ! kill -0 $pid" || return 1
+        kill -0 "$pid" || continue
+        echo "$port" >"$dir/$1.port"
+        return
+    done
+    return 1
+}
+
+port() { cat "$dir/$1.port"; }
+
+setup_file() {
+    cd "$dir"
+    for ca in ca stranger; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$ca" -keyout $ca.key -out $ca.crt 2>/dev/null
+    done
+    certificate good DNS:localhost,IP:127.0.0.1 -days 2
+    certificate named DNS:localhost -days 2
+    certificate expired DNS:localhost,IP:127.0.0.1 -days -1
+    certificate client DNS:client -days 2
+    server good
+    server named
+    server expired
+    cp good.crt strict.crt
+    cp good.key strict.key
+    server strict --tls-auth-clients yes
+    cp good.crt old.crt
+    cp good.key old.key
+    server old --tls-protocols TLSv1.2
+    redis_start
+    export SERVICEDESK_REDIS_URL=rediss://localhost:$(port good) SERVICEDESK_REDIS_CA_FILE=$dir/ca.crt
+    start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
+    wait_up "$pid" responder_answers "$dir/responder.sock" ready
+    nginx_start main "$dir/responder.sock"
+}
+
+setup() {
+    nginx_use main
+    redis-cli -s "$dir/good.redis.sock" DEL "$queue" >/dev/null
+    export SERVICEDESK_REDIS_CA_FILE=$dir/ca.crt
+}
+
+teardown_file() {
+    local file
+    for file in "$dir"/*/nginx.pid "$dir"/*.sock.pid "$dir"/*.redis.pid "$dir/redis.pid"; do
+        [[ ! -s $file ]] || stop "$(<"$file")"
+    done
+}
+
+# with NAME URL [VARIABLE=VALUE...]: starts a responder with that URL, and sends the following requests to it.
+with() {
+    local pair
+    SERVICEDESK_LOG_FILE=$dir/$1.json
+    local -x SERVICEDESK_REDIS_URL=$2 SERVICEDESK_REDIS_CONNECT_TIMEOUT=1 SERVICEDESK_REDIS_RETRY_DELAY=0.1
+    for pair in "${@:3}"; do local -x "$pair"; done
+    start_responder "$dir/$1.log" "$dir/$1.sock" --processes 1
+    nginx_start "$1" "$dir/$1.sock"
+    nginx_use "$1"
+}
+
+jobs() { redis-cli -s "$dir/$1.redis.sock" LLEN "$queue"; }
+
+@test "jobs go over TLS, by name and by address, one or many at a time" {
+    post "$(ticket)"
+    accepted
+    post "$(long_ticket '😀')" -H 'webhook-id: tls-1'
+    accepted
+    same 2 "$(jobs good)"
+    ticket >"$BATS_TEST_TMPDIR/body"
+    same 400 "$(curl -s --parallel --parallel-max 50 -o /dev/null -w '%{http_code}\n' -H Content-Type:application/json \
+        --data-binary "@$BATS_TEST_TMPDIR/body" -H "X-ServiceDesk-Signature: $(sign <"$BATS_TEST_TMPDIR/body")" \
+        "$url/webhook/servicedesk?[1-400]" | grep -c 202)"
+    same 402 "$(jobs good)"
+    with address "rediss://127.0.0.1:$(port good)/3"
+    post "$(ticket)"
+    accepted
+    same 1 "$(redis-cli -s "$dir/good.redis.sock" -n 3 LLEN "$queue")"
+    with old "rediss://localhost:$(port old)"
+    post "$(ticket)"
+    accepted
+}
+
+@test "a restart of the server, with another certificate of the CA, costs no job that was answered 202" {
+    certificate_of=$(md5sum <"$dir/good.crt")
+    (cd "$dir" && certificate good DNS:localhost,IP:127.0.0.1 -days 2)
+    [[ $(md5sum <"$dir/good.crt") != "$certificate_of" ]]
+    stop "$(<"$dir/good.redis.pid")"
+    post "$(ticket)"
+    same 503 "$code"
+    background "$dir/good.redis.log" redis-server --dir "$dir/good-data" --save '' --port 0 --tls-port "$(port good)" --bind 127.0.0.1 \
+        --tls-cert-file "$dir/good.crt" --tls-key-file "$dir/good.key" --tls-ca-cert-file "$dir/ca.crt" --tls-auth-clients no \
+        --unixsocket "$dir/good.redis.sock"
+    echo "$pid" >"$dir/good.redis.pid"
+    wait_for 10 eval 'post "$(ticket)"; [[ $code == 202 ]]'
+}
+
+@test "503 and the reason in words: authority, name, expiry, client certificate, no TLS on either side" {
+    export SERVICEDESK_REDIS_CA_FILE=$dir/stranger.crt
+    with stranger "rediss://localhost:$(port good)"
+    post "$(ticket)"
+    unavailable "no trusted CA has issued the server's certificate"
+    export SERVICEDESK_REDIS_CA_FILE=$dir/ca.crt
+    with name "rediss://127.0.0.1:$(port named)"
+    post "$(ticket)"
+    unavailable "the server's certificate is not for 127.0.0.1"
+    with expired "rediss://localhost:$(port expired)"
+    post "$(ticket)"
+    unavailable "the server's certificate has expired"
+    with strict "rediss://localhost:$(port strict)"
+    post "$(ticket)"
+    unavailable "the server requires a client certificate"
+    redis CONFIG SET bind 127.0.0.1 >/dev/null
+    unset SERVICEDESK_REDIS_CA_FILE
+    with plain "redis://127.0.0.1:$(port good)"
+    post "$(ticket)"
+    unavailable 'rediss://'
+    same 0 "$(jobs good)"
+}
+
+@test "a server that does not speak TLS is told from one that does not answer" {
+    python3 - >"$dir/plain.port" 3>&- <<'END' &
+import socket, threading
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+def serve(connection):
+    while connection.recv(65536): connection.sendall(b"-ERR unknown command\r\n")
+while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+END
+    plain=$!
+    wait_for 3 test -s "$dir/plain.port"
+    with nottls "rediss://127.0.0.1:$(port plain)"
+    post "$(ticket)"
+    kill "$plain"
+    unavailable 'the server does not speak TLS on this port'
+}
+
+@test "a client certificate opens a server that requires one" {
+    with certified "rediss://localhost:$(port strict)" SERVICEDESK_REDIS_CERT_FILE="$dir/client.crt" SERVICEDESK_REDIS_KEY_FILE="$dir/client.key"
+    post "$(ticket)"
+    accepted
+    same 1 "$(jobs strict)"
+}
+
+@test "faults of the files are found at --check" {
+    export SERVICEDESK_REDIS_URL=rediss://localhost:1
+    faulty() {
+        run -78 env "${@:2}" "$program" --check
+        [[ $output == *"$1"* ]] || { echo "$output"; false; }
+    }
+    faulty "SERVICEDESK_REDIS_CA_FILE: $dir/none cannot be used: No such file" SERVICEDESK_REDIS_CA_FILE="$dir/none"
+    echo nonsense >"$dir/nonsense"
+    chmod 600 "$dir/nonsense"
+    faulty "SERVICEDESK_REDIS_CA_FILE: $dir/nonsense cannot be used" SERVICEDESK_REDIS_CA_FILE="$dir/nonsense"
+    faulty 'need each other' SERVICEDESK_REDIS_CERT_FILE="$dir/client.crt"
+    faulty "SERVICEDESK_REDIS_CERT_FILE: $dir/nonsense cannot be used" SERVICEDESK_REDIS_CERT_FILE="$dir/nonsense" SERVICEDESK_REDIS_KEY_FILE="$dir/client.key"
+    faulty "SERVICEDESK_REDIS_KEY_FILE: $dir/nonsense cannot be used" SERVICEDESK_REDIS_CERT_FILE="$dir/client.crt" SERVICEDESK_REDIS_KEY_FILE="$dir/nonsense"
+    faulty 'is not the key of SERVICEDESK_REDIS_CERT_FILE' SERVICEDESK_REDIS_CERT_FILE="$dir/client.crt" SERVICEDESK_REDIS_KEY_FILE="$dir/good.key"
+    chmod 644 "$dir/named.key"
+    faulty "SERVICEDESK_REDIS_KEY_FILE: $dir/named.key" SERVICEDESK_REDIS_CERT_FILE="$dir/named.crt" SERVICEDESK_REDIS_KEY_FILE="$dir/named.key"
+    faulty 'files for TLS are set, but SERVICEDESK_REDIS_URL is not rediss://' SERVICEDESK_REDIS_URL=redis://localhost:1
+    run -0 "$program" --check
+}
+
+@test "files are read again on HUP, and one with a fault changes nothing" {
+    cp "$dir/stranger.crt" "$dir/changing.crt"
+    export SERVICEDESK_REDIS_CA_FILE=$dir/changing.crt
+    with hup "rediss://localhost:$(port good)"
+    post "$(ticket)"
+    unavailable 'no trusted CA'
+    multiwatch=$(<"$dir/hup.sock.pid")
+    echo nonsense >"$dir/changing.crt"
+    pkill -HUP -P "$multiwatch"
+    wait_for 3 grep -q 'files for TLS to Redis not reloaded, still using the old ones: SERVICEDESK_REDIS_CA_FILE' "$SERVICEDESK_LOG_FILE"
+    cp "$dir/ca.crt" "$dir/changing.crt"
+    pkill -HUP -P "$multiwatch"
+    wait_for 3 grep -q 'files for TLS to Redis reloaded' "$SERVICEDESK_LOG_FILE"
+    wait_for 5 eval 'post "$(ticket)"; [[ $code == 202 ]]'
+}
+
+@test "servicedeskctl reaches the server in the same way" {
+    export SERVICEDESK_REDIS_URL=rediss://localhost:$(port good)
+    head -c 200000 /dev/zero | tr '\0' x | ctl push >/dev/null
+    same 1 "$(ctl depth)"
+    same 200001 "$(ctl peek | wc -c)"
+    SERVICEDESK_REDIS_CA_FILE=$dir/stranger.crt run -1 ctl depth
+    [[ $output == *"no trusted CA has issued the server's certificate"* ]]
+    SERVICEDESK_REDIS_URL=rediss://localhost:$(port strict) run -1 ctl depth
+    [[ $output == *'the server requires a client certificate'* ]] || { echo "$output"; false; }
+}
