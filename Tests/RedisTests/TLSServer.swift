@@ -4,7 +4,7 @@ import Glibc
 @testable import Redis
 
 /// The server's end of TLS in memory, with a certificate that a throwaway CA has issued.
-final class MemoryTLSServer {
+@safe final class MemoryTLSServer {
     private let context: OpaquePointer
     private let connection: OpaquePointer
     private let incoming: OpaquePointer
@@ -77,7 +77,7 @@ final class ThrowawayCertificate {
     }
 
     deinit {
-        for path in [path, keyPath] { unlink(path) }
-        rmdir(directory)
+        for path in [path, keyPath] { unsafe unlink(path) }
+        unsafe rmdir(directory)
     }
 }
