@@ -198,6 +198,14 @@ extension Secrets {
         return tenants.profile(of: owner)
     }
 
+    /// Whether all of a sender's tickets belong to one tenant.
+    func hasFixedTenant(_ sender: Claimant) -> Bool {
+        guard let tenants, let owner = tenants.owner(sender.id.span, isSender: true),
+            case .tenant? = tenants.route(of: owner)
+        else { return false }
+        return true
+    }
+
     /// The tenant that a ticket of a sender belongs to.
     func route(_ body: Span<UInt8>, of claimant: Claimant) -> Routing {
         guard let tenants, let owner = tenants.owner(claimant.id.span, isSender: true),
