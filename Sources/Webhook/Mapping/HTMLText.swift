@@ -101,10 +101,10 @@ struct HTMLText {
         case let byte:
             let isEnd = byte == UInt8(ascii: "/")
             let start = index + (isEnd ? 2 : 1)
-            let name = name(from: start)
-            guard HTMLElement.isElement(name), let end = tagEnd(from: start + name.count) else { return false }
+            guard let (element, length) = HTMLElement.read(html, from: start), let end = tagEnd(from: start + length)
+            else { return false }
             index = end
-            take(HTMLElement(name), isEnd: isEnd, name)
+            take(element, isEnd: isEnd)
             return true
         }
     }
@@ -114,12 +114,6 @@ struct HTMLText {
         guard let end = find(isComment ? "-->" : ">", from: index + 2) else { return false }
         index = end
         return true
-    }
-
-    /// A name in lower case; an element's has at most ten letters.
-    private func name(from start: Int) -> [UInt8] {
-        html[start...].prefix(12).prefix { !$0.isHTMLSpace && $0 != UInt8(ascii: ">") && $0 != UInt8(ascii: "/") }
-            .map(\.lowercased)
     }
 
     /// The index after the `>` that ends a tag, and that is not in quotation marks.
@@ -141,14 +135,19 @@ struct HTMLText {
     }
 
     /// The index after the next such text, in any case; nil, from then on at once, if there is none.
-    private mutating func find(_ text: StaticString, from start: Int) -> Int? {
+    ///
+    /// - Parameter isName: whether a letter or a digit must not follow.
+    private mutating func find(_ text: StaticString, from start: Int, isName: Bool = false) -> Int? {
         let key = Array("\(text)".utf8)
         guard !unclosed.contains(key) else { return nil }
         let html = html
         var position = start
         while position + key.count <= html.count {
-            if html.span.extracting(position..<position + key.count).equalsIgnoringCase(text) {
-                return position + key.count
+            let end = position + key.count
+            if html.span.extracting(position..<end).equalsIgnoringCase(text),
+                !isName || end == html.count || !html[end].isLetterOrDigit
+            {
+                return end
             }
             position += 1
         }
@@ -156,12 +155,12 @@ struct HTMLText {
         return nil
     }
 
-    private mutating func take(_ element: HTMLElement, isEnd: Bool, _ name: [UInt8]) {
+    private mutating func take(_ element: HTMLElement, isEnd: Bool) {
         switch element {
         case .inline: break
         case .hidden(let endTag):
             // One that is not closed hides nothing: its text is better kept than lost.
-            if !isEnd, let end = find(endTag, from: index) { index = end - endTag.utf8CodeUnitCount }
+            if !isEnd, let end = find(endTag, from: index, isName: true) { index = end - endTag.utf8CodeUnitCount }
         case .lineBreak: breakLine()
         case .block: lineFeeds = max(lineFeeds, 1)
         case .paragraph: lineFeeds = 2
@@ -185,55 +184,11 @@ struct HTMLText {
     }
 }
 
-/// What an element means for the text.
-private enum HTMLElement {
-    case inline, lineBreak, block, paragraph, item, cell, preformatted
-    /// Its content is not shown, up to the end tag.
-    case hidden(StaticString)
-
-    private static let inlineNames = names(
-        "a abbr acronym area audio b base basefont bdi bdo big body button canvas cite code col colgroup data datalist del "
-            + "dfn em embed font html i iframe img input ins kbd label legend link map mark meta meter nobr noscript object "
-            + "optgroup option output param picture progress q rp rt ruby s samp select small source span strike strong "
-            + "sub summary sup svg tbody tfoot thead time track tt u var video wbr")
-    private static let blockNames = names(
-        "address article aside blockquote caption center dd details dialog dir div dl dt fieldset figcaption figure footer "
-            + "form header hgroup hr main menu nav ol search section table textarea tr ul")
-    private static let paragraphNames = names("p h1 h2 h3 h4 h5 h6")
-
-    private static func names(_ list: String) -> Set<[UInt8]> { Set(list.split(separator: " ").map { Array($0.utf8) }) }
-
-    /// Office writes elements of its own, such as `o:p` and `st1:place`.
-    static func isElement(_ name: [UInt8]) -> Bool {
-        guard let first = name.first, first.isLowercaseLetter else { return false }
-        if case .inline = HTMLElement(name) {
-            return inlineNames.contains(name) || name.dropFirst().first == UInt8(ascii: ":")
-                || name.starts(with: "st1:".utf8)
-        }
-        return true
-    }
-
-    init(_ name: [UInt8]) {
-        switch String(decoding: name, as: UTF8.self) {
-        case "br": self = .lineBreak
-        case "li": self = .item
-        case "td", "th": self = .cell
-        case "pre": self = .preformatted
-        case "script": self = .hidden("</script")
-        case "style": self = .hidden("</style")
-        case "head": self = .hidden("</head")
-        case "title": self = .hidden("</title")
-        default:
-            self =
-                HTMLElement.paragraphNames.contains(name)
-                ? .paragraph : HTMLElement.blockNames.contains(name) ? .block : .inline
-        }
-    }
-}
-
 extension UInt8 {
+    fileprivate var isLetterOrDigit: Bool { lowercased.isLowercaseLetter || isDigit }
+
     /// ASCII white space of the HTML Standard.
-    fileprivate var isHTMLSpace: Bool {
+    var isHTMLSpace: Bool {
         self == .space || self == .tab || self == .lineFeed || self == .carriageReturn || self == 0x0C
     }
 }
