@@ -60,9 +60,12 @@ extension TenantsJSON {
         _ reader: inout JSONReader, _ text: Span<UInt8>, at place: String, _ field: Field, level: Int
     ) throws(JSONFault) -> RuleDefinition {
         var rule = RuleDefinition()
+        var members: Set<FieldRuleMember> = []
         let before = faults.count
-        defer { rule.isFaulty = faults.count > before }
-        guard try isObject(&reader, text, at: place) else { return rule }
+        guard try isObject(&reader, text, at: place) else {
+            rule.isFaulty = true
+            return rule
+        }
         let allowed = FieldRuleMember.members(for: field)
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
             let name = self.place(key.text(from: text))
@@ -70,6 +73,7 @@ extension TenantsJSON {
             guard let member = FieldRuleMember(rawValue: name), allowed.contains(member) else {
                 return try skipUnknown(&reader, text, at: place)
             }
+            members.insert(member)
             switch member {
             case .path: rule.paths = try readPaths(&reader, text, at: place)
             case .value: rule.value = try self.text(&reader, text, at: place)
@@ -89,6 +93,12 @@ extension TenantsJSON {
             }
         }
         checkConstants(of: rule, for: field, at: place)
+        if rule.value != nil || rule.time == .received {
+            for member in FieldRuleMember.allCases where members.contains(member) && member.needsPath {
+                faults.add("\(place).\(member.rawValue): has no effect without a path")
+            }
+        }
+        rule.isFaulty = faults.count > before
         return rule
     }
 
@@ -145,12 +155,19 @@ extension TenantsJSON {
     ) throws(JSONFault) -> [(name: String, priority: Priority)]? {
         var map: [(name: String, priority: Priority)] = []
         guard try isObject(&reader, text, at: place) else { return nil }
+        var count = 0
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
-            let name = String(decoding: key.text(from: text), as: UTF8.self)
-            if let priority = try readPriority(&reader, text, at: "\(place)[\(map.count)]") {
-                map.append((name, priority))
-            }
+            // A name may be anything: the place does not repeat it.
+            let place = "\(place)[\(count)]"
+            count += 1
+            // As a value of the payload is.
+            var name = key.text(from: text)
+            name.trimWhiteSpace()
+            if name.isEmpty { faults.add("\(place): expected a name: an empty priority has the default") }
+            guard let priority = try readPriority(&reader, text, at: place) else { return }
+            map.append((String(decoding: name, as: UTF8.self), priority))
         }
+        if count == 0 { faults.add("\(place): expected at least one") }
         return map
     }
 

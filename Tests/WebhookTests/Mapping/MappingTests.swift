@@ -7,7 +7,7 @@ import Testing
 struct MappingTests {
     private static let fields = #"""
         "event":{"value":"changed"},"ticket_id":{"path":["n","m.n"],"prefix":"SDP-"},
-        "description":{"path":"text","too_long":"cut"},"priority":{"path":"p","map":{"5 - Standard":"low","P1":"critical"}},
+        "description":{"path":"text","too_long":"cut"},"priority":{"path":"p","map":{"5 - Standard":"low","P1":"critical"," Élevée ":"high"}},
         "created_at":{"path":"at","time":"epoch_milliseconds"},"correlation_id":{"path":"c"}
         """#
     private static let own = #"[{"id":"own","fields":{\#(fields)}}]"#
@@ -54,7 +54,24 @@ struct MappingTests {
     }
 
     @Test(arguments: [
+        (#"{"p":"P1"}"#, "critical"), (#"{"p":{"name":"P1"}}"#, "critical"), (#"{"p":{}}"#, "is required"),
+        (#"{"p":{"name":{"text":"P1"}}}"#, "critical"), (#"{"p":null}"#, "is required"),
+        (#"{"p":["P1"]}"#, "must be a string or a number (from p)"), (#"{"p":{"name":["P1"]}}"#, "must be a string or a number (from p.name)"),
+        (#"{"q":"P1","p":"P1"}"#, "only one of p and q"),
+        (#"{"q":"P1","p":{"name":"P1"}}"#, "only one of p.name and q"),
+    ])
+    func `a value may be at a path or within an object there`(members: String, expected: String) {
+        let profiles = Self.own.replacing(#""path":"p""#, with: #""path":["p","p.name","p.name.text","q"]"#)
+        let text = result(body(without: ["p"]).dropLast() + "," + members.dropFirst(), profiles: profiles)
+        #expect(
+            text.hasPrefix("acme SDP-7 \(expected) ") || text.hasPrefix("invalid_fields: priority: \(expected)"),
+            "\(text)")
+    }
+
+    @Test(arguments: [
         (#""P1""#, "critical"), (#""p1""#, "critical"), (#"" 5 - standard ""#, "low"),
+        (#""P1\u00a0""#, "critical"), ("\"\u{3000}P1\u{2003}\"", "critical"), (#""ÉLEVÉE""#, "high"),
+        (#""E\u0301leve\u0301e""#, "high"),
     ])
     func `a priority is looked up in the table, in any case`(value: String, priority: String) {
         #expect(result(body(["p": value])).hasPrefix("acme SDP-7 \(priority) "))
@@ -65,7 +82,8 @@ struct MappingTests {
         let text = result(body(["p": value]))
         let isNone = value == "null" || value == #""""#
         let expected =
-            isNone ? "is required, and must not be null or empty (from p)" : "must be one of 5 - Standard, P1 (from p)"
+            isNone
+            ? "is required, and must not be null or empty (from p)" : "must be one of 5 - Standard, P1, Élevée (from p)"
         #expect(text == "invalid_fields: priority: \(expected)")
     }
 
@@ -118,7 +136,7 @@ struct MappingTests {
     @Test func `all faults are told at once, in the order of the fields`() {
         #expect(
             result(#"{"n":[],"p":"x","at":"y"}"#)
-                == "invalid_fields: ticket_id: must be a string or a number (from n); description: is required, and must not be null or empty (from text); priority: must be one of 5 - Standard, P1 (from p); created_at: must be milliseconds since 1970 (from at)"
+                == "invalid_fields: ticket_id: must be a string or a number (from n); description: is required, and must not be null or empty (from text); priority: must be one of 5 - Standard, P1, Élevée (from p); created_at: must be milliseconds since 1970 (from at)"
         )
     }
 
