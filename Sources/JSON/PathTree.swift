@@ -52,11 +52,11 @@ package struct PathTree: Equatable, Sendable {
 
     /// Reads a whole text strictly.
     ///
-    /// - Parameter stranger: is called for each member that no path leads to or through, with the keys that lead to it. Nil
-    ///   if such members do not matter.
+    /// - Parameter stranger: is called for each member that no path leads to or through, with the keys that lead to its
+    ///   object, and its own.
     /// - Returns: the values, in the order of the paths.
     package func values(
-        in text: Span<UInt8>, stranger: (([[UInt8]]) -> Void)? = nil
+        in text: Span<UInt8>, stranger: ([[UInt8]], JSONString) -> Void = { _, _ in }
     ) throws(JSONFault) -> [PathValue] {
         var values = [PathValue](repeating: .absent, count: paths.count)
         var reader = JSONReader()
@@ -83,10 +83,10 @@ package struct PathTree: Equatable, Sendable {
 
     private func visit(
         _ key: JSONString, of parent: Int, after keys: [[UInt8]], _ reader: inout JSONReader, _ text: Span<UInt8>,
-        _ values: inout [PathValue], _ stranger: (([[UInt8]]) -> Void)?
+        _ values: inout [PathValue], _ stranger: ([[UInt8]], JSONString) -> Void
     ) throws(JSONFault) {
         guard let node = child(key, of: parent, in: text) else {
-            if let stranger { stranger(keys + [key.text(from: text)]) }
+            stranger(keys, key)
             return try reader.skipValue(in: text)
         }
         let type = try reader.type(in: text)

@@ -4,7 +4,7 @@ import Bytes
 enum HTMLElement {
     case inline, lineBreak, block, paragraph, item, cell, preformatted
     /// Its content is not shown, up to the end tag.
-    case hidden(StaticString)
+    case hidden(HTMLEnd)
 
     /// A name of ASCII letters and digits in lower case, a byte after the other: looked up without an allocation, since
     /// a text may consist of tags.
@@ -33,10 +33,10 @@ enum HTMLElement {
         add("li", .item)
         add("td th", .cell)
         add("pre", .preformatted)
-        add("script", .hidden("</script"))
-        add("style", .hidden("</style"))
-        add("head", .hidden("</head"))
-        add("title", .hidden("</title"))
+        add("script", .hidden(.script))
+        add("style", .hidden(.style))
+        add("head", .hidden(.head))
+        add("title", .hidden(.title))
         return all
     }()
 
@@ -64,4 +64,23 @@ enum HTMLElement {
         let isOne = prefix == smartTags || prefix <= 0xFF && UInt8(prefix).isLowercaseLetter
         return isOne && colon + 1 < html.count && html[colon + 1].lowercased.isLowercaseLetter
     }
+}
+
+/// What ends a tag, a comment, or an element whose content is not shown.
+enum HTMLEnd {
+    case tag, comment, script, style, head, title
+
+    var text: StaticString {
+        switch self {
+        case .tag: ">"
+        case .comment: "-->"
+        case .script: "</script"
+        case .style: "</style"
+        case .head: "</head"
+        case .title: "</title"
+        }
+    }
+
+    /// Whether it ends with a name, which a letter or a digit would make another.
+    var isName: Bool { self != .tag && self != .comment }
 }

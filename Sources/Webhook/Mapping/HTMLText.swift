@@ -17,8 +17,8 @@ struct HTMLText {
     private var preformatted = 0
     /// A tag whose quotation mark is not closed would be looked for to the end of the text again and again.
     private var ignoresQuotes = false
-    /// Elements and comments that were not closed, likewise.
-    private var unclosed: Set<[UInt8]> = []
+    /// Ends that were looked for and are not in the rest of the text, likewise.
+    private var unclosed: Set<HTMLEnd> = []
 
     /// The text of HTML that is valid UTF-8.
     static func plain(_ html: [UInt8]) -> [UInt8] {
@@ -111,14 +111,14 @@ struct HTMLText {
 
     private mutating func skipDeclaration() -> Bool {
         let isComment = html[index...].starts(with: "<!--".utf8)
-        guard let end = find(isComment ? "-->" : ">", from: index + 2) else { return false }
+        guard let end = find(isComment ? .comment : .tag, from: index + 2) else { return false }
         index = end
         return true
     }
 
     /// The index after the `>` that ends a tag, and that is not in quotation marks.
     private mutating func tagEnd(from start: Int) -> Int? {
-        guard !ignoresQuotes else { return find(">", from: start) }
+        guard !ignoresQuotes else { return find(.tag, from: start) }
         var quote: UInt8?
         for position in start..<html.count {
             let byte = html[position]
@@ -134,33 +134,30 @@ struct HTMLText {
         return tagEnd(from: start)
     }
 
-    /// The index after the next such text, in any case; nil, from then on at once, if there is none.
-    ///
-    /// - Parameter isName: whether a letter or a digit must not follow.
-    private mutating func find(_ text: StaticString, from start: Int, isName: Bool = false) -> Int? {
-        let key = Array("\(text)".utf8)
-        guard !unclosed.contains(key) else { return nil }
+    /// The index after the next such end, in any case; nil, from then on at once, if there is none.
+    private mutating func find(_ wanted: HTMLEnd, from start: Int) -> Int? {
+        guard !unclosed.contains(wanted) else { return nil }
         let html = html
-        var position = start
-        while position + key.count <= html.count {
-            let end = position + key.count
-            if html.span.extracting(position..<end).equalsIgnoringCase(text),
-                !isName || end == html.count || !html[end].isLetterOrDigit
+        let text = wanted.text
+        var end = start + text.utf8CodeUnitCount
+        while end <= html.count {
+            if html.span.extracting(end - text.utf8CodeUnitCount..<end).equalsIgnoringCase(text),
+                !wanted.isName || end == html.count || !html[end].isLetterOrDigit
             {
                 return end
             }
-            position += 1
+            end += 1
         }
-        unclosed.insert(key)
+        unclosed.insert(wanted)
         return nil
     }
 
     private mutating func take(_ element: HTMLElement, isEnd: Bool) {
         switch element {
         case .inline: break
-        case .hidden(let endTag):
+        case .hidden(let wanted):
             // One that is not closed hides nothing: its text is better kept than lost.
-            if !isEnd, let end = find(endTag, from: index, isName: true) { index = end - endTag.utf8CodeUnitCount }
+            if !isEnd, let end = find(wanted, from: index) { index = end - wanted.text.utf8CodeUnitCount }
         case .lineBreak: breakLine()
         case .block: lineFeeds = max(lineFeeds, 1)
         case .paragraph: lineFeeds = 2

@@ -40,10 +40,9 @@ struct Mapper {
         let values: [PathValue]
         var strangers = UnknownKeys()
         do throws(JSONFault) {
-            if profile.templateKeys == nil {
-                values = try profile.tree.values(in: text)
-            } else {
-                values = try profile.tree.values(in: text) { strangers.add(Array($0.joined(separator: ".".utf8))) }
+            values = try profile.tree.values(in: text) { keys, key in
+                let keys = strangers.haveRoom ? keys + [key.text(from: text)] : []
+                strangers.add(Array(keys.joined(separator: ".".utf8)))
             }
         } catch {
             throw .json(error)

@@ -56,7 +56,8 @@ struct MappingTests {
     @Test(arguments: [
         (#"{"p":"P1"}"#, "critical"), (#"{"p":{"name":"P1"}}"#, "critical"), (#"{"p":{}}"#, "is required"),
         (#"{"p":{"name":{"text":"P1"}}}"#, "critical"), (#"{"p":null}"#, "is required"),
-        (#"{"p":["P1"]}"#, "must be a string or a number (from p)"), (#"{"p":{"name":["P1"]}}"#, "must be a string or a number (from p.name)"),
+        (#"{"p":["P1"]}"#, "must be a string or a number (from p)"),
+        (#"{"p":{"name":["P1"]}}"#, "must be a string or a number (from p.name)"),
         (#"{"q":"P1","p":"P1"}"#, "only one of p and q"),
         (#"{"q":"P1","p":{"name":"P1"}}"#, "only one of p.name and q"),
     ])
