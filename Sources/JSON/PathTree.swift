@@ -8,7 +8,7 @@ package enum PathValue: Equatable {
     case number(Range<Int>)
     /// An object, an array or a boolean.
     case other(JSONType)
-    /// Nothing, since a value on the way is neither an object nor null: the one after so many keys.
+    /// Nothing, since a value on the way, to which so many keys lead, is neither an object nor null.
     case blocked(level: Int)
 }
 

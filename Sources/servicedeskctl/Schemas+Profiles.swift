@@ -54,7 +54,7 @@ extension Schemas {
         case .path:
             [
                 "description":
-                    "Where the value is in the payload: at one of several paths, of which only one may be there.",
+                    "Where the value is in the payload: at one of several paths, of which only one may be present.",
                 "oneOf": [
                     path,
                     [

@@ -86,7 +86,7 @@ extension TenantsJSON {
             case .map: rule.map = try readMap(&reader, text, at: place)
             case .standard: rule.standard = try readPriority(&reader, text, at: place)
             case .otherwise where level == RuleDefinition.chainLimit:
-                faults.add("\(place): expected at most \(RuleDefinition.chainLimit) rules, one in another")
+                faults.add("\(place): expected at most \(RuleDefinition.chainLimit) rules nested in one another")
                 try reader.skipValue(in: text)
             case .otherwise:
                 rule.otherwise = [try readRule(&reader, text, at: place, field, level: level + 1)]
@@ -104,7 +104,7 @@ extension TenantsJSON {
 
     private enum TooLong: String, CaseIterable { case cut, refuse }
 
-    /// What the file itself says of tickets must be valid, whatever they are.
+    /// Values that the file gives to every ticket must be valid ones.
     private mutating func checkConstants(of rule: RuleDefinition, for field: Field, at place: String) {
         if let prefix = rule.prefix,
             prefix.isEmpty || !Ticket.isTicketID(Array(prefix.utf8).span) || prefix.utf8.count > 20
@@ -191,7 +191,7 @@ extension TenantsJSON {
             if !Ticket.isTenantID(Array(definition.id.utf8).span) {
                 faults.add("\(profile.place).id: expected 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")
             } else if TenantsJSON.shippedProfiles[definition.id] != nil {
-                faults.add("\(profile.place).id: a profile that is shipped has it")
+                faults.add("\(profile.place).id: is the id of a shipped profile")
             } else if !ids.insert(definition.id).inserted {
                 faults.add("\(profile.place).id: another profile has it")
             }

@@ -6,15 +6,15 @@ package enum FormFault: Error, Equatable {
     case encoding(offset: Int)
     case noPayload
     case severalPayloads
-    /// Something beside the payload.
+    /// Parameters beside the payload.
     case strangers
 
     var message: String {
         switch self {
         case .encoding(let offset): "invalid percent-encoding at byte offset \(offset)"
         case .noPayload: "must have one of the parameters \(FormBody.nameList)"
-        case .severalPayloads: "must have only one of the parameters \(FormBody.nameList), once"
-        case .strangers: "must have no other parameter than one of \(FormBody.nameList)"
+        case .severalPayloads: "must have exactly one of the parameters \(FormBody.nameList), once"
+        case .strangers: "must have no parameter other than one of \(FormBody.nameList)"
         }
     }
 }

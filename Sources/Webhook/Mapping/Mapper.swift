@@ -35,7 +35,7 @@ struct Mapper {
     /// When the request was received, RFC 3339.
     let time: [UInt8]
 
-    /// Reads a whole payload. What the ticket's own rules say of the values is found out by whoever reads it next.
+    /// Reads a whole payload. Whoever reads the result next checks the ticket's own rules.
     func map(_ text: Span<UInt8>) throws(PayloadFault) -> MappedTicket {
         let values: [PathValue]
         var strangers = UnknownKeys()
@@ -118,7 +118,7 @@ struct Mapper {
             }
             guard let path = found.first else { return standardPriority(rule.conversion) }
             guard found.count == 1 else {
-                return .fault("only one of \(found.map(\.text).joined(separator: " and ")) may be there")
+                return .fault("only one of \(found.map(\.text).joined(separator: " and ")) may be present")
             }
             return value(at: path, of: rule, as: field, profile.tree.value(at: path, among: values), text)
         }

@@ -35,7 +35,7 @@ package struct MappingProfile: Equatable, Sendable {
 /// Where the value of a field comes from, and how it is made the ticket's.
 package struct FieldRule: Equatable, Sendable {
     package enum Source: Equatable, Sendable {
-        /// What is at one of these paths. At most one of them may be there.
+        /// What is at one of these paths. At most one of them may be present.
         case paths([JSONPath])
         /// The same for every ticket.
         case constant(String)

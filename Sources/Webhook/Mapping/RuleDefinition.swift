@@ -95,7 +95,7 @@ package struct RuleDefinition {
             let more =
                 others.contains(.value) ? " or a value" : others.contains(.time) ? ", or the time \"received\"" : ""
             throw RuleFault(member: "path", text: "expected a path\(more)")
-        default: throw RuleFault(member: "path", text: "is one too many: the value has another source")
+        default: throw RuleFault(member: "path", text: "the value has more than one source")
         }
     }
 

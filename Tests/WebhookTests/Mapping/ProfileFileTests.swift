@@ -35,7 +35,7 @@ struct ProfileFileTests {
 
     @Test(arguments: [
         ("event", #""event":{}"#, "event.path: expected a path or a value"),
-        ("event", #""event":{"value":"e","path":"x"}"#, "event.path: is one too many: the value has another source"),
+        ("event", #""event":{"value":"e","path":"x"}"#, "event.path: the value has more than one source"),
         ("event", #""event":{"value":"e","otherwise":{"value":"x"}}"#, "event.otherwise: has no effect without a path"),
         (
             "created_at", #""created_at":{"time":"rfc3339"}"#,
@@ -61,7 +61,7 @@ struct ProfileFileTests {
         (
             "ticket_id",
             #""ticket_id":{"path":"a","otherwise":{"path":"b","otherwise":{"path":"c","otherwise":{"path":"d","otherwise":{"path":"e"}}}}}"#,
-            "ticket_id.otherwise.otherwise.otherwise.otherwise: expected at most 4 rules, one in another"
+            "ticket_id.otherwise.otherwise.otherwise.otherwise: expected at most 4 rules nested in one another"
         ),
         (
             "ticket_id", #""ticket_id":{"path":"a","otherwise":{"prefix":"A"}}"#,
