@@ -194,7 +194,9 @@ enum Routing {
 extension Secrets {
     /// How a sender's payloads are mapped; nil if they are not.
     func profile(of sender: Claimant) -> MappingProfile? {
-        guard let tenants, let owner = tenants.owner(sender.id.span, isSender: true) else { return nil }
+        guard let tenants, tenants.hasProfiles, let owner = tenants.owner(sender.id.span, isSender: true) else {
+            return nil
+        }
         return tenants.profile(of: owner)
     }
 
