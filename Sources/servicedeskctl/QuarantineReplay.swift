@@ -40,7 +40,7 @@ extension QuarantineCommand {
             let waiting = try WaitingFormats(of: replayer.service)
             let quarantine = QuarantineService(client, queue: queue.text)
             var hasFailed = false
-            for entry in try selection.entries(quarantine) {
+            try selection.visit(quarantine) { entry in
                 let id = String(decoding: entry.id, as: UTF8.self)
                 switch try replayer.replay(entry, corrected ?? entry.body, waiting) {
                 case .queued(let jobID):
@@ -75,8 +75,11 @@ extension QuarantineCommand {
 
 /// Queues requests of the quarantine.
 private struct Replayer {
-    /// Seconds for which the name of a replayed delivery is remembered.
-    private static let window = 86_400
+    /// Seconds for which a sender's name of a delivery is remembered, as the responder does. A sender may use it again later.
+    private static let nameWindow = 86_400
+    /// Seconds for which an entry's id is: as long as an entry can be kept, so that one whose removal failed is never queued
+    /// again.
+    private static let idWindow = 31_536_000
 
     enum Outcome {
         case queued(jobID: [UInt8])
@@ -95,7 +98,7 @@ private struct Replayer {
         case (nil, nil): claimant = Claimant()
         }
         if let refusal = refusal(of: claimant, for: entry) { return .refused([refusal]) }
-        let delivery = entry[.delivery].map { Array($0.utf8) } ?? entry.id
+        let delivery = entry.delivery ?? entry.id
         let result = ReadBody(
             body, from: claimant,
             [
@@ -109,7 +112,9 @@ private struct Replayer {
         if let objection = waiting.objection(to: job) {
             return .refused([objection])
         }
-        return try push(job, result.exchange, delivery, isSigned: entry.isDeliverySigned)
+        return try push(
+            job, result.exchange, delivery, isSigned: entry.isDeliverySigned,
+            window: entry.delivery == nil ? Replayer.idWindow : Replayer.nameWindow)
     }
 
     /// Why nobody may send as the entry's sender now; nil if it may.
@@ -123,13 +128,13 @@ private struct Replayer {
     }
 
     private func push(
-        _ job: [UInt8], _ exchange: Exchange, _ delivery: [UInt8], isSigned: Bool
+        _ job: [UInt8], _ exchange: Exchange, _ delivery: [UInt8], isSigned: Bool, window: Int
     ) throws -> Outcome {
         let digest = exchange.digest
-        let name = Idempotency(queue: queue, window: Replayer.window, waitsForReplicas: false).key(
+        let name = Idempotency(queue: queue, window: window, waitsForReplicas: false).key(
             tenantID: exchange.ticket.tenantID, deliveryID: delivery, isSigned: isSigned, jobID: exchange.jobID,
             digest: digest.span)
-        switch try service.push(job, name, window: Replayer.window) {
+        switch try service.push(job, name, window: window) {
         case .queued: return .queued(jobID: exchange.jobID)
         case .existing(let value):
             switch Idempotency.verdict(on: value, jobID: exchange.jobID, digest: digest.span) {

@@ -62,6 +62,14 @@ struct ErrorReplyTests {
     @Test(arguments: [
         ("ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You", "READONLY"),
         ("ERR Error running script (call to f_1): the ticket: -text", "ERR"),
+        (
+            "ERR The user executing the script can't run this command or subcommand script: 1, on @user_script:1.",
+            "NOPERM"
+        ),
+        (
+            "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: The user executing the script can't "
+                + "access at least one of the keys mentioned in the command arguments", "NOPERM"
+        ),
         ("WRONGTYPE Operation", "WRONGTYPE"), ("ERR", "ERR"), ("A1 x", "A1"), ("", "unnamed"), (" ERR", "unnamed"),
         ("err x", "unnamed"), ("{\"ticket\":1}", "unnamed"), ("SECRET-1 x", "unnamed"), ("GEHEIM\u{e9} x", "unnamed"),
         (String(repeating: "A", count: 32) + " x", String(repeating: "A", count: 32)),
