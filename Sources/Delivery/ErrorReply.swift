@@ -116,11 +116,13 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
         return word.isEmpty ? "unnamed" : word
     }
 
-    /// Whether a script lacked a right, for which Redis has no word of its own.
+    /// Whether a script lacked a right, for which Redis has no word of its own: the first up to Redis 7.0, the second since
+    /// 7.2 and in Valkey.
     private static func isDeniedInScript(_ reply: Span<UInt8>) -> Bool {
         guard reply.hasPrefix("ERR ") else { return false }
         return reply.indices.contains { index in
-            reply.extracting(index..<reply.count).hasPrefix("The user executing the script can't ")
+            let rest = reply.extracting(index..<reply.count)
+            return rest.hasPrefix("The user executing the script can't ") || rest.hasPrefix("ACL failure in script: ")
         }
     }
 

@@ -44,8 +44,13 @@ extension QuarantineCommand {
                 let id = String(decoding: entry.id, as: UTF8.self)
                 switch try replayer.replay(entry, corrected ?? entry.body, waiting) {
                 case .queued(let jobID):
-                    _ = try quarantine.remove(entry.id)
                     try StandardStreams.write(line: entry.id + [.tab] + jobID)
+                    do throws(ClientFailure) {
+                        _ = try quarantine.remove(entry.id)
+                    } catch {
+                        StandardStreams.complain("\(id) is queued, and stays in the quarantine: \(error)")
+                        throw ExitCode(1)
+                    }
                 case .refused(let lines):
                     hasFailed = true
                     for line in lines { StandardStreams.complain("\(id) is not queued: \(line)") }
@@ -107,7 +112,7 @@ private struct Replayer {
             ], &handler)
         guard let job = result.job else { return .refused(result.faults) }
         if let tenant = entry[.tenant], !result.exchange.ticket.tenantID.elementsEqual(tenant.utf8) {
-            return .refused(["the corrected body is a ticket of another tenant than \(tenant)"])
+            return .refused(["it is a ticket of another tenant than \(tenant)"])
         }
         if let objection = waiting.objection(to: job) {
             return .refused([objection])

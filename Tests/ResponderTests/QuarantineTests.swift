@@ -14,6 +14,7 @@ private struct ScriptRedis: ~Copyable {
     private let listener: Descriptor
     let reply: String?
     private(set) var scriptCount = 0
+    private(set) var passwords: [String] = []
     private(set) var connectionCount = 0
     private var connection = Descriptor.none
     private var input: [UInt8] = []
@@ -24,7 +25,7 @@ private struct ScriptRedis: ~Copyable {
         listener = Descriptor(owning: ListeningSocket.unix("\(directory.path)/s").number)
     }
 
-    func address(password: String = "p") throws -> Address { try Address("unix://:\(password)@\(directory.path)/s") }
+    func address() throws -> Address { try Address("unix://:first@\(directory.path)/s") }
 
     /// Serves until the quarantine's thread has ended; at most ten seconds.
     mutating func serve(_ quarantine: inout Quarantine) throws {
@@ -54,7 +55,9 @@ private struct ScriptRedis: ~Copyable {
         input += chunk[..<count]
         let bytes = input
         while case .array(let arguments?) = try parser.next(in: bytes.span) {
-            let name = if case .bulk(let text?) = arguments[0] { text.text } else { "?" }
+            let words = arguments.map { if case .bulk(let text?) = $0 { text.text } else { "?" } }
+            let name = words[0]
+            if name == "AUTH" { passwords.append(words[words.count - 1]) }
             if name == "EVAL" { scriptCount += 1 }
             let answer = name == "EVAL" ? reply : name == "PING" ? "+PONG\r\n" : "+OK\r\n"
             if let answer { _ = connection.send(utf8(answer).span) }
@@ -157,6 +160,18 @@ struct QuarantineTests {
         try redis.serve(&quarantine)
         let result = try quarantine.result()
         #expect(result.failed == 4 && result.kept == 0 && result.failure == expected && redis.scriptCount == 1)
+    }
+
+    @Test func `the next batch has the new password`() throws {
+        var redis = ScriptRedis(reply: ":1\r\n")
+        var quarantine = try quarantine(redis)
+        for password in ["first", "second"] {
+            quarantine.setPassword(password)
+            quarantine.take(request(), at: .now)
+            quarantine.endTurn()
+            try redis.serve(&quarantine)
+        }
+        #expect(redis.passwords == ["first", "second"])
     }
 
     @Test func `at the end it waits for Redis, but not for long`() throws {

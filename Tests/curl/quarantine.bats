@@ -21,6 +21,19 @@ setup_file() {
                     keys: keys("msp")}]}' >"$SERVICEDESK_TENANTS_FILE"
     )
     stack_up
+    # With one secret for all tenants, and a user who may do what the README says, and no more.
+    redis ACL SETUSER responder on '>p' '~{shared}:queue' '~{shared}:queue:seen:*' +lpush +eval +evalsha +get +set \
+        '~{shared}:queue:quarantine' '~{shared}:queue:quarantine:*' +incrby +expire +xtrim +xadd
+    SERVICEDESK_TENANTS_FILE='' SERVICEDESK_SECRET=$secret SERVICEDESK_LOG_FILE=$dir/shared.json \
+        SERVICEDESK_REDIS_URL=unix://responder:p@$dir/redis.sock SERVICEDESK_QUEUE_KEY={shared}:queue \
+        start_responder "$dir/shared.log" "$dir/shared.sock" --processes 2
+    wait_up "$pid" responder_answers "$dir/shared.sock" ready
+    nginx_start shared "$dir/shared.sock"
+}
+
+teardown_file() {
+    stop "$(<"$dir/shared.sock.pid")"
+    stack_down
 }
 
 setup() {
@@ -38,6 +51,9 @@ from() {
     request "$path" --data-binary "@$BATS_TEST_TMPDIR/body" -H "Content-Type: ${type-application/json}" \
         -H "X-ServiceDesk-Signature: ${signature-$(sign "$key-$1" <"$BATS_TEST_TMPDIR/body")}" "${@:3}"
 }
+
+# private FILE: writes what it reads to a file that only its owner can read.
+private() { (umask 077; cat >"$1"); }
 
 # kept COUNT: waits until so many requests are in the quarantine. first: prints the id of the oldest.
 kept() { wait_for 3 eval "[[ \$(redis XLEN '$stream') == $1 ]]"; }
@@ -166,6 +182,69 @@ outcome() {
     run -64 ctl quarantine replay --all --body x
     run -1 ctl quarantine show -- '-'
     run -1 ctl quarantine drop 1700000000000
+}
+
+@test "a replay is read under the profile that its sender has now" {
+    from desk '{"id":"7","summary":"No mail"}'
+    kept 1
+    run -1 ctl quarantine replay --all
+    jq '.senders[0].profile = "generic"' "$SERVICEDESK_TENANTS_FILE" | private "$BATS_TEST_TMPDIR/tenants.json"
+    run -0 ctl quarantine replay --all --tenants-file "$BATS_TEST_TMPDIR/tenants.json"
+    same '["globex","7","No mail"]' "$(newest | jq -c '[.tenant_id, .ticket_id, .description]')"
+    same 0 "$(redis XLEN "$stream")"
+}
+
+@test "what a tenant sent does not become another's when its sender is given away or removed" {
+    from desk '{"id":"7"}'
+    kept 1
+    echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
+    jq '.senders[0].tenant = "acme"' "$SERVICEDESK_TENANTS_FILE" | private "$BATS_TEST_TMPDIR/given"
+    run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected" --tenants-file "$BATS_TEST_TMPDIR/given"
+    [[ $output == *'a ticket of another tenant than globex'* ]] || { echo "$output"; false; }
+    jq 'del(.senders[0])' "$SERVICEDESK_TENANTS_FILE" | private "$BATS_TEST_TMPDIR/removed"
+    run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected" --tenants-file "$BATS_TEST_TMPDIR/removed"
+    [[ $output == *'the sender desk is not in the tenants file, or inactive'* ]] || { echo "$output"; false; }
+    same '0 1' "$(depth) $(redis XLEN "$stream")"
+}
+
+@test "a replay that ends before the removal, or comes at once from several operators, queues once" {
+    redis ACL SETUSER operator on '>p' '~*' +lindex +xrange +eval +get +set +lpush >/dev/null
+    from desk '{"id":"7"}'
+    kept 1
+    id=$(first)
+    echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
+    replay() { ctl quarantine replay "$id" --body "$BATS_TEST_TMPDIR/corrected"; }
+    SERVICEDESK_REDIS_URL=unix://operator:p@$dir/redis.sock run -1 --separate-stderr replay
+    [[ $stderr == *"$id is queued, and stays in the quarantine: Redis answered NOPERM"* ]] || { echo "$stderr"; false; }
+    same "$id"$'\t'"$(newest | jq -r .job_id) 1" "$output $(redis XLEN "$stream")"
+    # As long as an entry can be kept, its id is remembered.
+    (($(redis TTL "{$queue}:seen:globex:$id") > 31000000))
+    operators=()
+    for n in {1..5}; do
+        replay >/dev/null 2>&1 3>&- &
+        operators+=($!)
+    done
+    wait "${operators[@]}" || true
+    same '1 0' "$(depth) $(redis XLEN "$stream")"
+}
+
+@test "with one secret for all, all are counted together, and a replay needs no tenants file" {
+    nginx_use shared
+    stream={shared}:queue:quarantine
+    export SERVICEDESK_TENANTS_FILE='' SERVICEDESK_QUEUE_KEY={shared}:queue
+    for n in {1..15}; do
+        post "$(ticket ".priority = $n")"
+        same 400 "$code"
+        post "$(ticket ".priority = $n | .tenant_id = \"globex\"")"
+    done
+    wait_for 3 eval '(($(outcome kept) + $(outcome limited) == 30))'
+    same '20 10 0' "$(outcome kept) $(outcome limited) $(outcome failed)"
+    same '20 20' "$(redis XLEN "$stream") $(redis GET "$stream:all/")"
+    ticket '.ticket_id = "CORRECTED"' >"$BATS_TEST_TMPDIR/corrected"
+    run -0 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
+    same CORRECTED "$(redis LINDEX "$SERVICEDESK_QUEUE_KEY" 0 | jq -r .ticket_id)"
+    SERVICEDESK_TENANTS_FILE=$dir/tenants.json run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
+    [[ $output == *'no tenant is known of it'* ]]
 }
 
 @test "a job is written as the responder writes it" {
