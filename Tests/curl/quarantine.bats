@@ -307,3 +307,19 @@ outcome() {
     for n in 1 2 3 4; do from desk '{"id":"7"}'; done
     wait_for 3 grep -q '"level":"info".*refused requests are kept again' "$SERVICEDESK_LOG_FILE"
 }
+
+@test "failures that come and go do not fill the log" {
+    told() { grep -c 'refused requests are not kept' "$SERVICEDESK_LOG_FILE" || true; }
+    before=$(told)
+    for round in 1 2 3 4; do
+        redis SET "$stream" 'not a stream' >/dev/null
+        failed=$(outcome failed)
+        for n in 1 2 3 4; do from msp '{"id":"7","account":"G"}'; done
+        wait_for 3 eval "(( \$(outcome failed) == $failed + 4 ))"
+        redis DEL "$stream" >/dev/null
+        for n in 1 2 3 4; do from msp '{"id":"7","account":"G"}'; done
+        kept 4
+    done
+    # At most once for each of the two processes.
+    (($(told) <= before + 2))
+}
