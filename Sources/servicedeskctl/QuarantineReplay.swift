@@ -115,7 +115,7 @@ private struct Replayer {
             return .refused(["it is a ticket of another tenant than \(tenant)"])
         }
         if let objection = waiting.objection(to: job) {
-            return .refused([objection])
+            return .refused(["\(objection): choose another --format"])
         }
         return try push(
             job, result.exchange, delivery, isSigned: entry.isDeliverySigned,

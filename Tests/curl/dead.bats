@@ -216,7 +216,7 @@ many() {
     bury "$(job TKT-1)"
     redis LPUSH "$queue" "$(ctl job --format celery <<<"$(ticket)")" >/dev/null
     run -1 ctl dead replay --all
-    [[ $output == *'not queued as a plain job: the queue holds celery jobs'*'--key or --format'* ]]
+    [[ $output == *'is not queued: the queue holds celery jobs'*'--key or --format'* ]]
     same 1 "$(depth)"
     same 1 "$(redis LLEN $dead)"
     ctl dead replay --all --format celery
@@ -225,7 +225,7 @@ many() {
     redis DEL "$queue" >/dev/null
     redis LPUSH "$queue" "$(job TKT-3)" 'something else' >/dev/null
     run -1 ctl dead replay --all
-    [[ $output == *'not queued as a celery job: the queue holds plain jobs'* ]]
+    [[ $output == *'is not queued: the queue holds plain jobs'* ]]
     ctl dead replay --all --key other:queue
     same 1 "$(redis LLEN other:queue)"
 }
