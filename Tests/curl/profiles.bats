@@ -185,7 +185,7 @@ becomes() {
     ctl sender profile fresh --none --no-wait
     same null "$(ctl sender list fresh --json | jq -r '.[0].profile')"
     run -1 ctl sender profile fresh nope --no-wait
-    [[ $output == *'profile: is none of the file'*'sdp-v1, sdp-v3'* ]]
+    [[ $output == *'profile: is neither in the file nor one of '*'sdp-v1, sdp-v3'* ]]
     run -64 ctl check --sender fresh --profile generic <<<'{}'
     run -64 ctl check --profile nope <<<'{}'
     # What a terminal would interpret is not printed.

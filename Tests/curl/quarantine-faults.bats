@@ -8,7 +8,7 @@ ctl() { "${program%/*}/servicedeskctl" "$@"; }
 
 # The rights that the README names, and those less one of them.
 granted=$(sed -n "s/^    ACL SETUSER responder on >PASSWORD //p" "$root/README.md")
-more=$(sed -n 's/.*needs `\(~{enhancement:queue}:quarantine\*\)` and `\(+[^`]*\)`.*/\1 \2/p' "$root/README.md")
+more=$(sed -n 's/.*needs `\(~{enhancement:queue}:quarantine ~[^`]*\)`.*/\1/p' "$root/README.md")
 
 setup_file() {
     redis_start
@@ -70,7 +70,7 @@ first() { redis XRANGE "$stream" - + COUNT 1 | head -1; }
     wait_for 5 eval '[[ $(nginx_use lacking; request /metrics; grep -c "outcome=\"failed\"} 3" <<<"$answer") == 1 ]]'
     same 0 "$(redis XLEN "$stream")"
     like '3[0-9]{3}' "$(redis TTL "$stream:all/")"
-    same 1 "$(grep -c 'refused requests are not kept.*grant the user +incr +expire +xadd +xtrim' "$SERVICEDESK_LOG_FILE")"
+    same 1 "$(grep -c 'refused requests are not kept.*lacks a right.*grant it +incrby +expire +xtrim +xadd' "$SERVICEDESK_LOG_FILE")"
     post "$(ticket)"
     accepted
 }

@@ -214,7 +214,7 @@ extension TenantsJSON {
                 checkRoute(of: owners[index], through: profile)
             } else if !ids.contains(id) {
                 faults.add(
-                    "\(owners[index].place).profile: is none of the file's profiles, nor one of \(TenantsJSON.shippedProfileIDs)"
+                    "\(owners[index].place).profile: is neither in the file nor one of \(TenantsJSON.shippedProfileIDs)"
                 )
             }
         }
@@ -227,7 +227,7 @@ extension TenantsJSON {
         guard let keys = profile.templateKeys, let path = owner.tenantFrom.flatMap({ JSONPath($0.path) }),
             !keys.contains(path)
         else { return }
-        faults.add("\(owner.place).tenant_from.path: is none of the keys of the template profile")
+        faults.add("\(owner.place).tenant_from.path: is not one of the keys of the template profile")
     }
 }
 

@@ -109,7 +109,7 @@ extension TenantsJSON {
             case (_?, _?): faults.add("\(owner.place): has both tenant and tenant_from")
             case (let id?, nil):
                 reached.insert(id)
-                if tenants[id] == nil { faults.add("\(owner.place).tenant: is none of the file's tenants") }
+                if tenants[id] == nil { faults.add("\(owner.place).tenant: is not one of the file's tenants") }
             case (nil, let from?):
                 if JSONPath(from.path) == nil {
                     faults.add(

@@ -42,7 +42,7 @@ enum HTMLElement {
 
     private static func name(_ text: some StringProtocol) -> Name { text.utf8.reduce(0) { $0 << 8 | Name($1) } }
 
-    /// The element whose name begins at `start`, in any case, and the length of the name. Nil if it is none of HTML.
+    /// The element whose name begins at `start`, in any case, and the length of the name. Nil if HTML has none of that name.
     static func read(_ html: [UInt8], from start: Int) -> (element: HTMLElement, length: Int)? {
         var name: Name = 0
         for index in start..<min(html.count, start + nameLimit + 1) {

@@ -166,7 +166,7 @@ struct ProfileDefinition {
             }
             for field in Field.allCases {
                 for path in (rules[field] ?? []).flatMap(\.paths) where !keys.contains(path) {
-                    faults.append("fields.\(field.name).path: \(path.text) is none of the template's keys")
+                    faults.append("fields.\(field.name).path: \(path.text) is not one of the template's keys")
                 }
             }
         }

@@ -72,7 +72,7 @@ struct ProfileFaultTests {
         (#"[{"id":"own","like":"nope"}]"#, "like: expected one of generic, sdp-cloud-template"),
         (
             #"[{"id":"own","like":"sdp-v3","keys":["id"]}]"#,
-            "fields.ticket_id.path: request.id is none of the template's keys"
+            "fields.ticket_id.path: request.id is not one of the template's keys"
         ),
         (#"[{"id":"own","like":"generic","fields":{"tenant_id":{"path":"a"}}}]"#, "fields.tenant_id: unknown member"),
         (#"[{"id":"own","like":"generic","note":"x"}]"#, "note: unknown member"), ("[7]", "expected an object"),
@@ -91,14 +91,14 @@ struct ProfileFaultTests {
     @Test func `a sender's profile is in the file or shipped, and a tenant has none`() {
         #expect(faults("[]", sender: #""tenant":"acme","profile":"sdp-v3""#) == nil)
         #expect(
-            faults("[]")?.hasPrefix("senders[0].profile: is none of the file's profiles, nor one of generic") == true)
+            faults("[]")?.hasPrefix("senders[0].profile: is neither in the file nor one of generic") == true)
     }
 
     @Test func `the value that determines the tenant is one of a template's keys`() {
         let route = #""tenant_from":{"path":"site","tenants":{"A":"acme"}}"#
         #expect(
             faults("[]", sender: #"\#(route),"profile":"sdp-cloud-template""#)
-                == "senders[0].tenant_from.path: is none of the keys of the template profile")
+                == "senders[0].tenant_from.path: is not one of the keys of the template profile")
         #expect(faults("[]", sender: #"\#(route),"profile":"sdp-v3""#) == nil)
     }
 }

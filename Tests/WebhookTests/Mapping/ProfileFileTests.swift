@@ -74,7 +74,7 @@ struct ProfileFileTests {
 
     @Test(arguments: [
         (#"["id","text","p","p.name"]"#, "keys: p cannot have both a value and p.name"),
-        (#"["id","text"]"#, "fields.priority.path: p is none of the template's keys"),
+        (#"["id","text"]"#, "fields.priority.path: p is not one of the template's keys"),
         ("[]", "keys: expected at least one path"), (#"["id","text","p","id"]"#, "keys[3]: occurs twice"),
     ])
     func `a fault of a template's keys is told`(keys: String, fault: String) {
