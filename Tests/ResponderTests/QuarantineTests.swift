@@ -145,7 +145,11 @@ struct QuarantineTests {
     }
 
     @Test(arguments: [
-        ("-NOPERM secret\r\n", "Redis answered NOPERM: the user lacks a right to the command or the key"),
+        (
+            "-NOPERM secret\r\n",
+            "Redis answered NOPERM: the user lacks a right to the command or the key: grant it +incrby +expire +xtrim "
+                + "+xadd, and the keys of \"Quarantine\" in the README"
+        ),
         ("$1\r\nx\r\n", "unexpected reply from Redis: expected an integer"),
         ("$2000\r\n", "unexpected reply from Redis: more than 1024 bytes, or invalid RESP (length)"),
         ("hello\r\n", "unexpected reply from Redis: invalid RESP (type)"),

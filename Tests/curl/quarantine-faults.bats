@@ -1,7 +1,7 @@
 # The quarantine where something is in its way: rights, a stop, Redis itself; and with one secret for all tenants.
 load stack.bash
 
-export SERVICEDESK_QUARANTINE=50
+export SERVICEDESK_QUARANTINE=50 SERVICEDESK_QUARANTINE_TENANT=20
 stream="{$queue}:quarantine"
 
 ctl() { "${program%/*}/servicedeskctl" "$@"; }
