@@ -99,5 +99,5 @@ if Context.environment["SERVICEDESK_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "fuzz", dependencies: ["Bytes", "JSON", "RESP", "FastCGI", "Webhook"], path: "Tests/fuzzing",
-            sources: ["Fuzz.swift"], swiftSettings: productSettings))
+            sources: ["Fuzz.swift", "Mapping.swift"], swiftSettings: productSettings))
 }

@@ -105,6 +105,7 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
     /// The first word of an error reply, all of it that may be logged: what follows can quote the command, and so the
     /// ticket. At most 32 capital letters and digits, or `unnamed`.
     package static func word(of reply: Span<UInt8>) -> String {
+        if isDeniedInScript(reply) { return "NOPERM" }
         var word = ""
         for index in cause(of: reply)..<reply.count {
             let byte = reply[index]
@@ -113,6 +114,16 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
             word.unicodeScalars.append(Unicode.Scalar(byte))
         }
         return word.isEmpty ? "unnamed" : word
+    }
+
+    /// Whether a script lacked a right, for which Redis has no word of its own: the first up to Redis 7.0, the second since
+    /// 7.2 and in Valkey.
+    private static func isDeniedInScript(_ reply: Span<UInt8>) -> Bool {
+        guard reply.hasPrefix("ERR ") else { return false }
+        return reply.indices.contains { index in
+            let rest = reply.extracting(index..<reply.count)
+            return rest.hasPrefix("The user executing the script can't ") || rest.hasPrefix("ACL failure in script: ")
+        }
     }
 
     /// Where the error begins that a reply is about. Before Redis 7.0 an error inside a script arrives as

@@ -15,6 +15,11 @@ package struct JSONPath: Hashable, Sendable {
         String(decoding: Array(keys.prefix(count).joined(separator: ".".utf8)), as: UTF8.self)
     }
 
+    /// Whether it leads into the value at another path.
+    package func continues(_ other: JSONPath) -> Bool {
+        keys.count > other.keys.count && keys.starts(with: other.keys)
+    }
+
     /// - Parameter text: keys with full stops between them, such as `request.account.name`.
     package init?(_ text: [UInt8]) {
         let keys = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Array($0) }

@@ -8,7 +8,7 @@ package enum PathValue: Equatable {
     case number(Range<Int>)
     /// An object, an array or a boolean.
     case other(JSONType)
-    /// Nothing, since a value on the way is neither an object nor null: the one after so many keys.
+    /// Nothing, since a value on the way, to which so many keys lead, is neither an object nor null.
     case blocked(level: Int)
 }
 
@@ -19,7 +19,10 @@ package struct PathTree: Equatable, Sendable {
         /// The path that ends here, if one does.
         var path: Int?
 
-        func child(_ key: [UInt8]) -> Int? { children.first { $0.key == key }?.node }
+        func child(_ key: Span<UInt8>) -> Int? {
+            for child in children where child.key.count == key.count && child.key.span.equals(key) { return child.node }
+            return nil
+        }
     }
 
     private struct Child: Equatable {
@@ -36,7 +39,7 @@ package struct PathTree: Equatable, Sendable {
         self.paths = paths
         for (index, path) in paths.enumerated() {
             var node = 0
-            for key in path.keys { node = nodes[node].child(key) ?? addChild(key, to: node) }
+            for key in path.keys { node = nodes[node].child(key.span) ?? addChild(key, to: node) }
             nodes[node].path = index
         }
     }
@@ -49,10 +52,11 @@ package struct PathTree: Equatable, Sendable {
 
     /// Reads a whole text strictly.
     ///
-    /// - Parameter stranger: is called for each member that no path leads to or through, with the keys that lead to it.
+    /// - Parameter stranger: is called for each member that no path leads to or through, with the keys that lead to its
+    ///   object, and its own.
     /// - Returns: the values, in the order of the paths.
     package func values(
-        in text: Span<UInt8>, stranger: ([[UInt8]]) -> Void = { _ in }
+        in text: Span<UInt8>, stranger: ([[UInt8]], JSONString) -> Void = { _, _ in }
     ) throws(JSONFault) -> [PathValue] {
         var values = [PathValue](repeating: .absent, count: paths.count)
         var reader = JSONReader()
@@ -66,26 +70,30 @@ package struct PathTree: Equatable, Sendable {
     package func value(at path: JSONPath, among values: [PathValue]) -> PathValue {
         var node = 0
         for key in path.keys {
-            guard let next = nodes[node].child(key) else { return .absent }
+            guard let next = nodes[node].child(key.span) else { return .absent }
             node = next
         }
         return nodes[node].path.map { values[$0] } ?? .absent
     }
 
+    private func child(_ key: JSONString, of node: Int, in text: Span<UInt8>) -> Int? {
+        guard key.hasEscapes else { return nodes[node].child(text.extracting(key.range)) }
+        return nodes[node].child(key.text(from: text).span)
+    }
+
     private func visit(
         _ key: JSONString, of parent: Int, after keys: [[UInt8]], _ reader: inout JSONReader, _ text: Span<UInt8>,
-        _ values: inout [PathValue], _ stranger: ([[UInt8]]) -> Void
+        _ values: inout [PathValue], _ stranger: ([[UInt8]], JSONString) -> Void
     ) throws(JSONFault) {
-        let name = key.text(from: text)
-        guard let node = nodes[parent].child(name) else {
-            stranger(keys + [name])
+        guard let node = child(key, of: parent, in: text) else {
+            stranger(keys, key)
             return try reader.skipValue(in: text)
         }
         let type = try reader.type(in: text)
         let start = reader.position
         if type == .object && !nodes[node].children.isEmpty {
             if let path = nodes[node].path { values[path] = .other(.object) }
-            let keys = keys + [name]
+            let keys = keys + [key.text(from: text)]
             return try reader.readMembers(in: text) { reader, key throws(JSONFault) in
                 try visit(key, of: node, after: keys, &reader, text, &values, stranger)
             }

@@ -1,7 +1,7 @@
 import Bytes
 
 extension JSONTree {
-    /// Reads the text of an object strictly. There is no place for null.
+    /// Reads the text of an object strictly. Null is not accepted.
     package init(_ text: Span<UInt8>) throws(JSONFault) {
         var reader = JSONReader()
         var members: [(name: String, value: JSONTree)] = []

@@ -26,7 +26,7 @@ package enum ClientFailure: Error, CustomStringConvertible {
         case "CROSSSLOT":
             ": in a cluster both lists need one hash tag, such as {enhancement}:queue and {enhancement}:dead"
         case "NOPERM": ": the user lacks a right to the command or the key"
-        case "WRONGTYPE": ": the key holds something other than a list"
+        case "WRONGTYPE": ": the key holds something of another type"
         default: ""
         }
     }

@@ -39,30 +39,30 @@ package struct QuarantineService {
         package subscript(name: String) -> [UInt8]? { fields.first { $0.name.elementsEqual(name.utf8) }?.value }
     }
 
-    /// One script, so that an entry is never there without its bounds. The counting first: a tenant that is over its limit
-    /// costs two commands. The addition after whatever the user may lack a right to: Redis does not roll a script back, and
-    /// a count or a stream that never expires would be worse than none. The stream expires an age after its last entry, when
-    /// all of its entries are too old.
+    /// One script, so that an entry is never there without its bounds. Redis does not roll a script back: whatever it may
+    /// refuse for want of a right is asked for before the entry, by a command that changes nothing. The count expires from
+    /// its first moment on. What is too old is told by the entry's own id, which has the time of Redis. The stream expires
+    /// an age after its last entry, when all of its entries are too old.
     private static let script = """
         redis.call('SET', KEYS[2], 0, 'EX', 3600, 'NX') \
-        if redis.call('INCR', KEYS[2]) > tonumber(ARGV[1]) then return 0 end \
+        if redis.call('INCRBY', KEYS[2], 0) >= tonumber(ARGV[1]) then return 0 end \
         redis.call('EXPIRE', KEYS[1], ARGV[3]) \
-        redis.call('XTRIM', KEYS[1], 'MINID', ARGV[4]) \
-        redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', unpack(ARGV, 5)) \
+        redis.call('XTRIM', KEYS[1], 'MINID', 0) \
+        local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[2], '*', unpack(ARGV, 4)) \
+        local oldest = tonumber(string.match(id, '^%d+')) - ARGV[3] * 1000 \
+        redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', math.max(oldest, 0))) \
         redis.call('EXPIRE', KEYS[1], ARGV[3]) \
+        redis.call('INCRBY', KEYS[2], 1) \
         return 1
         """
 
     /// Keeps an entry. Returns false if its owner has as many of this hour as the limits allow.
     ///
-    /// - Parameters:
-    ///   - owner: whose entries are counted together.
-    ///   - now: milliseconds since 1970.
+    /// - Parameter owner: whose entries are counted together.
     package func add(
-        _ fields: [(name: String, value: [UInt8])], of owner: [UInt8], within limits: QuarantineLimits, now: Int
+        _ fields: [(name: String, value: [UInt8])], of owner: [UInt8], within limits: QuarantineLimits
     ) throws(ClientFailure) -> Bool {
-        let oldest = "\(max(now - limits.age * 1000, 0))"
-        let numbers = ["\(limits.tenantEntries)", "\(limits.entries)", "\(limits.age)", oldest].map { Array($0.utf8) }
+        let numbers = [limits.tenantEntries, limits.entries, limits.age].map { Array("\($0)".utf8) }
         let head = ["EVAL", QuarantineService.script, "2"].map { Array($0.utf8) }
         let reply = try client.call(
             head + [stream, countPrefix + owner] + numbers + fields.flatMap { [Array($0.name.utf8), $0.value] })
@@ -70,7 +70,7 @@ package struct QuarantineService {
         return kept == 1
     }
 
-    /// Hands out all entries, oldest first.
+    /// Hands out all entries, oldest first. Those that have been handed out may be removed meanwhile.
     package func visit<Failure: Error>(_ body: (Entry) throws(Failure) -> Void) throws {
         var start = Array("-".utf8)
         while true {
@@ -86,10 +86,16 @@ package struct QuarantineService {
 
     private func range(from start: [UInt8], to end: [UInt8]) throws(ClientFailure) -> [Entry] {
         let count = [Array("COUNT".utf8), Array("\(QuarantineService.page)".utf8)]
-        guard case .array(let replies?) = try client.call([Array("XRANGE".utf8), stream, start, end] + count) else {
-            throw .unexpected("expected an array")
+        return try QuarantineService.entries(try client.call([Array("XRANGE".utf8), stream, start, end] + count))
+    }
+
+    /// The entries in a reply to XRANGE.
+    static func entries(_ reply: Reply) throws(ClientFailure) -> [Entry] {
+        guard case .array(let replies?) = reply else { throw .unexpected("expected an array") }
+        return try replies.map { reply throws(ClientFailure) in
+            guard let entry = Entry(reply) else { throw .unexpected("expected an entry of a stream") }
+            return entry
         }
-        return replies.compactMap(Entry.init)
     }
 
     /// Removes an entry. Returns false if it is not there.
@@ -102,7 +108,7 @@ package struct QuarantineService {
 }
 
 extension QuarantineService.Entry {
-    /// Nil for what is no entry.
+    /// Nil if the reply is not an entry.
     init?(_ reply: Reply) {
         guard case .array(let parts?) = reply, parts.count == 2, case .bulk(let id?) = parts[0],
             case .array(let values?) = parts[1]

@@ -18,13 +18,21 @@ struct Quarantine: ~Copyable {
     private static let pausedLimit = 10_000
     /// For how long a process that ends waits for the thread.
     private static let patience = Nanoseconds.seconds(3)
+    /// Bytes of a reply's string; those that are expected are numbers.
+    private static let replyLimit = 1_024
 
     struct Result: Sendable {
         var kept = 0
         /// Of tenants that have as many as they may have.
         var limited: [[UInt8]] = []
         var failed = 0
-        var failure: ClientFailure?
+        /// Why, of the last of them.
+        var failure = ""
+
+        mutating func fail(_ count: Int, _ reason: String) {
+            failed += count
+            failure = reason
+        }
     }
 
     private let limits: QuarantineLimits
@@ -58,8 +66,7 @@ struct Quarantine: ~Copyable {
         }
         guard waiting.count < Quarantine.waitingLimit, waitingBytes + request.size <= Quarantine.waitingBytesLimit
         else {
-            result.failed += 1
-            return
+            return result.fail(1, "more than Redis takes")
         }
         waiting.append(request)
         waitingBytes += request.size
@@ -71,7 +78,7 @@ struct Quarantine: ~Copyable {
         let batch = waiting
         let (limits, queue, address) = (limits, queue, address)
         let isStarted = work.start { Quarantine.keep(batch, within: limits, queue, address) }
-        if !isStarted { result.failed += batch.count }
+        if !isStarted { result.fail(batch.count, "no thread can be started") }
         batchCount = batch.count
         (waiting, waitingBytes) = ([], 0)
     }
@@ -81,19 +88,19 @@ struct Quarantine: ~Copyable {
     ) -> Result {
         var result = Result()
         do throws(ClientFailure) {
-            let service = QuarantineService(try Client(address), queue: queue)
+            let service = QuarantineService(try Client(address, bulkLimit: replyLimit), queue: queue)
             for request in batch {
                 let fields = request.members.map { (name: $0.member.rawValue, value: $0.value) }
-                let now = Int(WallClock.now.microseconds / 1000)
-                if try service.add(fields, of: request.owner, within: limits, now: now) {
-                    result.kept += 1
-                } else {
+                guard !result.limited.contains(request.owner),
+                    try service.add(fields, of: request.owner, within: limits)
+                else {
                     result.limited.append(request.owner)
+                    continue
                 }
+                result.kept += 1
             }
         } catch {
-            result.failure = error
-            result.failed = batch.count - result.kept - result.limited.count
+            result.fail(batch.count - result.kept - result.limited.count, error.quarantineAdvice)
         }
         return result
     }
@@ -107,8 +114,7 @@ struct Quarantine: ~Copyable {
         }
         result.kept += found.kept
         result.limited += found.limited
-        result.failed += found.failed
-        result.failure = found.failure ?? result.failure
+        if found.failed > 0 { result.fail(found.failed, found.failure) }
     }
 
     /// What has become of requests since the last call; nil if nothing has.
@@ -125,8 +131,7 @@ struct Quarantine: ~Copyable {
             endTurn()
             guard work.isBusy else { return }
             guard work.wait(until: end) else {
-                result.failed += batchCount + waiting.count
-                return
+                return result.fail(batchCount + waiting.count, "the process ends, and Redis has not answered")
             }
             finish(at: .now)
         }
@@ -134,10 +139,10 @@ struct Quarantine: ~Copyable {
 }
 
 extension ClientFailure {
-    /// What happened, and what to do about it. A script's lack of a right is a plain error of the script.
+    /// What happened, and what to do about it.
     fileprivate var quarantineAdvice: String {
-        guard case .refused(let word) = self, word == "ERR" || word == "NOPERM" else { return description }
-        return "\(self): grant the user +incr +expire +xadd +xtrim, and the stream's key with whatever follows it"
+        guard case .refused("NOPERM") = self else { return description }
+        return "\(self): grant it +incrby +expire +xtrim +xadd, and the keys of \"Quarantine\" in the README"
     }
 }
 
@@ -167,22 +172,23 @@ extension Responder {
         noteQuarantine()
     }
 
-    /// Counts what has become of refused requests, and logs each change between success and failure.
+    /// Counts what has become of refused requests, and logs each change between success and failure: of failures that come
+    /// and go, one in ten seconds.
     mutating func noteQuarantine() {
         guard let result = quarantine?.takeResult() else { return }
         metrics.add(.quarantined, result.kept)
         metrics.add(.quarantineLimited, result.limited.count)
         metrics.add(.quarantineFailures, result.failed)
-        if result.failed > 0 && !isQuarantineFailing {
-            let reason = result.failure.map(\.quarantineAdvice) ?? "too many at a time"
+        if result.failed > 0 && !isQuarantineFailing && loop.now >= quarantineFailureDue {
+            isQuarantineFailing = true
+            quarantineFailureDue = loop.now + .seconds(10)
             log.line(
                 .error,
-                "refused requests are not kept in \(QueueKeys.quarantine(of: settings.delivery.queue)) (\(reason)): see servicedesk_quarantined_requests_total"
+                "refused requests are not kept in \(QueueKeys.quarantine(of: settings.delivery.queue)) (\(result.failure)): see servicedesk_quarantined_requests_total"
             )
-        }
-        if result.failed == 0 && result.kept > 0 && isQuarantineFailing {
+        } else if result.failed == 0 && result.kept > 0 && isQuarantineFailing {
+            isQuarantineFailing = false
             log.line(.info, "refused requests are kept again")
         }
-        if result.failed > 0 || result.kept > 0 { isQuarantineFailing = result.failed > 0 }
     }
 }

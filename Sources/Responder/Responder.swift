@@ -44,6 +44,8 @@ struct Responder: ~Copyable {
     /// Keeps refused requests, if that is wanted.
     var quarantine: Quarantine?
     var isQuarantineFailing = false
+    /// From when on another failure of it is logged.
+    var quarantineFailureDue = Instant(nanoseconds: 0)
     /// Why the counters are not shared, if they are not.
     private let metricsFailure: SystemError?
     var isLossOfCountersTold = false

@@ -67,10 +67,7 @@ package struct Settings {
             body: reader.number("SERVICEDESK_MAX_BODY", 1...Handler.largestBody, default: Handler.largestBody))
         webServers = reader.webServers("FCGI_WEB_SERVER_ADDRS")
         maxAge = reader.number("SERVICEDESK_MAX_AGE", 0...31_536_000, default: 0)
-        quarantine = QuarantineLimits(
-            entries: reader.number("SERVICEDESK_QUARANTINE", 0...100_000, default: 0),
-            age: reader.number("SERVICEDESK_QUARANTINE_AGE", 60...31_536_000, default: 604_800),
-            tenantEntries: reader.number("SERVICEDESK_QUARANTINE_TENANT", 1...100_000, default: 100))
+        quarantine = reader.quarantine()
         unknownFields = reader.choice("SERVICEDESK_UNKNOWN_FIELDS", default: .reject)
         jobFormat = reader.choice("SERVICEDESK_JOB_FORMAT", default: .plain)
         jobEncoder = JobEncoder(

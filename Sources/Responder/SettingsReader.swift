@@ -182,6 +182,20 @@ struct SettingsReader {
         return (replicas, milliseconds)
     }
 
+    /// One tenant must not push out the others' entries: its share is less than all, by default a tenth.
+    mutating func quarantine() -> QuarantineLimits {
+        let share = "SERVICEDESK_QUARANTINE_TENANT"
+        let entries = number("SERVICEDESK_QUARANTINE", 0...100_000, default: 0)
+        let limits = QuarantineLimits(
+            entries: entries, age: number("SERVICEDESK_QUARANTINE_AGE", 60...31_536_000, default: 604_800),
+            tenantEntries: number(share, 1...100_000, default: max(entries / 10, 1)))
+        if entries > 1 && limits.tenantEntries >= entries {
+            faults.append(
+                "\(share) is \(limits.tenantEntries): expected less than SERVICEDESK_QUARANTINE, which is \(entries)")
+        }
+        return limits
+    }
+
     mutating func jobMembers(_ name: String) -> JobMembers {
         guard let value = value(name) else { return [] }
         guard let members = JobMembers(value) else {

@@ -124,9 +124,12 @@ package struct UnknownKeys {
 
     var isEmpty: Bool { count == 0 }
 
+    /// Whether another key would be repeated to the sender, not only counted.
+    var haveRoom: Bool { keys.count < UnknownKeys.limit }
+
     mutating func add(_ key: [UInt8]) {
         count += 1
-        guard keys.count < UnknownKeys.limit else { return }
+        guard haveRoom else { return }
         // A longer key is reported by its length: cutting it could split a character.
         keys.append(key.count <= UnknownKeys.keyLimit ? key : Array("(a key of \(key.count) bytes)".utf8))
     }

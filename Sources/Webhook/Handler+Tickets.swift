@@ -41,10 +41,11 @@ extension Handler {
                 try checkDelivery(&exchange, time: time)
                 return push(&exchange, payload: body, body: body, time: time, request: request, queue: &queue)
             }
+            // A form that holds no payload counts too, if the tenant is known without it.
+            let isRouted = secrets.hasFixedTenant(claimant)
+            if isRouted { try route(body, to: &sender, &exchange) }
             let content = try content(of: body, profile, &exchange)
-            let routed = try route(content.span, &exchange)
-            sender = routed
-            try charge(routed.tenantID, &exchange)
+            if !isRouted { try route(content.span, to: &sender, &exchange) }
             let payload = try map(content.span, through: profile, from: sender, time: time, &exchange)
             try checkDelivery(&exchange, time: time)
             return push(&exchange, payload: payload.span, body: body, time: time, request: request, queue: &queue)
@@ -63,6 +64,15 @@ extension Handler {
         case .refused(let cause): throw Refusal(refuse(&exchange, cause))
         case .notJSON(let fault): throw Refusal(note(.json(fault), of: content, in: &exchange))
         }
+    }
+
+    /// Finds to whom a sender's ticket belongs, and charges it.
+    private func route(
+        _ content: Span<UInt8>, to sender: inout TicketSender?, _ exchange: inout Exchange
+    ) throws(Refusal) {
+        let routed = try route(content, &exchange)
+        sender = routed
+        try charge(routed.tenantID, &exchange)
     }
 
     /// Charges a request to its tenant.

@@ -45,7 +45,7 @@ struct ReadBody {
     /// Prints the faults of a body that makes no job.
     func printFaults() throws {
         guard exchange.faults.isEmpty else {
-            for row in exchange.faults { try StandardStreams.write(line: row.line) }
+            for row in exchange.faults { try StandardStreams.write(line: TerminalText.line(row.line)) }
             return
         }
         for fault in faults { StandardStreams.complain(fault) }

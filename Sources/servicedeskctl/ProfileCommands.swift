@@ -103,7 +103,7 @@ struct SenderProfile: ParsableCommand {
 
     @Argument(help: "The sender's id.", completion: .ids(of: .sender)) var id: String
     @Argument(help: "The profile.", completion: .list(MappingProfile.shippedIDs)) var profile: String?
-    @Flag(help: "Its payloads are tickets as they are.") var none = false
+    @Flag(help: "Use no profile: its payloads are tickets already.") var none = false
     @OptionGroup var options: EditOptions
 
     func validate() throws {

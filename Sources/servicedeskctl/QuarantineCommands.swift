@@ -24,20 +24,18 @@ struct QuarantineCommand: ParsableCommand {
             guard all != !ids.isEmpty else { throw ValidationError("name requests by their ids, or give --all") }
         }
 
-        /// The requests, oldest first where all are meant. Throws if an id has none.
-        func entries(_ service: QuarantineService) throws -> [QuarantineEntry] {
-            guard !all else {
-                var entries: [QuarantineEntry] = []
-                try service.visit { entries.append(QuarantineEntry($0)) }
-                return entries
-            }
-            return try ids.map { id in
+        /// Hands out the requests, the oldest first where all are meant. Throws before the first if an id has none.
+        func visit(_ service: QuarantineService, _ body: (QuarantineEntry) throws -> Void) throws {
+            // Of all, a page at a time: together they may be more than fits into memory.
+            guard !all else { return try service.visit { try body(QuarantineEntry($0)) } }
+            let entries = try ids.map { id in
                 guard QuarantineEntry.isID(id), let entry = try service.entry(Array(id.utf8)) else {
                     StandardStreams.complain("the quarantine has no request \(id)")
                     throw ExitCode(1)
                 }
                 return QuarantineEntry(entry)
             }
+            for entry in entries { try body(entry) }
         }
     }
 
@@ -73,8 +71,8 @@ struct QuarantineCommand: ParsableCommand {
         }
 
         func run() throws {
-            for entry in try selection.entries(queue.quarantine()) {
-                if body { return try StandardStreams.write(entry.body) }
+            try selection.visit(queue.quarantine()) { entry in
+                guard !body else { return try StandardStreams.write(entry.body) }
                 try StandardStreams.write(line: entry.json(withBody: true))
             }
         }
@@ -87,8 +85,8 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() throws {
             let service = try queue.quarantine()
-            for entry in try selection.entries(service) where try service.remove(entry.id) {
-                try StandardStreams.write(line: entry.id)
+            try selection.visit(service) { entry in
+                if try service.remove(entry.id) { try StandardStreams.write(line: entry.id) }
             }
         }
     }

@@ -26,6 +26,8 @@ struct QuarantineEntry {
     }
 
     var body: [UInt8] { members[.body] ?? [] }
+    /// Nil if its sender gave it no name.
+    var delivery: [UInt8]? { members[.delivery].flatMap { $0.isEmpty ? nil : $0 } }
     var isDeliverySigned: Bool { self[.isDeliverySigned] == "true" }
     var isForm: Bool { self[.type] == "form" }
 

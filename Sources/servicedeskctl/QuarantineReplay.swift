@@ -40,12 +40,17 @@ extension QuarantineCommand {
             let waiting = try WaitingFormats(of: replayer.service)
             let quarantine = QuarantineService(client, queue: queue.text)
             var hasFailed = false
-            for entry in try selection.entries(quarantine) {
+            try selection.visit(quarantine) { entry in
                 let id = String(decoding: entry.id, as: UTF8.self)
                 switch try replayer.replay(entry, corrected ?? entry.body, waiting) {
                 case .queued(let jobID):
-                    _ = try quarantine.remove(entry.id)
                     try StandardStreams.write(line: entry.id + [.tab] + jobID)
+                    do throws(ClientFailure) {
+                        _ = try quarantine.remove(entry.id)
+                    } catch {
+                        StandardStreams.complain("\(id) is queued, and stays in the quarantine: \(error)")
+                        throw ExitCode(1)
+                    }
                 case .refused(let lines):
                     hasFailed = true
                     for line in lines { StandardStreams.complain("\(id) is not queued: \(line)") }
@@ -75,8 +80,11 @@ extension QuarantineCommand {
 
 /// Queues requests of the quarantine.
 private struct Replayer {
-    /// Seconds for which the name of a replayed delivery is remembered.
-    private static let window = 86_400
+    /// Seconds for which a sender's name of a delivery is remembered, as the responder does. A sender may use it again later.
+    private static let nameWindow = 86_400
+    /// Seconds for which an entry's id is: as long as an entry can be kept, so that one whose removal failed is never queued
+    /// again.
+    private static let idWindow = 31_536_000
 
     enum Outcome {
         case queued(jobID: [UInt8])
@@ -95,7 +103,7 @@ private struct Replayer {
         case (nil, nil): claimant = Claimant()
         }
         if let refusal = refusal(of: claimant, for: entry) { return .refused([refusal]) }
-        let delivery = entry[.delivery].map { Array($0.utf8) } ?? entry.id
+        let delivery = entry.delivery ?? entry.id
         let result = ReadBody(
             body, from: claimant,
             [
@@ -104,12 +112,14 @@ private struct Replayer {
             ], &handler)
         guard let job = result.job else { return .refused(result.faults) }
         if let tenant = entry[.tenant], !result.exchange.ticket.tenantID.elementsEqual(tenant.utf8) {
-            return .refused(["the corrected body is a ticket of another tenant than \(tenant)"])
+            return .refused(["it is a ticket of another tenant than \(tenant)"])
         }
         if let objection = waiting.objection(to: job) {
-            return .refused([objection])
+            return .refused(["\(objection): choose another --format"])
         }
-        return try push(job, result.exchange, delivery, isSigned: entry.isDeliverySigned)
+        return try push(
+            job, result.exchange, delivery, isSigned: entry.isDeliverySigned,
+            window: entry.delivery == nil ? Replayer.idWindow : Replayer.nameWindow)
     }
 
     /// Why nobody may send as the entry's sender now; nil if it may.
@@ -123,13 +133,13 @@ private struct Replayer {
     }
 
     private func push(
-        _ job: [UInt8], _ exchange: Exchange, _ delivery: [UInt8], isSigned: Bool
+        _ job: [UInt8], _ exchange: Exchange, _ delivery: [UInt8], isSigned: Bool, window: Int
     ) throws -> Outcome {
         let digest = exchange.digest
-        let name = Idempotency(queue: queue, window: Replayer.window, waitsForReplicas: false).key(
+        let name = Idempotency(queue: queue, window: window, waitsForReplicas: false).key(
             tenantID: exchange.ticket.tenantID, deliveryID: delivery, isSigned: isSigned, jobID: exchange.jobID,
             digest: digest.span)
-        switch try service.push(job, name, window: Replayer.window) {
+        switch try service.push(job, name, window: window) {
         case .queued: return .queued(jobID: exchange.jobID)
         case .existing(let value):
             switch Idempotency.verdict(on: value, jobID: exchange.jobID, digest: digest.span) {

@@ -34,7 +34,7 @@ extension Dead {
                     continue
                 }
                 if let objection = waiting.objection(to: message) {
-                    StandardStreams.complain("\(id) is not queued: \(objection)")
+                    StandardStreams.complain("\(id) is not queued: \(objection): choose another --key or --format")
                     hasFailed = true
                     continue
                 }

@@ -54,7 +54,7 @@ extension Schemas {
         case .path:
             [
                 "description":
-                    "Where the value is in the payload: at one of several paths, of which only one may be there.",
+                    "Where the value is in the payload: at one of several paths, of which only one may be present.",
                 "oneOf": [
                     path,
                     [
@@ -74,7 +74,8 @@ extension Schemas {
         case .tooLong: ["description": "What happens to a text that is too long.", "enum": ["cut", "refuse"]]
         case .map:
             [
-                "description": "The priority for each name, in any case.", "type": "object",
+                "description": "The priority for each name, in any case.", "type": "object", "minProperties": 1,
+                "propertyNames": ["pattern": #"\S"#],
                 "additionalProperties": rule(of: .priority),
             ]
         case .standard: rule(of: .priority)

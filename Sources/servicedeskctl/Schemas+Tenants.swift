@@ -11,9 +11,10 @@ extension Schemas {
         one of them, with the same id; a secret that two of them have, or of fewer than \(Secrets.minimumLength) bytes, \
         or that is a published example; a tenant without keys that no sender has; a sender's tenant that is not in the \
         file; a profile that is neither in the file nor shipped, that has a shipped one's id, or lacks a rule for a \
-        field; a rule without a source or with two; a template's path that is none of its keys; a per_second with more \
-        than three decimals; a time that is no real date; not_after before not_before; a secret_file that cannot be read; \
-        more than \
+        field; a rule without a source or with two, or whose other members have no effect; rules more than \
+        \(RuleDefinition.chainLimit) deep; two names of a map that differ in case only; a template's path that is not one \
+        of its keys, or a key that lies within another; a per_second with more than three decimals; a time that is no \
+        real date; not_after before not_before; a secret_file that cannot be read; more than \
         \(KeyModes.limit) different modes.
         """,
         "type": "object",

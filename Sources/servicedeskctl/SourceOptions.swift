@@ -25,7 +25,7 @@ struct SourceOptions: ParsableArguments {
             throw ValidationError("--tenants-file and --form need --sender or --profile")
         }
         if let profile, !MappingProfile.shippedIDs.contains(profile) {
-            throw ValidationError("--profile is none of \(MappingProfile.shippedIDs.joined(separator: ", "))")
+            throw ValidationError("--profile is not one of \(MappingProfile.shippedIDs.joined(separator: ", "))")
         }
     }
 

@@ -104,7 +104,7 @@ struct ModeOptions: ParsableArguments {
             return
         }
         guard TenantsJSON.modeNames.contains(mode) else {
-            throw ValidationError("--mode is none of \(TenantsJSON.modeNames.joined(separator: ", "))")
+            throw ValidationError("--mode is not one of \(TenantsJSON.modeNames.joined(separator: ", "))")
         }
     }
 

@@ -3,18 +3,23 @@ enum TerminalText {
     /// Characters of a column, at most.
     private static let limit = 200
 
-    /// The text shortened, and with a space for each character that a terminal would interpret, such as ESC, U+009B, or one
-    /// that reverses the direction of the text.
+    /// The text shortened, and otherwise like a line.
     static func column(_ text: [UInt8]) -> [UInt8] {
         let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
-        var column = String.UnicodeScalarView()
-        for scalar in scalars.prefix(limit) {
+        let column = line(Array(String(scalars.prefix(limit)).utf8))
+        return scalars.count > limit ? column + Array("…".utf8) : column
+    }
+
+    /// The text with a space for each character that a terminal would interpret, such as ESC, U+009B, or one that reverses
+    /// the direction of the text.
+    static func line(_ text: [UInt8]) -> [UInt8] {
+        var line = String.UnicodeScalarView()
+        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
             switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator: column.append(" ")
-            default: column.append(scalar)
+            case .control, .format, .lineSeparator, .paragraphSeparator: line.append(" ")
+            default: line.append(scalar)
             }
         }
-        if scalars.count > limit { column.append("…") }
-        return Array(String(column).utf8)
+        return Array(String(line).utf8)
     }
 }

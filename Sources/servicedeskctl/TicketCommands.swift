@@ -72,7 +72,7 @@ struct Check: ParsableCommand {
         do throws(PayloadFault) {
             try reader.read(body.span, into: &ticket)
         } catch {
-            for row in error.rows { try StandardStreams.write(line: row.line) }
+            for row in error.rows { try StandardStreams.write(line: TerminalText.line(row.line)) }
             throw ExitCode(1)
         }
         try StandardStreams.write(line: Array("valid".utf8))

@@ -10,7 +10,8 @@ struct PathTreeTests {
         let bytes = utf8(json)
         var strangers: [String] = []
         do throws(JSONFault) {
-            let values = try tree.values(in: bytes.span) { keys in
+            let values = try tree.values(in: bytes.span) { keys, key in
+                let keys = keys + [key.text(from: bytes.span)]
                 strangers.append(keys.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "."))
             }
             return (

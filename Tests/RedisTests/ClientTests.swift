@@ -75,7 +75,7 @@ struct ClientTests {
         let lines = try calls(redis, [["GET", "k"], ["LPUSH", "q", "j"], ["LLEN", "q"]], credentials: "u:p@")
         #expect(
             lines == [
-                "bulk(Optional([97, 98]))", "Redis answered WRONGTYPE: the key holds something other than a list",
+                "bulk(Optional([97, 98]))", "Redis answered WRONGTYPE: the key holds something of another type",
                 "integer(3)",
             ])
         #expect(redis.sessions[0].received.starts(with: resp("AUTH", "u", "p")))

@@ -212,7 +212,7 @@ struct RealRedisTests {
         try redis.call("DEL \(queue)")
         try redis.call("SET \(queue) text")
         let error = #expect(throws: ClientFailure.self) { try service.depth() }
-        #expect(error?.description == "Redis answered WRONGTYPE: the key holds something other than a list")
+        #expect(error?.description == "Redis answered WRONGTYPE: the key holds something of another type")
         try redis.call("DEL \(queue)")
         #expect(try service.depth() == 0, "a refusal leaves the connection good")
     }

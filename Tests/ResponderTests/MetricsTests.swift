@@ -82,10 +82,12 @@ struct MetricsTests {
         }
         metrics.set(.processID, Int(getpid()))
         let scrape = Scrape(metrics)
-        let processor = Metrics.Counter.allCases.firstIndex(of: .processorMicroseconds)!
+        let processor = try #require(Metrics.Counter.allCases.firstIndex(of: .processorMicroseconds))
         #expect(scrape.value("process_cpu_seconds_total") == Double(100 + processor) / 1e6)
         let shown = Set(scrape.samples.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } })
-        for index in Metrics.Counter.allCases.indices where index != processor { #expect(shown.contains(100 + index)) }
+        for index in Metrics.Counter.allCases.indices where index != processor {
+            #expect(shown.contains(100 + index))
+        }
         for (index, gauge) in Metrics.Gauge.allCases.enumerated() where !others.contains(gauge) {
             #expect(shown.contains(200 + index), "\(gauge)")
         }

@@ -52,6 +52,7 @@ struct SettingsTests {
             settings.runtimeDirectory == nil && settings.secretSource == .environment && settings.unknownVariables == []
         )
         #expect(settings.webServers == nil && settings.maxAge == 0 && settings.jobFormat == .plain)
+        #expect(settings.quarantine.entries == 0 && settings.quarantine.age == 604_800)
         #expect(!settings.takeSecrets().arePerTenant)
     }
 
@@ -91,7 +92,8 @@ struct SettingsTests {
         ("SERVICEDESK_REDIS_MAX_CONNECTIONS", "1", "100"), ("SERVICEDESK_REDIS_ATTEMPTS", "1", "100"),
         ("SERVICEDESK_MAX_PENDING", "1", "1000000"), ("SERVICEDESK_MAX_QUEUE_DEPTH", "0", "4000000000"),
         ("SERVICEDESK_DELIVERY_WINDOW", "0", "31536000"), ("SERVICEDESK_MAX_BODY", "1", "131072"),
-        ("SERVICEDESK_MAX_AGE", "0", "31536000"),
+        ("SERVICEDESK_MAX_AGE", "0", "31536000"), ("SERVICEDESK_QUARANTINE", "0", "100000"),
+        ("SERVICEDESK_QUARANTINE_AGE", "60", "31536000"), ("SERVICEDESK_QUARANTINE_TENANT", "1", "100000"),
     ])
     func `a number must be whole and in its range`(name: String, lowest: String, highest: String) {
         for good in [lowest, highest, ""] { #expect(faults([name: good]) == []) }
@@ -101,6 +103,20 @@ struct SettingsTests {
             let expected = "expected a whole number from \(lowest) to \(highest)"
             #expect(faults([name: bad]) == ["\(name) is \"\(bad)\": \(expected)"])
         }
+    }
+
+    @Test func `one tenant's share of the quarantine is a tenth, or a number below that of all`() throws {
+        for (entries, share) in [("1", 1), ("9", 1), ("1000", 100), ("100000", 10_000)] {
+            #expect(try settings(["SERVICEDESK_QUARANTINE": entries]).quarantine.tenantEntries == share)
+        }
+        let limits = try settings([
+            "SERVICEDESK_QUARANTINE": "50", "SERVICEDESK_QUARANTINE_AGE": "60", "SERVICEDESK_QUARANTINE_TENANT": "49",
+        ]).quarantine
+        #expect(limits.entries == 50 && limits.age == 60 && limits.tenantEntries == 49)
+        #expect(
+            faults(["SERVICEDESK_QUARANTINE": "50", "SERVICEDESK_QUARANTINE_TENANT": "50"]) == [
+                "SERVICEDESK_QUARANTINE_TENANT is 50: expected less than SERVICEDESK_QUARANTINE, which is 50"
+            ])
     }
 
     @Test(arguments: [

@@ -30,7 +30,8 @@ struct TenantLimitTests {
                 {"tenants":[{"id":"acme","limit":{"per_second":0.5,"burst":3},\#(key(secret.text))},
                   {"id":"globex",\#(key(Self.other))},{"id":"initech"}],
                  "senders":[{"id":"msp",\#(key(Self.other + "2")),
-                  "tenant_from":{"path":"account","tenants":{"A":"acme","I":"initech"}}}]\#(limit)}
+                  "tenant_from":{"path":"account","tenants":{"A":"acme","I":"initech"}}},
+                  {"id":"forms",\#(key(Self.other + "3")),"tenant":"acme","profile":"generic"}]\#(limit)}
                 """#
             ).span
         ) { _ in .failure(SecretReadFault(description: "")) }
@@ -99,6 +100,23 @@ struct TenantLimitTests {
         #expect(desk.handle(request).disposition == .answer(.rateLimited))
         book.left = [0: 1]
         #expect(desk.handle(request).disposition == .answer(.invalidJSON))
+        #expect(book.left == [0: 0])
+    }
+
+    @Test func `a form without a payload is charged to the sender's only tenant, as broken JSON is`() throws {
+        let book = Book()
+        book.left = [0: 2]
+        var desk = desk(book, try table())
+        for (body, type) in [("x=1", "application/x-www-form-urlencoded"), ("{", "application/json")] {
+            let request = Request {
+                $0.path = "/forms"
+                $0.body = utf8(body)
+                $0.contentType = type
+                $0.signature = sign($0.body, with: utf8(Self.other + "3"))
+            }
+            let outcome = desk.handle(request)
+            #expect(outcome.disposition == .answer(.invalidJSON) && outcome.exchange.provenTenant == utf8("acme"))
+        }
         #expect(book.left == [0: 0])
     }
 

@@ -239,13 +239,15 @@ struct TenantsJSONTests {
     }
 
     @Test func `a sender's tenant_id cannot stand for another tenant than the one that it names`() {
-        func file(_ value: String) -> String {
+        func file(_ value: String, _ profile: String = "") -> String {
             #"""
-            {"tenants":[{"id":"acme"}],"senders":[{"id":"msp","keys":[\#(key("1", Self.a))],
+            {"tenants":[{"id":"acme"}],"senders":[{"id":"msp",\#(profile)"keys":[\#(key("1", Self.a))],
             "tenant_from":{"path":"tenant_id","tenants":{"\#(value)":"acme"}}}]}
             """#
         }
         #expect(faults(file("Acme")) == "senders[0].tenant_from.tenants: a tenant_id can only stand for itself")
         #expect(faults(file("acme")) == nil)
+        // The payload of a profile is not a ticket.
+        #expect(faults(file("Acme", #""profile":"generic","#)) == nil)
     }
 }

@@ -24,7 +24,7 @@ setup_file() {
     at 0 CLUSTER ADDSLOTSRANGE 0 16383
     at 0 CLUSTER MEET 127.0.0.1 "$(<"$dir/port-1")"
     for node in 0 1; do wait_for 20 has_slots "$node"; done
-    export SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1")
+    export SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1") SERVICEDESK_QUARANTINE=10
     start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
     wait_up "$pid" responder_answers "$dir/responder.sock" ready
     nginx_start main "$dir/responder.sock"
@@ -52,6 +52,25 @@ setup() {
         same "$number" "$(at 0 LLEN "$queue")"
     done
     wait_for 5 grep -q 'redirects the queue to 127.0.0.1:' "$SERVICEDESK_LOG_FILE"
+}
+
+@test "the quarantine is kept, and replayed, on the node that has the queue" {
+    quarantine() { "${program%/*}/servicedeskctl" quarantine "$@"; }
+    kept() { [[ $(quarantine list | wc -l) == 1 ]]; }
+    export SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1")
+    ticket >"$BATS_TEST_TMPDIR/corrected"
+    for name in main tagged; do
+        nginx_use "$name"
+        [[ $name == main ]] || export SERVICEDESK_QUEUE_KEY={enhancement}:queue
+        list=${SERVICEDESK_QUEUE_KEY-$queue}
+        post "$(ticket '.priority = "none"')"
+        same 400 "$code"
+        wait_for 3 kept
+        quarantine replay "$(quarantine list | cut -f1)" --body "$BATS_TEST_TMPDIR/corrected"
+        same '1 0' "$(at 0 LLEN "$list") $(quarantine list | wc -l)"
+        at 0 DEL "$list"
+    done
+    same '1 1' "$(at 0 EXISTS '{enhancement:queue}:quarantine:all/') $(at 0 EXISTS '{enhancement}:queue:quarantine:all/')"
 }
 
 @test "a named delivery is queued once, by the script, on the node that has the queue" {

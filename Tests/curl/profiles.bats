@@ -92,7 +92,7 @@ becomes() {
 @test "each fault names the field, the path and the rule, in the response and in the log" {
     from sdp-v3 '{"id":"7","request":{"id":"8"},"subject":["x"],"priority":"High","secret text":1}'
     wrong ticket_id description priority
-    same 'only one of request.id and id may be there' "$(jq -r '.errors[0].message' <<<"$answer")"
+    same 'only one of request.id and id may be present' "$(jq -r '.errors[0].message' <<<"$answer")"
     same 'must be a string or a number (from subject)' "$(jq -r '.errors[1].message' <<<"$answer")"
     same 'priority must be an object (from priority.name)' "$(jq -r '.errors[2].message' <<<"$answer")"
     same "$(jq -r '.errors | map("\(.field): \(.message)") | join("; ")' <<<"$answer")" "$(logged faults)"
@@ -185,9 +185,14 @@ becomes() {
     ctl sender profile fresh --none --no-wait
     same null "$(ctl sender list fresh --json | jq -r '.[0].profile')"
     run -1 ctl sender profile fresh nope --no-wait
-    [[ $output == *'profile: is none of the file'*'sdp-v1, sdp-v3'* ]]
+    [[ $output == *'profile: is neither in the file nor one of '*'sdp-v1, sdp-v3'* ]]
     run -64 ctl check --sender fresh --profile generic <<<'{}'
     run -64 ctl check --profile nope <<<'{}'
+    # What a terminal would interpret is not printed.
+    run -1 ctl check --profile sdp-cloud-template <<<'{"a\u001b[31m\u202e":1}'
+    [[ $output == *'a [31m : is not a key of the template'* && $output != *$'\e'* ]]
+    run -1 ctl check <<<'{"a\u001b[31m":1}'
+    [[ $output == *'a [31m: is not a known field'* && $output != *$'\e'* ]]
 }
 
 @test "servicedeskctl send makes a sample of the sender's own shape" {

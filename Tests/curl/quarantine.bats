@@ -1,52 +1,5 @@
-# The quarantine: requests whose payload was refused are kept beside the queue, shown, corrected and replayed.
-load stack.bash
-
-unset SERVICEDESK_SECRET
-export SERVICEDESK_TENANTS_FILE=$dir/tenants.json SERVICEDESK_QUARANTINE=50 SERVICEDESK_QUARANTINE_TENANT=20
-stream="{$queue}:quarantine"
-key=correct-horse-battery-staple-desk
-
-ctl() { "${program%/*}/servicedeskctl" "$@"; }
-
-setup_file() {
-    (
-        umask 077
-        jq -n --arg key "$key" '
-            def keys(id): [{id: "1", mode: "servicedesk", secret: "\($key)-\(id)"}];
-            {tenants: [{id: "acme", keys: ([{id: "w", mode: "standard-webhooks",
-                    secret: "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}] + keys("acme"))},
-                {id: "globex", keys: keys("globex")}],
-            senders: [{id: "desk", tenant: "globex", profile: "sdp-v3", keys: keys("desk")},
-                {id: "msp", profile: "generic", tenant_from: {path: "account", tenants: {"A": "acme", "G": "globex"}},
-                    keys: keys("msp")}]}' >"$SERVICEDESK_TENANTS_FILE"
-    )
-    stack_up
-}
-
-setup() {
-    nginx_use main
-    redis DEL "$queue" "$stream" >/dev/null
-    redis --scan --pattern "$stream:*" | while read -r name; do redis DEL "$name"; done >/dev/null
-}
-
-# from OWNER BODY [CURL OPTION...]: posts it, to the sender's path unless the owner is a tenant; with $signature and $type
-# if they are set, else correct ones.
-from() {
-    local path=/webhook/servicedesk
-    case $1 in desk | msp) path+=/$1 ;; esac
-    printf %s "$2" >"$BATS_TEST_TMPDIR/body"
-    request "$path" --data-binary "@$BATS_TEST_TMPDIR/body" -H "Content-Type: ${type-application/json}" \
-        -H "X-ServiceDesk-Signature: ${signature-$(sign "$key-$1" <"$BATS_TEST_TMPDIR/body")}" "${@:3}"
-}
-
-# kept COUNT: waits until so many requests are in the quarantine. first: prints the id of the oldest.
-kept() { wait_for 3 eval "[[ \$(redis XLEN '$stream') == $1 ]]"; }
-first() { redis XRANGE "$stream" - + COUNT 1 | head -1; }
-# outcome NAME: prints how many requests had it.
-outcome() {
-    request /metrics
-    grep "quarantined_requests_total{outcome=\"$1\"}" <<<"$answer" | awk '{ print $2 }'
-}
+# The quarantine: what is kept of requests whose payload was refused, and for how long.
+load quarantine.bash
 
 @test "a refused payload is kept with its faults, and without a credential" {
     from desk '{"id":"7","priority":{"name":"High"}}' -H 'webhook-id: d-1' -H 'Authorization: Bearer visible-credential'
@@ -89,95 +42,23 @@ outcome() {
     kept 1
 }
 
-@test "a corrected body is queued as the tenant's, once, and leaves the quarantine" {
-    from desk '{"id":"7","priority":{"name":"High"}}'
-    kept 1
-    id=$(first)
-    run -1 ctl quarantine replay "$id"
-    [[ $output == *"$id is not queued: description: is required"* ]] || { echo "$output"; false; }
-    kept 1
-    ctl quarantine show "$id" --body | jq '.subject = "No mail"' >"$BATS_TEST_TMPDIR/corrected"
-    run -0 --separate-stderr ctl quarantine replay "$id" --body "$BATS_TEST_TMPDIR/corrected"
-    same "$id"$'\t'"$(newest | jq -r .job_id)" "$output"
-    same '["globex","7","high","No mail"]' "$(newest | jq -c '[.tenant_id, .ticket_id, .priority, .description]')"
-    same 0 "$(redis XLEN "$stream")"
-    run -1 ctl quarantine replay "$id"
-    same "servicedeskctl: the quarantine has no request $id" "$output"
-    same 1 "$(depth)"
-    # Its name is the entry's id: had the removal failed, a second replay would queue nothing.
-    same 1 "$(redis EXISTS "{$queue}:seen:globex:$id")"
-}
-
-@test "a named delivery keeps its name: what the sender sends again in the meantime is not queued twice" {
-    from desk '{"id":"7"}' -H 'webhook-id: d-2'
-    kept 1
-    echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
-    from desk '{"id":"7","subject":"s"}' -H 'webhook-id: d-2'
-    accepted
-    job=$(job_id)
+@test "with one secret for all, all are counted together, and a replay needs no tenants file" {
+    nginx_use shared
+    stream={shared}:queue:quarantine
+    export SERVICEDESK_TENANTS_FILE='' SERVICEDESK_QUEUE_KEY={shared}:queue
+    for n in {1..15}; do
+        post "$(ticket ".priority = $n")"
+        same 400 "$code"
+        post "$(ticket ".priority = $n | .tenant_id = \"globex\"")"
+    done
+    wait_for 3 eval '(($(outcome kept) + $(outcome limited) == 30))'
+    same '20 10 0' "$(outcome kept) $(outcome limited) $(outcome failed)"
+    same '20 20' "$(redis XLEN "$stream") $(redis GET "$stream:all/")"
+    ticket '.ticket_id = "CORRECTED"' >"$BATS_TEST_TMPDIR/corrected"
     run -0 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
-    same "$job" "${output#*$'\t'}"
-    same '1 0' "$(depth) $(redis XLEN "$stream")"
-    # With another body it is another delivery of that name.
-    from desk '{"id":"8"}' -H 'webhook-id: d-2'
-    kept 1
-    echo -n '{"id":"8","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
-    run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
-    [[ $output == *'same name but with another body was queued'* ]]
-    same "$(first)" "$(ctl quarantine drop "$(first)")"
-    same '1 0' "$(depth) $(redis XLEN "$stream")"
-}
-
-@test "a signed name stays a signed one" {
-    body='{"tenant_id":"acme"}' id=msg_1 time=$(date +%s)
-    tag=$(printf %s "$id.$time.$body" | openssl dgst -sha256 -hmac 01234567890123456789012345678901 -binary | base64)
-    request /webhook/servicedesk -H "webhook-id: $id" -H "webhook-timestamp: $time" -H "webhook-signature: v1,$tag" \
-        -H Content-Type:application/json --data-binary "$body"
-    same 400 "$code"
-    kept 1
-    same true "$(ctl quarantine list --json | jq .delivery_signed)"
-    ticket >"$BATS_TEST_TMPDIR/corrected"
-    run -0 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
-    same 1 "$(redis EXISTS "{$queue}:seen:signed/acme:msg_1")"
-}
-
-@test "a replay keeps the tenant, and asks whether it may still send" {
-    from globex "$(ticket '.tenant_id = "globex" | .priority = "none"')"
-    from msp '{"id":"7","account":"G"}'
-    kept 2
-    cp "$SERVICEDESK_TENANTS_FILE" "$BATS_TEST_TMPDIR/tenants.json"
-    ticket >"$BATS_TEST_TMPDIR/corrected"
-    run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
-    [[ $output == *'the payload names another tenant'* ]] || { echo "$output"; false; }
-    echo -n '{"id":"7","account":"A","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
-    second=$(ctl quarantine list | tail -1 | cut -f1)
-    run -1 ctl quarantine replay "$second" --body "$BATS_TEST_TMPDIR/corrected"
-    [[ $output == *'a ticket of another tenant than globex'* ]] || { echo "$output"; false; }
-    jq '.tenants[1].active = false' "$SERVICEDESK_TENANTS_FILE" >"$BATS_TEST_TMPDIR/new"
-    cat "$BATS_TEST_TMPDIR/new" >"$BATS_TEST_TMPDIR/tenants.json"
-    run -1 ctl quarantine replay --all --tenants-file "$BATS_TEST_TMPDIR/tenants.json"
-    [[ $output == *'the tenant globex is not in the tenants file, or inactive'*'tenant inactive'* ]] || { echo "$output"; false; }
-    SERVICEDESK_TENANTS_FILE='' run -1 ctl quarantine replay --all
-    [[ $output == *'set SERVICEDESK_TENANTS_FILE'* ]]
-    same '0 2' "$(depth) $(redis XLEN "$stream")"
-    same 2 "$(ctl quarantine drop --all | wc -l)"
-    same 0 "$(redis XLEN "$stream")"
-    run -64 ctl quarantine drop
-    run -64 ctl quarantine replay --all --body x
-    run -1 ctl quarantine show -- '-'
-    run -1 ctl quarantine drop 1700000000000
-}
-
-@test "a job is written as the responder writes it" {
-    from desk '{"id":"7"}'
-    kept 1
-    echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
-    run -0 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected" --format celery --members event,delivery_id
-    same 'tasks.enhance_ticket ticket_changed' "$(newest | jq -r '"\(.headers.task) \(.headers.event)"')"
-    from desk '{"id":"8"}'
-    kept 1
-    run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
-    [[ $output == *'the queue holds celery jobs'* ]]
+    same CORRECTED "$(redis LINDEX "$SERVICEDESK_QUEUE_KEY" 0 | jq -r .ticket_id)"
+    SERVICEDESK_TENANTS_FILE=$dir/tenants.json run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected"
+    [[ $output == *'no tenant is known of it'* ]]
 }
 
 @test "one tenant cannot push out another's, and the oldest of all go first" {
@@ -227,4 +108,20 @@ outcome() {
     redis DEL "$stream" >/dev/null
     for n in 1 2 3 4; do from desk '{"id":"7"}'; done
     wait_for 3 grep -q '"level":"info".*refused requests are kept again' "$SERVICEDESK_LOG_FILE"
+}
+
+@test "failures that come and go do not fill the log" {
+    told() { grep -c 'refused requests are not kept' "$SERVICEDESK_LOG_FILE" || true; }
+    before=$(told)
+    for round in 1 2 3 4; do
+        redis SET "$stream" 'not a stream' >/dev/null
+        failed=$(outcome failed)
+        for n in 1 2 3 4; do from msp '{"id":"7","account":"G"}'; done
+        wait_for 3 eval "(( \$(outcome failed) == $failed + 4 ))"
+        redis DEL "$stream" >/dev/null
+        for n in 1 2 3 4; do from msp '{"id":"7","account":"G"}'; done
+        kept 4
+    done
+    # At most once for each of the two processes.
+    (($(told) <= before + 2))
 }

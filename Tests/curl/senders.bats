@@ -101,7 +101,7 @@ refused() {
     refused 'sender inactive' idle
     from desk "$msp" "$(ticket)"
     refused 'no key matches' desk
-    # A sender's key is none of its tenant's, and a tenant's none of a sender.
+    # A sender's key does not count as its tenant's, nor a tenant's as a sender's.
     from desk "$acme" "$(ticket)"
     refused 'no key matches' desk
     post "$(ticket)"
@@ -151,7 +151,7 @@ of_cause() {
     write '.senders[0].tenant = "nobody" | .senders[1].tenant_from.tenants["x"] = "nobody" | .senders[2].keys = []
         | .senders[3].tenant_from = {path: "", tenants: {}} | .tenants += [{id: "orphan"}]'
     run -78 "$program" --check
-    for fault in 'senders[0].tenant: is none of the file'"'"'s tenants' \
+    for fault in 'senders[0].tenant: is not one of the file'"'"'s tenants' \
         'senders[1].tenant_from.tenants: 1 of them are none of the file'"'"'s tenants' \
         'senders[2].keys: expected 1 to 8 keys, found 0' 'senders[3]: has both tenant and tenant_from' \
         'tenants[4].keys: expected 1 to 8 keys, or a sender for the tenant'; do

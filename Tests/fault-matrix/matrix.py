@@ -166,20 +166,30 @@ def proxied(stack):
     stack.wait_ready()
 
 
+def connections(stack):
+    metrics = stack.metrics()
+    return sum(metrics[f'servicedesk_redis_connections{{state="{state}"}}'] for state in ("idle", "busy"))
+
+
 def in_the_way(*mode):
     def strike(stack, number):
         words = mode
         if mode == ("delay",):
             words = ("delay", 6 if number % 8 == 1 else 0.3)  # the longer one is longer than the responders wait
         breaks = mode[0] in ("cut-command", "cut-reply", "garbage")
+        if breaks:
+            # A process without a connection would answer at once, nginx would prefer it, and no command would be cut.
+            wait_for(lambda: connections(stack) >= len(stack.responders()), what="all processes to be connected")
         before = stack.metrics()[LOST] if breaks else 0
         with stack.under_way(pushes=8) if mode[0] in ("cut-reply", "garbage") else contextlib.nullcontext():
             stack.proxy_mode(*words)
         pause(0.4)
-        # A connection that is cut while it greets was not one yet, and is not counted.
-        wait_for(lambda: stack.proxy_mode(*words)[0] and (not breaks or stack.metrics()[LOST] > before),
-                 what=f"the proxy's {mode[0]} to strike")
-        stack.proxy_mode("pass")
+        try:
+            # A connection that is cut while it greets was not one yet, and is not counted.
+            wait_for(lambda: stack.proxy_mode(*words)[0] and (not breaks or stack.metrics()[LOST] > before),
+                     what=f"the proxy's {mode[0]} to strike")
+        finally:
+            stack.proxy_mode("pass")
     return strike
 
 

@@ -10,7 +10,7 @@ import Webhook
 /// A parser: what it is called, and what becomes of an input.
 let parsers: [String: @Sendable ([UInt8]) -> Void] = [
     "records": records, "json": json, "ticket": ticket, "resp": resp, "signature": signature,
-    "credentials": credentials, "tenants": tenants,
+    "credentials": credentials, "tenants": tenants, "mapping": mapping,
 ]
 
 /// libFuzzer's loop, which calls `body` with one input after the other.
@@ -165,7 +165,7 @@ private func job(of body: [UInt8]) -> [UInt8] {
     return queue.job
 }
 
-private struct LastJob: JobQueue {
+struct LastJob: JobQueue {
     private(set) var job: [UInt8] = []
 
     mutating func push(
@@ -226,7 +226,7 @@ private let everyMode = #"""
       {"id": "6", "mode": "basic", "plaintext": true, "user": "desk", "secret": "a-password-of-at-least-32-characters"}]}]}
     """#
 
-private func noSecretFile(_ path: String) -> Result<[UInt8], SecretReadFault> {
+func noSecretFile(_ path: String) -> Result<[UInt8], SecretReadFault> {
     .failure(SecretReadFault(description: "no file"))
 }
 

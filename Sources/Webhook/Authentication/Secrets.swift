@@ -194,8 +194,18 @@ enum Routing {
 extension Secrets {
     /// How a sender's payloads are mapped; nil if they are not.
     func profile(of sender: Claimant) -> MappingProfile? {
-        guard let tenants, let owner = tenants.owner(sender.id.span, isSender: true) else { return nil }
+        guard let tenants, tenants.hasProfiles, let owner = tenants.owner(sender.id.span, isSender: true) else {
+            return nil
+        }
         return tenants.profile(of: owner)
+    }
+
+    /// Whether all of a sender's tickets belong to one tenant.
+    func hasFixedTenant(_ sender: Claimant) -> Bool {
+        guard let tenants, let owner = tenants.owner(sender.id.span, isSender: true),
+            case .tenant? = tenants.route(of: owner)
+        else { return false }
+        return true
     }
 
     /// The tenant that a ticket of a sender belongs to.

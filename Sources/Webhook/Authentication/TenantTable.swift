@@ -185,6 +185,8 @@ package final class TenantTable: @unchecked Sendable {
     /// Where a sender's tickets go; nil for a tenant.
     func route(of owner: Owner) -> SenderRoute? { routes[owner.index] }
 
+    var hasProfiles: Bool { !profiles.isEmpty }
+
     /// How a sender's payloads are mapped; nil if they are the contract's.
     func profile(of owner: Owner) -> MappingProfile? { profiles[owner.index] }
 

@@ -60,9 +60,12 @@ extension TenantsJSON {
         _ reader: inout JSONReader, _ text: Span<UInt8>, at place: String, _ field: Field, level: Int
     ) throws(JSONFault) -> RuleDefinition {
         var rule = RuleDefinition()
+        var members: Set<FieldRuleMember> = []
         let before = faults.count
-        defer { rule.isFaulty = faults.count > before }
-        guard try isObject(&reader, text, at: place) else { return rule }
+        guard try isObject(&reader, text, at: place) else {
+            rule.isFaulty = true
+            return rule
+        }
         let allowed = FieldRuleMember.members(for: field)
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
             let name = self.place(key.text(from: text))
@@ -70,6 +73,7 @@ extension TenantsJSON {
             guard let member = FieldRuleMember(rawValue: name), allowed.contains(member) else {
                 return try skipUnknown(&reader, text, at: place)
             }
+            members.insert(member)
             switch member {
             case .path: rule.paths = try readPaths(&reader, text, at: place)
             case .value: rule.value = try self.text(&reader, text, at: place)
@@ -82,19 +86,25 @@ extension TenantsJSON {
             case .map: rule.map = try readMap(&reader, text, at: place)
             case .standard: rule.standard = try readPriority(&reader, text, at: place)
             case .otherwise where level == RuleDefinition.chainLimit:
-                faults.add("\(place): expected at most \(RuleDefinition.chainLimit) rules, one in another")
+                faults.add("\(place): expected at most \(RuleDefinition.chainLimit) rules nested in one another")
                 try reader.skipValue(in: text)
             case .otherwise:
                 rule.otherwise = [try readRule(&reader, text, at: place, field, level: level + 1)]
             }
         }
         checkConstants(of: rule, for: field, at: place)
+        if rule.value != nil || rule.time == .received {
+            for member in FieldRuleMember.allCases where members.contains(member) && member.needsPath {
+                faults.add("\(place).\(member.rawValue): has no effect without a path")
+            }
+        }
+        rule.isFaulty = faults.count > before
         return rule
     }
 
     private enum TooLong: String, CaseIterable { case cut, refuse }
 
-    /// What the file itself says of tickets must be valid, whatever they are.
+    /// Values that the file gives to every ticket must be valid ones.
     private mutating func checkConstants(of rule: RuleDefinition, for field: Field, at place: String) {
         if let prefix = rule.prefix,
             prefix.isEmpty || !Ticket.isTicketID(Array(prefix.utf8).span) || prefix.utf8.count > 20
@@ -145,12 +155,19 @@ extension TenantsJSON {
     ) throws(JSONFault) -> [(name: String, priority: Priority)]? {
         var map: [(name: String, priority: Priority)] = []
         guard try isObject(&reader, text, at: place) else { return nil }
+        var count = 0
         try reader.readMembers(in: text) { reader, key throws(JSONFault) in
-            let name = String(decoding: key.text(from: text), as: UTF8.self)
-            if let priority = try readPriority(&reader, text, at: "\(place)[\(map.count)]") {
-                map.append((name, priority))
-            }
+            // A name may be anything: the place does not repeat it.
+            let place = "\(place)[\(count)]"
+            count += 1
+            // As a value of the payload is.
+            var name = key.text(from: text)
+            name.trimWhiteSpace()
+            if name.isEmpty { faults.add("\(place): expected a name: an empty priority has the default") }
+            guard let priority = try readPriority(&reader, text, at: place) else { return }
+            map.append((String(decoding: name, as: UTF8.self), priority))
         }
+        if count == 0 { faults.add("\(place): expected at least one") }
         return map
     }
 
@@ -174,7 +191,7 @@ extension TenantsJSON {
             if !Ticket.isTenantID(Array(definition.id.utf8).span) {
                 faults.add("\(profile.place).id: expected 1 to \(Field.tenantID.limit) of a-z, 0-9 and -")
             } else if TenantsJSON.shippedProfiles[definition.id] != nil {
-                faults.add("\(profile.place).id: a profile that is shipped has it")
+                faults.add("\(profile.place).id: is the id of a shipped profile")
             } else if !ids.insert(definition.id).inserted {
                 faults.add("\(profile.place).id: another profile has it")
             }
@@ -197,7 +214,7 @@ extension TenantsJSON {
                 checkRoute(of: owners[index], through: profile)
             } else if !ids.contains(id) {
                 faults.add(
-                    "\(owners[index].place).profile: is none of the file's profiles, nor one of \(TenantsJSON.shippedProfileIDs)"
+                    "\(owners[index].place).profile: is neither in the file nor one of \(TenantsJSON.shippedProfileIDs)"
                 )
             }
         }
@@ -210,7 +227,7 @@ extension TenantsJSON {
         guard let keys = profile.templateKeys, let path = owner.tenantFrom.flatMap({ JSONPath($0.path) }),
             !keys.contains(path)
         else { return }
-        faults.add("\(owner.place).tenant_from.path: is none of the keys of the template profile")
+        faults.add("\(owner.place).tenant_from.path: is not one of the keys of the template profile")
     }
 }
 

@@ -109,7 +109,7 @@ extension TenantsJSON {
             case (_?, _?): faults.add("\(owner.place): has both tenant and tenant_from")
             case (let id?, nil):
                 reached.insert(id)
-                if tenants[id] == nil { faults.add("\(owner.place).tenant: is none of the file's tenants") }
+                if tenants[id] == nil { faults.add("\(owner.place).tenant: is not one of the file's tenants") }
             case (nil, let from?):
                 if JSONPath(from.path) == nil {
                     faults.add(
@@ -118,8 +118,10 @@ extension TenantsJSON {
                 }
                 if from.tenants.isEmpty { faults.add("\(owner.place).tenant_from.tenants: expected at least one") }
                 reached.formUnion(from.tenants.values)
-                // It is read as the ticket's, too: any other would be that of another tenant.
-                if from.path == Array("tenant_id".utf8), from.tenants.contains(where: { $0.key != $0.value }) {
+                // Without a profile it is read as the ticket's, too: any other would be that of another tenant.
+                if owner.profileID == nil, from.path == Array("tenant_id".utf8),
+                    from.tenants.contains(where: { $0.key != $0.value })
+                {
                     faults.add("\(owner.place).tenant_from.tenants: a tenant_id can only stand for itself")
                 }
                 let unknown = from.tenants.values.count { tenants[$0] == nil }

@@ -34,7 +34,7 @@ extension TenantsJSON {
         return nil
     }
 
-    /// A string that is no secret.
+    /// A string whose bytes need not be wiped.
     mutating func text(_ reader: inout JSONReader, _ text: Span<UInt8>, at place: String) throws(JSONFault) -> String? {
         try string(&reader, text, at: place).map { String(decoding: $0, as: UTF8.self) }
     }

@@ -6,15 +6,15 @@ package enum FormFault: Error, Equatable {
     case encoding(offset: Int)
     case noPayload
     case severalPayloads
-    /// Something beside the payload.
+    /// Parameters beside the payload.
     case strangers
 
     var message: String {
         switch self {
         case .encoding(let offset): "invalid percent-encoding at byte offset \(offset)"
         case .noPayload: "must have one of the parameters \(FormBody.nameList)"
-        case .severalPayloads: "must have only one of the parameters \(FormBody.nameList), once"
-        case .strangers: "must have no other parameter than one of \(FormBody.nameList)"
+        case .severalPayloads: "must have exactly one of the parameters \(FormBody.nameList), once"
+        case .strangers: "must have no parameter other than one of \(FormBody.nameList)"
         }
     }
 }
@@ -33,10 +33,10 @@ enum FormBody {
         var hasOthers = false
         var start = 0
         while start <= body.count {
-            let end = body.firstIndex(of: UInt8(ascii: "&"), from: start)
+            let end = body.firstIndex(of: UInt8(ascii: "&"), in: start..<body.count)
             defer { start = end + 1 }
             guard end > start else { continue }
-            let separator = min(body.firstIndex(of: UInt8(ascii: "="), from: start), end)
+            let separator = body.firstIndex(of: UInt8(ascii: "="), in: start..<end)
             let name = try decode(body, start..<separator)
             guard names.contains(where: { name.span.equals($0) }) else {
                 hasOthers = true
@@ -72,10 +72,10 @@ enum FormBody {
 }
 
 extension Span<UInt8> {
-    /// The index of the next such byte, or the end.
-    fileprivate func firstIndex(of byte: UInt8, from start: Int) -> Int {
-        var index = start
-        while index < count && self[index] != byte { index += 1 }
+    /// The index of the first such byte in a range, or the range's end.
+    fileprivate func firstIndex(of byte: UInt8, in range: Range<Int>) -> Int {
+        var index = range.lowerBound
+        while index < range.upperBound && self[index] != byte { index += 1 }
         return index
     }
 }

@@ -17,8 +17,8 @@ struct HTMLText {
     private var preformatted = 0
     /// A tag whose quotation mark is not closed would be looked for to the end of the text again and again.
     private var ignoresQuotes = false
-    /// Elements and comments that were not closed, likewise.
-    private var unclosed: Set<[UInt8]> = []
+    /// Ends that were looked for and are not in the rest of the text, likewise.
+    private var unclosed: Set<HTMLEnd> = []
 
     /// The text of HTML that is valid UTF-8.
     static func plain(_ html: [UInt8]) -> [UInt8] {
@@ -101,30 +101,24 @@ struct HTMLText {
         case let byte:
             let isEnd = byte == UInt8(ascii: "/")
             let start = index + (isEnd ? 2 : 1)
-            let name = name(from: start)
-            guard HTMLElement.isElement(name), let end = tagEnd(from: start + name.count) else { return false }
+            guard let (element, length) = HTMLElement.read(html, from: start), let end = tagEnd(from: start + length)
+            else { return false }
             index = end
-            take(HTMLElement(name), isEnd: isEnd, name)
+            take(element, isEnd: isEnd)
             return true
         }
     }
 
     private mutating func skipDeclaration() -> Bool {
         let isComment = html[index...].starts(with: "<!--".utf8)
-        guard let end = find(isComment ? "-->" : ">", from: index + 2) else { return false }
+        guard let end = find(isComment ? .comment : .tag, from: index + 2) else { return false }
         index = end
         return true
     }
 
-    /// A name in lower case; an element's has at most ten letters.
-    private func name(from start: Int) -> [UInt8] {
-        html[start...].prefix(12).prefix { !$0.isHTMLSpace && $0 != UInt8(ascii: ">") && $0 != UInt8(ascii: "/") }
-            .map(\.lowercased)
-    }
-
     /// The index after the `>` that ends a tag, and that is not in quotation marks.
     private mutating func tagEnd(from start: Int) -> Int? {
-        guard !ignoresQuotes else { return find(">", from: start) }
+        guard !ignoresQuotes else { return find(.tag, from: start) }
         var quote: UInt8?
         for position in start..<html.count {
             let byte = html[position]
@@ -140,28 +134,30 @@ struct HTMLText {
         return tagEnd(from: start)
     }
 
-    /// The index after the next such text, in any case; nil, from then on at once, if there is none.
-    private mutating func find(_ text: StaticString, from start: Int) -> Int? {
-        let key = Array("\(text)".utf8)
-        guard !unclosed.contains(key) else { return nil }
+    /// The index after the next such end, in any case; nil, from then on at once, if there is none.
+    private mutating func find(_ wanted: HTMLEnd, from start: Int) -> Int? {
+        guard !unclosed.contains(wanted) else { return nil }
         let html = html
-        var position = start
-        while position + key.count <= html.count {
-            if html.span.extracting(position..<position + key.count).equalsIgnoringCase(text) {
-                return position + key.count
+        let text = wanted.text
+        var end = start + text.utf8CodeUnitCount
+        while end <= html.count {
+            if html.span.extracting(end - text.utf8CodeUnitCount..<end).equalsIgnoringCase(text),
+                !wanted.isName || end == html.count || !html[end].isLetterOrDigit
+            {
+                return end
             }
-            position += 1
+            end += 1
         }
-        unclosed.insert(key)
+        unclosed.insert(wanted)
         return nil
     }
 
-    private mutating func take(_ element: HTMLElement, isEnd: Bool, _ name: [UInt8]) {
+    private mutating func take(_ element: HTMLElement, isEnd: Bool) {
         switch element {
         case .inline: break
-        case .hidden(let endTag):
+        case .hidden(let wanted):
             // One that is not closed hides nothing: its text is better kept than lost.
-            if !isEnd, let end = find(endTag, from: index) { index = end - endTag.utf8CodeUnitCount }
+            if !isEnd, let end = find(wanted, from: index) { index = end - wanted.text.utf8CodeUnitCount }
         case .lineBreak: breakLine()
         case .block: lineFeeds = max(lineFeeds, 1)
         case .paragraph: lineFeeds = 2
@@ -185,55 +181,11 @@ struct HTMLText {
     }
 }
 
-/// What an element means for the text.
-private enum HTMLElement {
-    case inline, lineBreak, block, paragraph, item, cell, preformatted
-    /// Its content is not shown, up to the end tag.
-    case hidden(StaticString)
-
-    private static let inlineNames = names(
-        "a abbr acronym area audio b base basefont bdi bdo big body button canvas cite code col colgroup data datalist del "
-            + "dfn em embed font html i iframe img input ins kbd label legend link map mark meta meter nobr noscript object "
-            + "optgroup option output param picture progress q rp rt ruby s samp select small source span strike strong "
-            + "sub summary sup svg tbody tfoot thead time track tt u var video wbr")
-    private static let blockNames = names(
-        "address article aside blockquote caption center dd details dialog dir div dl dt fieldset figcaption figure footer "
-            + "form header hgroup hr main menu nav ol search section table textarea tr ul")
-    private static let paragraphNames = names("p h1 h2 h3 h4 h5 h6")
-
-    private static func names(_ list: String) -> Set<[UInt8]> { Set(list.split(separator: " ").map { Array($0.utf8) }) }
-
-    /// Office writes elements of its own, such as `o:p` and `st1:place`.
-    static func isElement(_ name: [UInt8]) -> Bool {
-        guard let first = name.first, first.isLowercaseLetter else { return false }
-        if case .inline = HTMLElement(name) {
-            return inlineNames.contains(name) || name.dropFirst().first == UInt8(ascii: ":")
-                || name.starts(with: "st1:".utf8)
-        }
-        return true
-    }
-
-    init(_ name: [UInt8]) {
-        switch String(decoding: name, as: UTF8.self) {
-        case "br": self = .lineBreak
-        case "li": self = .item
-        case "td", "th": self = .cell
-        case "pre": self = .preformatted
-        case "script": self = .hidden("</script")
-        case "style": self = .hidden("</style")
-        case "head": self = .hidden("</head")
-        case "title": self = .hidden("</title")
-        default:
-            self =
-                HTMLElement.paragraphNames.contains(name)
-                ? .paragraph : HTMLElement.blockNames.contains(name) ? .block : .inline
-        }
-    }
-}
-
 extension UInt8 {
+    fileprivate var isLetterOrDigit: Bool { lowercased.isLowercaseLetter || isDigit }
+
     /// ASCII white space of the HTML Standard.
-    fileprivate var isHTMLSpace: Bool {
+    var isHTMLSpace: Bool {
         self == .space || self == .tab || self == .lineFeed || self == .carriageReturn || self == 0x0C
     }
 }

@@ -35,12 +35,13 @@ struct Mapper {
     /// When the request was received, RFC 3339.
     let time: [UInt8]
 
-    /// Reads a whole payload. What the ticket's own rules say of the values is found out by whoever reads it next.
+    /// Reads a whole payload. Whoever reads the result next checks the ticket's own rules.
     func map(_ text: Span<UInt8>) throws(PayloadFault) -> MappedTicket {
         let values: [PathValue]
         var strangers = UnknownKeys()
         do throws(JSONFault) {
-            values = try profile.tree.values(in: text) { keys in
+            values = try profile.tree.values(in: text) { keys, key in
+                let keys = strangers.haveRoom ? keys + [key.text(from: text)] : []
                 strangers.add(Array(keys.joined(separator: ".".utf8)))
             }
         } catch {
@@ -108,12 +109,16 @@ struct Mapper {
             let found = paths.filter { path in
                 switch profile.tree.value(at: path, among: values) {
                 case .absent, .null: false
-                case .string, .number, .other, .blocked: true
+                case .string, .number, .other(.array), .other(.boolean): true
+                // One path may begin with another: `priority.name` with `priority`. Then an object at the one counts as absent,
+                // and so does anything else there for the other.
+                case .other: !paths.contains { $0.continues(path) }
+                case .blocked(let level): !paths.contains { $0.keys.count == level && path.continues($0) }
                 }
             }
             guard let path = found.first else { return standardPriority(rule.conversion) }
             guard found.count == 1 else {
-                return .fault("only one of \(found.map(\.text).joined(separator: " and ")) may be there")
+                return .fault("only one of \(found.map(\.text).joined(separator: " and ")) may be present")
             }
             return value(at: path, of: rule, as: field, profile.tree.value(at: path, among: values), text)
         }
@@ -139,7 +144,7 @@ struct Mapper {
     private func convert(_ found: [UInt8], of rule: FieldRule, as field: Field, _ path: JSONPath) -> Value {
         var found = found
         if rule.conversion == .html { found = HTMLText.plain(found) }
-        found.trim()
+        found.trimWhiteSpace()
         guard !found.isEmpty else { return standardPriority(rule.conversion) }
         switch rule.conversion {
         case .none, .html: break
@@ -150,7 +155,7 @@ struct Mapper {
             }
             found = Timestamp.format(Int64(milliseconds) * 1000)
         case .priority(let table):
-            guard let priority = table.priorities[found.map(\.lowercased)] ?? table.standard else {
+            guard let priority = table.priority(named: found) ?? table.standard else {
                 return .fault("must be one of \(table.names.joined(separator: ", ")) (from \(path.text))")
             }
             found = Array("\(priority.name)".utf8)
@@ -174,11 +179,14 @@ extension [UInt8] {
         return self[end...].elementsEqual((isDouble ? "}}" : "}").utf8)
     }
 
-    /// Removes white space at both ends.
-    fileprivate mutating func trim() {
-        let end = lastIndex { !$0.isWhiteSpace }.map { $0 + 1 } ?? 0
-        removeSubrange(end...)
-        removeSubrange(..<(firstIndex { !$0.isWhiteSpace } ?? 0))
+    /// Removes white space at both ends of text: that of Unicode, since help desks send no-break spaces.
+    mutating func trimWhiteSpace() {
+        let text = String(decoding: self, as: UTF8.self)
+        let scalars = text.unicodeScalars
+        guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+            let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+        else { return clear() }
+        self = Array(text.utf8[first..<scalars.index(after: last)])
     }
 
     /// Shortens text to so many characters, of which the last tell how many there were.
@@ -193,11 +201,5 @@ extension [UInt8] {
         }
         removeSubrange((end ?? count)...)
         append(contentsOf: mark)
-    }
-}
-
-extension UInt8 {
-    fileprivate var isWhiteSpace: Bool {
-        self == .space || self == .tab || self == .lineFeed || self == .carriageReturn
     }
 }

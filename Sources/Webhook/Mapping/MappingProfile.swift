@@ -35,7 +35,7 @@ package struct MappingProfile: Equatable, Sendable {
 /// Where the value of a field comes from, and how it is made the ticket's.
 package struct FieldRule: Equatable, Sendable {
     package enum Source: Equatable, Sendable {
-        /// What is at one of these paths. At most one of them may be there.
+        /// What is at one of these paths. At most one of them may be present.
         case paths([JSONPath])
         /// The same for every ticket.
         case constant(String)
@@ -49,18 +49,39 @@ package struct FieldRule: Equatable, Sendable {
         case html
         /// A number of milliseconds since 1970, as a number or as text, to RFC 3339.
         case epochMilliseconds
-        /// A name of the sender's, in any case, to the ticket's: by a table, whose keys are in lower case.
+        /// A name of the sender's, in any case, to the ticket's.
         case priority(PriorityTable)
         /// An id that is a bare number gets this before it.
         case prefix(String)
     }
 
     package struct PriorityTable: Equatable, Sendable {
-        let priorities: [[UInt8]: Priority]
+        /// By names in lower case.
+        private let priorities: [String: Priority]
+        /// Bytes of a name, at most.
+        private let longest: Int
         /// For names that are not in the table.
         package let standard: Priority?
         /// As the file has them, for the sender to read.
         package let names: [String]
+
+        /// Nil if two names differ in case only.
+        init?(_ map: [(name: String, priority: Priority)], standard: Priority?) {
+            var priorities: [String: Priority] = [:]
+            for (name, priority) in map {
+                guard priorities.updateValue(priority, forKey: name.lowercased()) == nil else { return nil }
+            }
+            self.priorities = priorities
+            self.standard = standard
+            names = map.map(\.name)
+            longest = names.map(\.utf8.count).max() ?? 0
+        }
+
+        func priority(named name: [UInt8]) -> Priority? {
+            // In lower case a character has at least a third of its bytes.
+            guard name.count <= 3 * longest else { return nil }
+            return priorities[String(decoding: name, as: UTF8.self).lowercased()]
+        }
     }
 
     package var source: Source

@@ -9,6 +9,9 @@ package enum FieldRuleMember: String, CaseIterable {
     case standard = "default"
     case otherwise
 
+    /// Whether it says what becomes of what a path leads to.
+    var needsPath: Bool { self != .path && self != .value && self != .time }
+
     /// The members that a field's rules may have.
     package static func members(for field: Field) -> Set<FieldRuleMember> {
         switch field {
@@ -31,9 +34,9 @@ package enum FieldRuleTime: String, CaseIterable {
 }
 
 /// A rule of a profile as the tenants file has it. A member that is nil is not there.
-struct RuleDefinition {
+package struct RuleDefinition {
     /// Rules that are tried one after another, at most.
-    static let chainLimit = 4
+    package static let chainLimit = 4
 
     var paths: [JSONPath]?
     var value: String?
@@ -92,7 +95,7 @@ struct RuleDefinition {
             let more =
                 others.contains(.value) ? " or a value" : others.contains(.time) ? ", or the time \"received\"" : ""
             throw RuleFault(member: "path", text: "expected a path\(more)")
-        default: throw RuleFault(member: "path", text: "is one too many: the value has another source")
+        default: throw RuleFault(member: "path", text: "the value has more than one source")
         }
     }
 
@@ -109,17 +112,11 @@ struct RuleDefinition {
 
     private var table: FieldRule.PriorityTable {
         get throws(RuleFault) {
-            var priorities: [[UInt8]: Priority] = [:]
-            for (name, priority) in map ?? [] {
-                guard priorities.updateValue(priority, forKey: name.utf8.map(\.lowercased)) == nil else {
-                    throw RuleFault(member: "map", text: "has two names that differ in case only")
-                }
+            let own = Priority.allCases.map { (name: "\($0.name)", priority: $0) }
+            guard let table = FieldRule.PriorityTable(map ?? own, standard: standard) else {
+                throw RuleFault(member: "map", text: "has two names that differ in case only")
             }
-            if map == nil {
-                for priority in Priority.allCases { priorities["\(priority.name)".utf8.map { $0 }] = priority }
-            }
-            let names = map.map { $0.map(\.name) } ?? Priority.allCases.map { "\($0.name)" }
-            return FieldRule.PriorityTable(priorities: priorities, standard: standard, names: names)
+            return table
         }
     }
 }
@@ -163,9 +160,13 @@ struct ProfileDefinition {
             }
         }
         if let keys {
+            for key in keys {
+                guard let inner = keys.first(where: { $0.continues(key) }) else { continue }
+                faults.append("keys: \(key.text) cannot have both a value and \(inner.text)")
+            }
             for field in Field.allCases {
                 for path in (rules[field] ?? []).flatMap(\.paths) where !keys.contains(path) {
-                    faults.append("fields.\(field.name).path: \(path.text) is none of the template's keys")
+                    faults.append("fields.\(field.name).path: \(path.text) is not one of the template's keys")
                 }
             }
         }

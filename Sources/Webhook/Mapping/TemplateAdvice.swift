@@ -21,18 +21,21 @@ enum TemplateAdvice {
             return "the template has this key twice, or a value has quotation marks in it, and \(unescaped)"
         case .unexpectedByte, .trailingBytes:
             return advice(on: byte ?? 0, after: text.lastVisible(before: fault.offset))
+        case .unexpectedEnd where text.lastVisible(before: text.count) == nil:
+            return "the body is empty: check what the webhook sends"
         case .unexpectedEnd:
             return
                 "the template lacks a quotation mark or a brace at its end, or a value has a quotation mark in it, and \(unescaped)"
-        case .number: return "put the variable of the number into quotation marks"
+        case .number: return "put the number's variable into quotation marks"
         case .utf8: return "the help desk sends another encoding: set it to UTF-8"
-        case .byteOrderMark: return "write the body without a byte-order mark"
+        case .byteOrderMark: return "send the body without a byte-order mark"
         case .surrogate, .tooDeep: return nil
         }
     }
 
     private static func advice(on byte: UInt8, after previous: UInt8?) -> String {
         switch (byte, previous) {
+        case (_, nil): return "the body must be a JSON object, which begins with a brace"
         case (UInt8(ascii: "$"), _): return "put the variable into quotation marks"
         case (UInt8(ascii: "'"), _): return "put keys and values into double quotation marks"
         case (UInt8(ascii: "}"), UInt8(ascii: ",")?), (UInt8(ascii: "]"), UInt8(ascii: ",")?):

@@ -17,6 +17,9 @@ struct HTMLTextTests {
         ("a<script>if (a < b) { \"</b>\" }</script>b", "ab"), ("a<!-- <p> -- > -->b", "ab"),
         ("<!DOCTYPE html><p>a", "a"),
         ("<a href=\"x>y\" title='\"'>link</a>", "link"), ("<p class=MsoNormal>a<o:p></o:p></p>", "a"),
+        ("<st1:City w:st=\"on\">Bonn</st1:City><V:shape/>", "Bonn"),
+        ("<FIGCAPTION>a</FIGCAPTION><BlockQuote>b</BlockQuote>", "a\nb"),
+        ("<head><title>t</title></head><body><header>a</header>b", "a\nb"), ("<head>t<header>a</header>b", "t\na\nb"),
         ("<b>a</b>\u{A0}&nbsp; b", "a b"), ("<h1>T</h1>x", "T\n\nx"), ("", ""), ("<p></p>", ""),
     ])
     func `elements become line breaks or nothing`(html: String, expected: String) { #expect(plain(html) == expected) }
@@ -25,6 +28,7 @@ struct HTMLTextTests {
         "a < b and c > d", "mail <jo@example.com> now", "see <https://example.com/x>", "if a<b then", "1 < 2", "<",
         "a <", "<>", "</>",
         "line\nbreak  and   spaces", "AT&T & Co; &unknown; &#; &#x; &#xZZ; &amp", "x<y", "<unknown>",
+        "see <C:\\temp\\new>\nand <d:>", "<blockquotes>", "<st2:x>", "<st1:>", "<o:", "<o", "<o:p",
     ])
     func `a text without elements stays as it is`(text: String) { #expect(plain(text) == text) }
 

@@ -7,7 +7,7 @@ import Testing
 struct MappingTests {
     private static let fields = #"""
         "event":{"value":"changed"},"ticket_id":{"path":["n","m.n"],"prefix":"SDP-"},
-        "description":{"path":"text","too_long":"cut"},"priority":{"path":"p","map":{"5 - Standard":"low","P1":"critical"}},
+        "description":{"path":"text","too_long":"cut"},"priority":{"path":"p","map":{"5 - Standard":"low","P1":"critical"," Élevée ":"high"}},
         "created_at":{"path":"at","time":"epoch_milliseconds"},"correlation_id":{"path":"c"}
         """#
     private static let own = #"[{"id":"own","fields":{\#(fields)}}]"#
@@ -40,21 +40,39 @@ struct MappingTests {
                 == "invalid_fields: ticket_id: must be a string of 1 to 100 of A-Z, 0-9 and - (from n)")
     }
 
-    @Test func `of several paths only one may be there`() {
-        #expect(result(body(["m": #"{"n":"9"}"#])) == "invalid_fields: ticket_id: only one of n and m.n may be there")
+    @Test func `of several paths only one may be present`() {
+        #expect(result(body(["m": #"{"n":"9"}"#])) == "invalid_fields: ticket_id: only one of n and m.n may be present")
         #expect(result(body(["m": #"{"n":"9"}"#], without: ["n"])).hasPrefix("acme SDP-9 "))
         // Null counts as absent, at the path and before it; an empty text does not.
         #expect(result(body(["n": "null", "m": #"{"n":"9"}"#])).hasPrefix("acme SDP-9 "))
         #expect(result(body(["m": "null"])).hasPrefix("acme SDP-7 "))
         #expect(result(body(["n": #""""#, "m": #"{"n":"9"}"#])).hasPrefix("invalid_fields"))
-        #expect(result(body(["m": #""x""#])) == "invalid_fields: ticket_id: only one of n and m.n may be there")
+        #expect(result(body(["m": #""x""#])) == "invalid_fields: ticket_id: only one of n and m.n may be present")
         #expect(
             result(body(["m": #""x""#], without: ["n"])) == "invalid_fields: ticket_id: m must be an object (from m.n)"
         )
     }
 
     @Test(arguments: [
+        (#"{"p":"P1"}"#, "critical"), (#"{"p":{"name":"P1"}}"#, "critical"), (#"{"p":{}}"#, "is required"),
+        (#"{"p":{"name":{"text":"P1"}}}"#, "critical"), (#"{"p":null}"#, "is required"),
+        (#"{"p":["P1"]}"#, "must be a string or a number (from p)"),
+        (#"{"p":{"name":["P1"]}}"#, "must be a string or a number (from p.name)"),
+        (#"{"q":"P1","p":"P1"}"#, "only one of p and q"),
+        (#"{"q":"P1","p":{"name":"P1"}}"#, "only one of p.name and q"),
+    ])
+    func `a value may be at a path or within an object there`(members: String, expected: String) {
+        let profiles = Self.own.replacing(#""path":"p""#, with: #""path":["p","p.name","p.name.text","q"]"#)
+        let text = result(body(without: ["p"]).dropLast() + "," + members.dropFirst(), profiles: profiles)
+        #expect(
+            text.hasPrefix("acme SDP-7 \(expected) ") || text.hasPrefix("invalid_fields: priority: \(expected)"),
+            "\(text)")
+    }
+
+    @Test(arguments: [
         (#""P1""#, "critical"), (#""p1""#, "critical"), (#"" 5 - standard ""#, "low"),
+        (#""P1\u00a0""#, "critical"), ("\"\u{3000}P1\u{2003}\"", "critical"), (#""ÉLEVÉE""#, "high"),
+        (#""E\u0301leve\u0301e""#, "high"),
     ])
     func `a priority is looked up in the table, in any case`(value: String, priority: String) {
         #expect(result(body(["p": value])).hasPrefix("acme SDP-7 \(priority) "))
@@ -65,7 +83,8 @@ struct MappingTests {
         let text = result(body(["p": value]))
         let isNone = value == "null" || value == #""""#
         let expected =
-            isNone ? "is required, and must not be null or empty (from p)" : "must be one of 5 - Standard, P1 (from p)"
+            isNone
+            ? "is required, and must not be null or empty (from p)" : "must be one of 5 - Standard, P1, Élevée (from p)"
         #expect(text == "invalid_fields: priority: \(expected)")
     }
 
@@ -118,7 +137,7 @@ struct MappingTests {
     @Test func `all faults are told at once, in the order of the fields`() {
         #expect(
             result(#"{"n":[],"p":"x","at":"y"}"#)
-                == "invalid_fields: ticket_id: must be a string or a number (from n); description: is required, and must not be null or empty (from text); priority: must be one of 5 - Standard, P1 (from p); created_at: must be milliseconds since 1970 (from at)"
+                == "invalid_fields: ticket_id: must be a string or a number (from n); description: is required, and must not be null or empty (from text); priority: must be one of 5 - Standard, P1, Élevée (from p); created_at: must be milliseconds since 1970 (from at)"
         )
     }
 
@@ -187,6 +206,21 @@ struct MappingTests {
                 == "globex SDP-1 critical 1970-01-01T00:00:00.005000Z a b&c")
     }
 
+    @Test func `a value that breaks out of a template cannot choose another tenant`() {
+        let profiles = Self.template.replacing(#""keys":["#, with: #""keys":["m.t","#)
+        let route = #""tenant_from":{"path":"m.t","tenants":{"G":"globex","A":"acme"}}"#
+        var desk = ProfileDesk("own", profiles: profiles, route: route)
+        let body = #"{"n":null,"m":{"n":"SUBJECT","t":"A"},"text":"t","p":"P1","at":"1000","c":null}"#
+        #expect(desk.result(of: body.replacing("SUBJECT", with: "9")).hasPrefix("acme SDP-9 "))
+        for injection in [
+            #"9","t":"G"#, #"9","t":"G","z":""#, #"9","t":"G"},"z":{"t":""#, #"9","t":"G"},"m":{"n":"9"#, #"9\"#,
+            #"9","\u0074":"G"#,
+        ] {
+            let text = desk.result(of: body.replacing("SUBJECT", with: injection))
+            #expect(text.hasPrefix("invalid_"), "\(injection): \(text)")
+        }
+    }
+
     @Test func `created_at may not be older than the setting allows, wherever it came from`() {
         var desk = ProfileDesk("own", profiles: Self.own, maxAge: 60)
         #expect(desk.result(of: body()) == "stale_ticket: created_at: must be within 60 seconds of now")
@@ -199,8 +233,8 @@ struct MappingTests {
         ("input_data={}", "invalid_fields"),
         ("", "must have one of the parameters payload, input_data, data"),
         ("Payload={}", "must have one of the parameters payload, input_data, data"),
-        ("payload={}&data={}", "must have only one of the parameters payload, input_data, data, once"),
-        ("payload={}&payload={}", "must have only one of the parameters payload, input_data, data, once"),
+        ("payload={}&data={}", "must have exactly one of the parameters payload, input_data, data, once"),
+        ("payload={}&payload={}", "must have exactly one of the parameters payload, input_data, data, once"),
         ("payload=%7", "invalid percent-encoding at byte offset 8"),
         ("payload=%zz", "invalid percent-encoding at byte offset 8"),
         ("payload", "unexpected end of input at byte offset 0 of the form's decoded payload"),
@@ -218,7 +252,7 @@ struct MappingTests {
         var desk = ProfileDesk("own", profiles: Self.template)
         #expect(
             desk.result(of: "payload={}&x=1", type: "application/x-www-form-urlencoded")
-                == "invalid_json: (body): must have no other parameter than one of payload, input_data, data")
+                == "invalid_json: (body): must have no parameter other than one of payload, input_data, data")
         var plain = Desk()
         let form = plain.handle(Request { $0.contentType = "application/x-www-form-urlencoded" })
         #expect(form.disposition == .answer(.unsupportedMediaType))
@@ -243,7 +277,9 @@ struct MappingTests {
         (#"{"n":,"m":1}"#, 5, "is missing"),
         (#"{"n":"a"#, 7, "at its end"), (#"{"n":"a"}"}"#, 9, "quotation mark"),
         (#"{"n":007}"#, 5, "into quotation marks"),
-        ("\u{FEFF}{}", 0, "byte-order mark"),
+        ("\u{FEFF}{}", 0, "byte-order mark"), (" \n", 2, "the body is empty"), ("", 0, "the body is empty"),
+        ("payload={}", 0, "begins with a brace"), (" [{}]", 1, "begins with a brace"),
+        ("'{}'", 0, "begins with a brace"),
     ])
     func `JSON that a template broke is refused with the position and what to do`(
         body: String, offset: Int, advice: String

@@ -41,13 +41,13 @@ struct ProfileFaultTests {
         ("event", #"{"path":["a","a"]}"#, "path[1]: occurs twice"),
         ("event", #"{"path":[]}"#, "path: expected at least one path"),
         ("event", #"{"path":7}"#, "path: expected a string"),
-        ("event", #"{"path":"a","value":"b"}"#, "path: is one too many: the value has another source"),
+        ("event", #"{"path":"a","value":"b"}"#, "path: the value has more than one source"),
         ("event", #"{"value":""}"#, "value: must be a string of 1 to 100 characters"),
         ("event", #"{"path":"a","otherwise":{}}"#, "otherwise.path: expected a path or a value"),
         (
             "event",
             #"{"path":"a","otherwise":{"path":"b","otherwise":{"path":"c","otherwise":{"path":"d","otherwise":{}}}}}"#,
-            "otherwise.otherwise.otherwise.otherwise: expected at most 4 rules, one in another"
+            "otherwise.otherwise.otherwise.otherwise: expected at most 4 rules nested in one another"
         ),
         ("event", #"{"html":true}"#, "html: unknown member"), ("event", "[]", nil),
         ("ticket_id", #"{"value":"A"}"#, "value: unknown member"),
@@ -56,7 +56,7 @@ struct ProfileFaultTests {
         ("priority", #"{"map":{"A":"low","a":"high"}}"#, "map: has two names that differ in case only"),
         ("priority", #"{"default":"High"}"#, "default: must be one of low, medium, high, critical"),
         ("created_at", #"{"time":"now"}"#, #"time: expected "rfc3339" or "epoch_milliseconds" or "received""#),
-        ("created_at", #"{"path":"a","time":"received"}"#, "path: is one too many: the value has another source"),
+        ("created_at", #"{"path":"a","time":"received"}"#, "path: the value has more than one source"),
         ("description", #"{"too_long":"drop"}"#, #"too_long: expected "cut" or "refuse""#),
         ("description", #"{"html":"yes"}"#, "html: expected true or false"),
     ])
@@ -68,11 +68,11 @@ struct ProfileFaultTests {
     @Test(arguments: [
         (#"[{"id":"own","fields":{"event":{"value":"x"}}}]"#, "fields: expected a rule for ticket_id"),
         (#"[{"id":"Own","like":"generic"}]"#, "id: expected 1 to 100 of a-z, 0-9 and -"),
-        (#"[{"id":"generic","like":"generic"}]"#, "id: a profile that is shipped has it"),
+        (#"[{"id":"generic","like":"generic"}]"#, "id: is the id of a shipped profile"),
         (#"[{"id":"own","like":"nope"}]"#, "like: expected one of generic, sdp-cloud-template"),
         (
             #"[{"id":"own","like":"sdp-v3","keys":["id"]}]"#,
-            "fields.ticket_id.path: request.id is none of the template's keys"
+            "fields.ticket_id.path: request.id is not one of the template's keys"
         ),
         (#"[{"id":"own","like":"generic","fields":{"tenant_id":{"path":"a"}}}]"#, "fields.tenant_id: unknown member"),
         (#"[{"id":"own","like":"generic","note":"x"}]"#, "note: unknown member"), ("[7]", "expected an object"),
@@ -91,14 +91,14 @@ struct ProfileFaultTests {
     @Test func `a sender's profile is in the file or shipped, and a tenant has none`() {
         #expect(faults("[]", sender: #""tenant":"acme","profile":"sdp-v3""#) == nil)
         #expect(
-            faults("[]")?.hasPrefix("senders[0].profile: is none of the file's profiles, nor one of generic") == true)
+            faults("[]")?.hasPrefix("senders[0].profile: is neither in the file nor one of generic") == true)
     }
 
     @Test func `the value that determines the tenant is one of a template's keys`() {
         let route = #""tenant_from":{"path":"site","tenants":{"A":"acme"}}"#
         #expect(
             faults("[]", sender: #"\#(route),"profile":"sdp-cloud-template""#)
-                == "senders[0].tenant_from.path: is none of the keys of the template profile")
+                == "senders[0].tenant_from.path: is not one of the keys of the template profile")
         #expect(faults("[]", sender: #"\#(route),"profile":"sdp-v3""#) == nil)
     }
 }
