@@ -73,10 +73,11 @@ let package = Package(
             name: "codec-bench", dependencies: ["Bytes", "RESP", "FastCGI", "Webhook", "COpenSSL"],
             path: "Tests/benchmarks/Codecs", swiftSettings: productSettings),
         .executableTarget(
-            name: "simulate", dependencies: ["Delivery", "Redis", "RESP", "EventLoop", "System", "TestSupport"],
+            name: "simulate",
+            dependencies: ["Delivery", "Redis", "RESP", "EventLoop", "System", "COpenSSL", "TestSupport"],
             path: "Tests/simulation", swiftSettings: productSettings),
         // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
-        .target(name: "TestSupport", dependencies: ["System"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["System", "COpenSSL"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("Bytes", ["Bytes"]),
         tests("System", ["System"]),
         tests("EventLoop", ["System", "EventLoop"]),

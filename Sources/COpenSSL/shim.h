@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
@@ -31,5 +32,3 @@ static inline void *tls_owner(const SSL *connection) { return SSL_get_app_data(c
 static inline int tls_error_reason(unsigned long code) { return ERR_GET_REASON(code); }
 
 static inline int tls_error_library(unsigned long code) { return ERR_GET_LIB(code); }
-
-static inline int tls_is_end_of_input(BIO *bio) { return BIO_set_mem_eof_return(bio, -1); }

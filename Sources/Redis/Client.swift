@@ -106,7 +106,7 @@ package final class Client {
         _ socket: PlainTransport, _ address: Address, _ context: TLSContext?
     ) -> (any WaitingTransport)? {
         guard let server = address.tlsServer, let context else { return socket }
-        return TLSStream(context, to: server).map { TLSTransport(socket, $0) }
+        return TLSTransport(socket, context, to: server)
     }
 
     /// Sends a command and waits for its reply.
@@ -216,10 +216,8 @@ extension WaitingTransport {
             switch establish() {
             case .established: return nil
             case .failed(let code): return failure ?? .connect(code)
-            case .underWay:
-                // Until it is connected there is room at the end of it; then the handshake waits for the server.
-                let readiness = isConnected && !holdsOutput ? Readiness.readable : .writable
-                guard wait(for: readiness, until: deadline) else {
+            case .underWay(let wantsRoom):
+                guard wait(for: wantsRoom ? .writable : .readable, until: deadline) else {
                     return isConnected ? .handshakeTimedOut : .connectTimedOut
                 }
             }

@@ -74,7 +74,7 @@ final class Connection {
         switch state {
         case .connecting:
             switch transport.establish() {
-            case .underWay: return .nothing
+            case .underWay(let wantsRoom): return watch(wantsRoom: wantsRoom).map { .failed($0) } ?? .nothing
             case .failed(let error): return .failed(transport.failure ?? .connect(error))
             case .established: return greet()
             }

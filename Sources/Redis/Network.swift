@@ -44,8 +44,10 @@ package final class LoopNetwork: Network {
             try loop.rewatch(number, for: readiness, as: token)
         }
         guard let tls else { return socket }
-        guard let tlsContext, let stream = TLSStream(tlsContext, to: tls) else { throw SystemError("SSL_new", ENOMEM) }
-        return TLSTransport(socket, stream)
+        guard let tlsContext, let transport = TLSTransport(socket, tlsContext, to: tls) else {
+            throw SystemError("SSL_new", ENOMEM)
+        }
+        return transport
     }
 
     package func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp {

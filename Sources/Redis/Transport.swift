@@ -39,8 +39,8 @@ package protocol WaitingTransport: Transport {
 /// How far a transport has come with connecting.
 package enum Establishment: Equatable {
     case established
-    /// It goes on when the socket is readable or writable.
-    case underWay
+    /// It goes on when the socket is readable, or writable where it wants room to send.
+    case underWay(wantsRoom: Bool)
     /// connect(2) or the handshake has failed with this error number.
     case failed(Int32)
 }
@@ -64,7 +64,8 @@ package final class PlainTransport: WaitingTransport {
         // Asked once: asking takes the error away.
         let error = descriptor.pendingError
         guard error == 0 else { return .failed(error) }
-        return descriptor.wait(for: .writable, until: Instant(nanoseconds: 0)) ? .established : .underWay
+        return descriptor.wait(for: .writable, until: Instant(nanoseconds: 0))
+            ? .established : .underWay(wantsRoom: true)
     }
 
     package func send(_ bytes: Span<UInt8>) -> Transfer {

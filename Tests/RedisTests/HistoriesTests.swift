@@ -95,7 +95,8 @@ private final class World {
         if transport.sent.isEmpty {
             guard isCalm || chance(60) else { return }
             transport.establishment =
-                isCalm || chance(85) ? .established : chance(50) ? .underWay : .failed(ECONNREFUSED)
+                isCalm || chance(85)
+                ? .established : chance(50) ? .underWay(wantsRoom: chance(50)) : .failed(ECONNREFUSED)
         }
         var replies = ""
         while let command = next(transport) {

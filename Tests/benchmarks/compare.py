@@ -28,8 +28,8 @@ def medians(runs):
 
 
 def ratios(runs, others):
-    """Of ours to another's, round by round; nothing where there is no ours, or it is the other."""
-    if not runs or runs is others:
+    """Of one contender to another, round by round; nothing where one is missing, or both are the same."""
+    if not runs or not others or runs is others:
         return {}
     return {key: statistics.median(run[key] / other[key] for run, other in zip(runs, others, strict=True) if other[key])
             for key in ("rps", "cpu")}
@@ -45,6 +45,8 @@ def text(connections, runs, o):
     for name, others in runs.items():
         if ratio := ratios(runs.get("ours"), others):
             print(f"ours / {name:9} rps x{ratio['rps']:.2f}   cpu x{ratio['cpu']:.2f}", flush=True)
+    if ratio := ratios(runs.get("tls"), runs.get("tcp")):
+        print(f"tls / tcp        rps x{ratio['rps']:.2f}   cpu x{ratio['cpu']:.2f}", flush=True)
 
 
 def markdown(results):
@@ -61,7 +63,7 @@ def main():
     a.add_argument("--ours", help="command of the project's responder")
     a.add_argument("--before", metavar="FILE", help="another build of it, beside it in every round")
     a.add_argument("--program", help="what in COMMAND that build takes the place of")
-    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated: these, `named`, ours with a webhook-id each time, and `celery`, ours with jobs for Celery (ours is added by --ours)")
+    a.add_argument("--only", default="floor,limit,threads,lua,fastapi", help="contenders, comma-separated: these, `named`, ours with a webhook-id each time, `celery`, ours with jobs for Celery, and `tcp` and `tls`, ours with Redis over loopback TCP, plain and with TLS (ours is added by --ours)")
     a.add_argument("--connections", default="32")
     a.add_argument("--seconds", type=int, default=4)
     a.add_argument("--rounds", type=int, default=3)
@@ -85,7 +87,7 @@ def main():
     finally:
         rig.down()
     lost = sum(run["depth"] < run["total"] - run["bad"]
-               for runs in results.values() for name in ("ours", "named", "celery") for run in runs.get(name, ()))
+               for runs in results.values() for name in ("ours", "named", "celery", "tcp", "tls") for run in runs.get(name, ()))
     if lost:
         sys.exit(f"ours: fewer jobs in Redis than answers 202 in {lost} runs")
     if o.json:

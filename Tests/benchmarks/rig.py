@@ -1,4 +1,5 @@
 """What the benchmarks share: the stack with its contenders, the load, and what it costs."""
+import contextlib
 import hashlib
 import hmac
 import json
@@ -7,6 +8,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -66,6 +68,12 @@ def cpu():
     return spent
 
 
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listener.getsockname()[1] for listener in listeners]
+
+
 def family(spent, root):
     got, grew = {root}, True
     while grew:
@@ -82,8 +90,27 @@ class Rig:
         self.dir = tempfile.mkdtemp(prefix="bench-")
         os.chmod(self.dir, 0o755)
         self.only, self.port, self.roots = only, port, {}
-        self.builds = {"ours": ours, "before": before, "celery": ours}
         self.env = dict(os.environ, PEER_REDIS=f"{self.dir}/redis.sock", PEER_SECRET=SECRET)
+        self.redis_options = ["--port", "0"]
+        # Each of our builds with the settings that it has in addition.
+        self.builds = {"ours": (ours, []), "before": (before, []), "celery": (ours, ["SERVICEDESK_JOB_FORMAT=celery"])}
+        if {"tcp", "tls"} & set(only):
+            self.open_ports(ours)
+
+    def open_ports(self, ours):
+        """Has Redis listen on TCP as well, plain and with TLS, for `tcp` and `tls`."""
+        plain, tls = free_ports(2)
+        files = f"{self.dir}/redis.crt", f"{self.dir}/redis.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                        "-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]],
+                       check=True, stderr=subprocess.DEVNULL)
+        os.chmod(files[0], 0o644)
+        self.redis_options = ["--port", plain, "--tls-port", tls, "--bind", "127.0.0.1", "--tls-auth-clients", "no",
+                              "--tls-cert-file", files[0], "--tls-key-file", files[1], "--tls-ca-cert-file", files[0]]
+        for name, settings in (("tcp", [f"SERVICEDESK_REDIS_URL=redis://127.0.0.1:{plain}"]),
+                               ("tls", [f"SERVICEDESK_REDIS_URL=rediss://127.0.0.1:{tls}",
+                                        f"SERVICEDESK_REDIS_CA_FILE={files[0]}"])):
+            self.builds[name] = ours.replace("SERVICEDESK_REDIS_URL=unix://$PEER_REDIS", " ".join(settings)), []
 
     def pid(self, name):
         for _ in range(100):
@@ -99,7 +126,7 @@ class Rig:
         self.roots[name] = self.pid(name)
 
     def up(self):
-        subprocess.run(["redis-server", "--port", "0", "--unixsocket", f"{self.dir}/redis.sock", "--unixsocketperm", "777",
+        subprocess.run(["redis-server", *map(str, self.redis_options), "--unixsocket", f"{self.dir}/redis.sock", "--unixsocketperm", "777",
                         "--save", "", "--daemonize", "yes", "--pidfile", f"{self.dir}/redis.pid", "--logfile",
                         f"{self.dir}/redis.log"], check=True)
         self.roots["redis"] = self.pid("redis")
@@ -119,9 +146,8 @@ class Rig:
                 time.sleep(.1)
             time.sleep(1)
             os.chmod(f"{self.dir}/fastapi.sock", 0o777)
-        for name, command in self.builds.items():
+        for name, (command, settings) in self.builds.items():
             if name in self.only:
-                settings = ["SERVICEDESK_JOB_FORMAT=celery"] if name == "celery" else []
                 self.spawn(name, ["/usr/bin/env", *settings, "/bin/sh", "-c", "exec " + command])
         conf = open(f"{PEERS}/nginx.conf.in").read().replace("@DIR@", self.dir).replace("@HERE@", PEERS).replace("@PORT@", str(self.port))
         open(f"{self.dir}/nginx.conf", "w").write(conf)

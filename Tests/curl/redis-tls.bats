@@ -1,53 +1,27 @@
-# TLS to Redis: servers with certificates of a throwaway CA, and what an operator is told about each mistake.
-load stack.bash
-
-ctl() { "${program%/*}/servicedeskctl" "$@"; }
-
-# certificate NAME ALTERNATIVES [OPTION...]: makes NAME.crt and NAME.key, issued by the CA.
-certificate() {
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
-    openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey ca.key -extfile <(echo "subjectAltName=$2") -out "$1.crt" "${@:3}" 2>/dev/null
-    chmod 600 "$1.key"
-}
-
-# server NAME [OPTION...]: starts Redis with that certificate on a free port of 127.0.0.1; the port is in NAME.port.
-server() {
-    local port first=$((20000 + RANDOM % 9000))
-    for ((port = first; port < first + 100; port++)); do
-        (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue
-        mkdir -p "$dir/$1-data"
-        background "$dir/$1.redis.log" redis-server --dir "$dir/$1-data" --save '' --port 0 --tls-port "$port" --bind 127.0.0.1 \
-            --tls-cert-file "$dir/$1.crt" --tls-key-file "$dir/$1.key" --tls-ca-cert-file "$dir/ca.crt" --tls-auth-clients no \
-            --unixsocket "$dir/$1.redis.sock" "${@:2}"
-        echo "$pid" >"$dir/$1.redis.pid"
-        wait_for 5 eval "[[ \$(redis-cli -s '$dir/$1.redis.sock' PING 2>/dev/null) == PONG ]] || ! kill -0 $pid" || return 1
-        kill -0 "$pid" || continue
-        echo "$port" >"$dir/$1.port"
-        return
-    done
-    return 1
-}
-
-port() { cat "$dir/$1.port"; }
+# TLS to Redis: what must connect, what must not, and what an operator is told about each mistake.
+load redis-tls.bash
 
 setup_file() {
     cd "$dir"
-    for ca in ca stranger; do
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$ca" -keyout $ca.key -out $ca.crt 2>/dev/null
-    done
+    authorities
     certificate good DNS:localhost,IP:127.0.0.1 -days 2
     certificate named DNS:localhost -days 2
     certificate expired DNS:localhost,IP:127.0.0.1 -days -1
+    future_certificate future DNS:localhost,IP:127.0.0.1
     certificate client DNS:client -days 2
     server good
     server named
     server expired
+    server future
     cp good.crt strict.crt
     cp good.key strict.key
     server strict --tls-auth-clients yes
     cp good.crt old.crt
     cp good.key old.key
     server old --tls-protocols TLSv1.2
+    cp good.crt ancient.crt
+    cp good.key ancient.key
+    server ancient --tls-protocols TLSv1.1
     redis_start
     export SERVICEDESK_REDIS_URL=rediss://localhost:$(port good) SERVICEDESK_REDIS_CA_FILE=$dir/ca.crt
     start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
@@ -60,26 +34,6 @@ setup() {
     redis-cli -s "$dir/good.redis.sock" DEL "$queue" >/dev/null
     export SERVICEDESK_REDIS_CA_FILE=$dir/ca.crt
 }
-
-teardown_file() {
-    local file
-    for file in "$dir"/*/nginx.pid "$dir"/*.sock.pid "$dir"/*.redis.pid "$dir/redis.pid"; do
-        [[ ! -s $file ]] || stop "$(<"$file")"
-    done
-}
-
-# with NAME URL [VARIABLE=VALUE...]: starts a responder with that URL, and sends the following requests to it.
-with() {
-    local pair
-    SERVICEDESK_LOG_FILE=$dir/$1.json
-    local -x SERVICEDESK_REDIS_URL=$2 SERVICEDESK_REDIS_CONNECT_TIMEOUT=1 SERVICEDESK_REDIS_RETRY_DELAY=0.1
-    for pair in "${@:3}"; do local -x "$pair"; done
-    start_responder "$dir/$1.log" "$dir/$1.sock" --processes 1
-    nginx_start "$1" "$dir/$1.sock"
-    nginx_use "$1"
-}
-
-jobs() { redis-cli -s "$dir/$1.redis.sock" LLEN "$queue"; }
 
 @test "jobs go over TLS, by name and by address, one or many at a time" {
     post "$(ticket)"
@@ -115,7 +69,7 @@ jobs() { redis-cli -s "$dir/$1.redis.sock" LLEN "$queue"; }
     wait_for 10 eval 'post "$(ticket)"; [[ $code == 202 ]]'
 }
 
-@test "503 and the reason in words: authority, name, expiry, client certificate, no TLS on either side" {
+@test "503 and the reason in words: authority, name, dates, client certificate, version, no TLS" {
     export SERVICEDESK_REDIS_CA_FILE=$dir/stranger.crt
     with stranger "rediss://localhost:$(port good)"
     post "$(ticket)"
@@ -127,9 +81,18 @@ jobs() { redis-cli -s "$dir/$1.redis.sock" LLEN "$queue"; }
     with expired "rediss://localhost:$(port expired)"
     post "$(ticket)"
     unavailable "the server's certificate has expired"
+    with future "rediss://localhost:$(port future)"
+    post "$(ticket)"
+    unavailable "the server's certificate is not valid yet: check both clocks"
+    with ancient "rediss://localhost:$(port ancient)"
+    post "$(ticket)"
+    unavailable "the server supports neither TLS 1.2 nor 1.3, or no cipher in common"
     with strict "rediss://localhost:$(port strict)"
     post "$(ticket)"
     unavailable "the server requires a client certificate"
+    with refused "rediss://localhost:$(port strict)" SERVICEDESK_REDIS_CERT_FILE="$dir/stranger.crt" SERVICEDESK_REDIS_KEY_FILE="$dir/stranger.key"
+    post "$(ticket)"
+    unavailable "the server refuses the client certificate"
     redis CONFIG SET bind 127.0.0.1 >/dev/null
     unset SERVICEDESK_REDIS_CA_FILE
     with plain "redis://127.0.0.1:$(port good)"
@@ -139,20 +102,17 @@ jobs() { redis-cli -s "$dir/$1.redis.sock" LLEN "$queue"; }
 }
 
 @test "a server that does not speak TLS is told from one that does not answer" {
-    python3 - >"$dir/plain.port" 3>&- <<'END' &
-import socket, threading
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-def serve(connection):
-    while connection.recv(65536): connection.sendall(b"-ERR unknown command\r\n")
-while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-END
-    plain=$!
-    wait_for 3 test -s "$dir/plain.port"
+    python3 "$root/Tests/curl/plain_server.py" '-ERR unknown command' >"$dir/plain.port" 3>&- &
+    echo $! >"$dir/plain.server.pid"
+    python3 "$root/Tests/curl/plain_server.py" >"$dir/silent.port" 3>&- &
+    echo $! >"$dir/silent.server.pid"
+    wait_for 3 test -s "$dir/plain.port" -a -s "$dir/silent.port"
     with nottls "rediss://127.0.0.1:$(port plain)"
     post "$(ticket)"
-    kill "$plain"
     unavailable 'the server does not speak TLS on this port'
+    with silent "rediss://127.0.0.1:$(port silent)"
+    post "$(ticket)" -m 10
+    unavailable 'connected, but no TLS handshake in time'
 }
 
 @test "a client certificate opens a server that requires one" {

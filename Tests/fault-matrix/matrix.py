@@ -14,7 +14,8 @@ from collections.abc import Callable
 import edges
 import hostile
 import limits
-from stack import HERE, PASSWORD, QUEUE, Redis, alive, descriptors, kill, wait_for
+import tls
+from stack import HERE, PASSWORD, QUEUE, Redis, alive, connections, descriptors, kill, wait_for
 
 LOST = "servicedesk_redis_connections_lost_total"
 
@@ -164,11 +165,6 @@ def proxied(stack):
     time.sleep(0.1)
     stack.stop_proxy()
     stack.wait_ready()
-
-
-def connections(stack):
-    metrics = stack.metrics()
-    return sum(metrics[f'servicedesk_redis_connections{{state="{state}"}}'] for state in ("idle", "busy"))
 
 
 def in_the_way(*mode):
@@ -325,6 +321,16 @@ FAULTS = [
           evidence=LOST, executes=True),
     Fault("proxy-drip", "a proxy forwards replies byte by byte", in_the_way("drip"), around=proxied, answers="202"),
     Fault("proxy-garbage", "a proxy sends bytes that are not a reply", in_the_way("garbage"), around=proxied, evidence=LOST),
+    Fault("tls-cut-command", "TLS cut in the middle of a record of commands", in_the_way("cut-command"),
+          around=tls.proxied, evidence=LOST),
+    Fault("tls-cut-reply", "TLS cut in the middle of a record of replies", in_the_way("cut-reply"), short=1,
+          around=tls.proxied, evidence=LOST, executes=True),
+    Fault("tls-certificate", "Redis' certificate exchanged for a stranger's, and for another one", tls.exchange_certificate,
+          short=1, around=tls.proxied, evidence=LOST),
+    Fault("tls-handshake", "no answer in handshakes for 2.5 s", tls.stall_handshakes, times=5, short=1,
+          around=tls.proxied, evidence=LOST, recovers=5),
+    Fault("tls-storm", f"Redis restarted under {tls.MANY} processes: all shake hands at once", tls.storm, times=5, short=1,
+          around=tls.many, evidence=LOST),
     Fault("nginx-reloaded", "nginx reloaded", reload_nginx, answers="all"),
     Fault("nginx-killed", "a worker or all of nginx killed by TERM and KILL, and started again", kill_nginx, times=24,
           short=4, answers="all"),

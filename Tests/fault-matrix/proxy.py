@@ -1,6 +1,6 @@
 """Stands between the responders and Redis, and does what networks do.
 
-    proxy.py LISTEN UPSTREAM
+    proxy.py LISTEN UPSTREAM            # each the path of a socket, or an address and a port: 127.0.0.1:6379
 
 A line on standard input changes the mode. The answer is how often the last mode has struck, and how many pieces are
 still held:
@@ -10,6 +10,7 @@ still held:
     cut-command         forwards a part of the commands that arrive, and closes
     cut-reply           forwards the commands, and a part of the replies, and closes
     drip                forwards replies byte by byte
+    stall-new           holds everything of connections that are made meanwhile
     garbage             forwards the commands, and replaces the replies by bytes that are not a reply
 """
 import asyncio
@@ -32,10 +33,13 @@ class Proxy:
 
     async def accept(self, reader, writer):
         try:
-            redis_reader, redis_writer = await asyncio.open_unix_connection(self.upstream)
+            redis_reader, redis_writer = await connect(self.upstream)
         except OSError:
             writer.close()
             return
+        while self.mode == "stall-new":
+            self.struck += not reader.at_eof()
+            await asyncio.sleep(0.02)
         both = (writer, redis_writer)
         self.connections.add(both)
         pumps = [asyncio.create_task(self.pump(reader, redis_writer, both, self.commands)),
@@ -121,9 +125,21 @@ class Proxy:
             self.struck = 0
 
 
+def connect(place):
+    address, colon, port = place.partition(":")
+    return asyncio.open_connection(address, int(port)) if colon else asyncio.open_unix_connection(place)
+
+
+def serve(accept, place):
+    address, colon, port = place.partition(":")
+    if colon:
+        return asyncio.start_server(accept, address, int(port), backlog=512)
+    return asyncio.start_unix_server(accept, place, backlog=512)
+
+
 async def main(listen, upstream):
     proxy = Proxy(upstream)
-    async with await asyncio.start_unix_server(proxy.accept, listen, backlog=512):
+    async with await serve(proxy.accept, listen):
         await proxy.steer()
 
 

@@ -32,6 +32,12 @@ def wait_for(condition, seconds=10, what="something"):
     return value
 
 
+def connections(stack):
+    """How many connections to Redis are ready, of all processes."""
+    metrics = stack.metrics()
+    return sum(metrics[f'servicedesk_redis_connections{{state="{state}"}}'] for state in ("idle", "busy"))
+
+
 def alive(pid):
     """False for a zombie. Reaps the process if it is our child."""
     try:

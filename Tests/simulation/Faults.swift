@@ -9,6 +9,7 @@ final class Faults {
     private var servers: [SimulatedRedis] { network.servers }
     /// Pushes a named delivery.
     var push: () -> Void = {}
+    var tls: SimulatedTLS?
     /// Whether the pool finds its server by a name.
     var isByName = false
     /// The server that takes pushes.
@@ -39,6 +40,7 @@ final class Faults {
     /// One fault, which has ended by `end`.
     func strike(until end: Instant) {
         let server = server
+        if let tls, world.oneIn(3) { return strikeTLS(server, tls, until: end) }
         switch world.below(16) {
         case 0:
             server.kill()
@@ -100,6 +102,36 @@ final class Faults {
             server.babbles = false
             server.replicas = 2
             if world.oneIn(2) { server.hangsUpOnName = false }
+        }
+    }
+
+    private func strikeTLS(_ server: SimulatedRedis, _ tls: SimulatedTLS, until end: Instant) {
+        switch world.below(5) {
+        case 0:
+            world.note("\(server.name) does not answer in handshakes")
+            server.stallsHandshakes = true
+            if let session = server.openSessions.last { session.link.reset() }
+            briefly(until: end) { server.goOnWithHandshakes() }
+        case 1:
+            world.note("\(server.name) ends connections in the middle of a reply")
+            server.endsDuringReplies = true
+            briefly(until: end) { server.endsDuringReplies = false }
+        case 2:
+            server.kill()
+            server.restart()
+            world.note("\(server.name) has a certificate of a stranger")
+            server.exchangeCertificate()
+            briefly(until: end) {
+                server.kill()
+                server.restart()
+            }
+        case 3:
+            world.note("\(server.name) spoils records")
+            server.spoils = true
+            briefly(until: end) { server.spoils = false }
+        default:
+            world.note("the files of TLS are read again")
+            network.tlsContext = tls.clientContext()
         }
     }
 
@@ -195,6 +227,9 @@ final class Faults {
             server.babbles = false
             server.replicas = 2
             server.dropsConnects = false
+            server.endsDuringReplies = false
+            server.spoils = false
+            server.goOnWithHandshakes()
             if server.isStalled { server.resume() }
         }
         network.latency = min(network.latency, 5000)

@@ -37,11 +37,12 @@ final class Link: Transport {
     /// No packet overtakes another.
     private var lastArrival = (server: Instant(nanoseconds: 0), pool: Instant(nanoseconds: 0))
 
-    init(_ network: SimulatedNetwork, server: SimulatedRedis, token: Token) {
+    /// - Parameter leastRoom: bytes that the kernels hold at least. Each so many of a handshake cost a way there.
+    init(_ network: SimulatedNetwork, server: SimulatedRedis, token: Token, leastRoom: Int) {
         self.network = network
         self.server = server
         self.token = token
-        capacity = network.world.oneIn(3) ? 40 + network.world.below(2000) : 100_000
+        capacity = network.world.oneIn(3) ? leastRoom + network.world.below(2000) : 100_000
     }
 
     var isDead: Bool { state == .closed && (session == nil || session!.isClosed) }
@@ -67,7 +68,7 @@ final class Link: Transport {
 
     func establish() -> Establishment {
         switch state {
-        case .connecting: .underWay
+        case .connecting: .underWay(wantsRoom: true)
         case .established: .established
         case .failed(let code): .failed(code)
         case .closed: .failed(EBADF)

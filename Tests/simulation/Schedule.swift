@@ -25,7 +25,7 @@ final class Schedule {
     /// A loop that takes more turns than this in a history goes round without end.
     private static let turnLimit = 20_000
 
-    init(seed: UInt64, isTraced: Bool = false) {
+    init(seed: UInt64, _ tls: SimulatedTLS, isTraced: Bool = false) {
         world = World(seed: seed, isTraced: isTraced)
         policy = Schedule.policy(world)
         oracle = Oracle(world, policy: policy)
@@ -36,12 +36,21 @@ final class Schedule {
         network = SimulatedNetwork(world, servers: servers)
         network.names["redis.example"] = [0]
         network.latency = world.random.pick([50, 500, 5000])
-        network.holdsBytes = world.oneIn(4)
+        let isTLS = world.oneIn(8)
+        network.holdsBytes = !isTLS && world.oneIn(4)
         servers[1].isReplica = true
         faults = Faults(world, network)
+        if isTLS {
+            world.note("over TLS")
+            tls.begin(seed: world.random.next())
+            network.tlsContext = tls.clientContext()
+            for server in servers { server.tls = tls }
+            faults.tls = tls
+        }
         let isByName = world.oneIn(2)
         let credentials = world.oneIn(3) ? "u:p@" : ""
-        let address = try! Address("redis://\(credentials)\(isByName ? "redis.example" : "10.0.0.1")")
+        let address = try! Address(
+            "\(isTLS ? "rediss" : "redis")://\(credentials)\(isByName ? "redis.example" : "10.0.0.1")")
         pool = Pool(to: address, policy: policy, over: network, seed: world.random.next())
         world.note("\(policy)")
         oracle.losses = { [network] in network.losses }

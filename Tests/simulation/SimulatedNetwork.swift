@@ -15,6 +15,8 @@ final class SimulatedNetwork: Network {
     var latency = 300
     /// Whether transports hold bytes above the socket, as TLS does.
     var holdsBytes = false
+    /// What connections over TLS have in common.
+    var tlsContext: TLSContext?
     /// Called when the pool has something to do.
     var wake: () -> Void = {}
     private(set) var links: [Link] = []
@@ -47,11 +49,15 @@ final class SimulatedNetwork: Network {
             throw SystemError("connect", ENETUNREACH)
         }
         if world.oneIn(200) { throw SystemError("socket", EMFILE) }
-        let link = Link(self, server: server, token: token)
+        let link = Link(self, server: server, token: token, leastRoom: tls == nil ? 40 : 500)
         links.append(link)
         world.note("connect to \(server.name), slot \(token.slot)")
         link.connect()
-        return link
+        guard let tls else { return link }
+        guard let tlsContext, let transport = TLSTransport(link, tlsContext, to: tls) else {
+            throw SystemError("SSL_new", ENOMEM)
+        }
+        return transport
     }
 
     func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp {

@@ -50,6 +50,15 @@ final class SimulatedRedis {
     /// Sends something that nobody asked for.
     var babbles = false
     let repliesWithoutHost: Bool
+    /// What it speaks TLS with; nil: it does not.
+    var tls: SimulatedTLS? { didSet { tlsContext = tls?.serverContext(world) } }
+    private(set) var tlsContext: MemoryTLSContext?
+    /// Answers nothing before a handshake is done.
+    var stallsHandshakes = false
+    /// Ends a connection in order in the middle of a reply.
+    var endsDuringReplies = false
+    /// Spoils what it sends.
+    var spoils = false
 
     init(_ world: World, name: String, host: String, oracle: Oracle) {
         self.world = world
@@ -67,6 +76,7 @@ final class SimulatedRedis {
         sessions.removeAll { $0.isClosed }
         sessions.append(session)
         guard isFull else { return }
+        // Before a handshake this is no record.
         session.reply("-ERR max number of clients reached\r\n")
         session.hangUp()
     }
@@ -85,6 +95,15 @@ final class SimulatedRedis {
         isUp = true
         isStalled = false
         knowsScript = false
+        tlsContext = tls?.serverContext(world)
+    }
+
+    /// Its certificate is one that the pool does not trust; until it restarts.
+    func exchangeCertificate() { tlsContext = tls?.untrustedContext() }
+
+    func goOnWithHandshakes() {
+        stallsHandshakes = false
+        for session in openSessions { session.process() }
     }
 
     func stall() {
@@ -187,6 +206,8 @@ final class SimulatedRedis {
         return ":\(replicas)\r\n"
     }
 
+    func chance(_ count: Int) -> Bool { world.oneIn(count) }
+
     private func refusal(of command: String) -> String? {
         let isPush = ["LPUSH", "EVAL", "EVALSHA"].contains(command)
         if isPush && isReplica { return scripted("READONLY You can't write against a read only replica.", command) }
@@ -216,6 +237,9 @@ final class SimulatedRedis {
 final class SimulatedSession {
     unowned let server: SimulatedRedis
     unowned let link: Link
+    private let tls: MemoryTLSServer?
+    /// What has arrived and was not read.
+    private var wire: [UInt8] = []
     private var input: [UInt8] = []
     /// Bytes that are still in the kernel's buffer.
     private var unread = 0
@@ -229,10 +253,11 @@ final class SimulatedSession {
     init(_ server: SimulatedRedis, _ link: Link) {
         self.server = server
         self.link = link
+        tls = server.tlsContext.map { MemoryTLSServer($0) }
     }
 
     func receive(_ bytes: [UInt8]) {
-        input += bytes
+        wire += bytes
         unread += bytes.count
         process()
     }
@@ -240,8 +265,11 @@ final class SimulatedSession {
     /// Reads what has come, and executes what is whole.
     func process() {
         guard !server.isStalled, !isClosed, server.isUp else { return }
+        if let tls, server.stallsHandshakes, !tls.isEstablished { return }
         link.wasRead(unread)
         unread = 0
+        decrypt()
+        sendRecords()
         let bytes = input
         // A command has the form of a reply: an array of bulk strings.
         while !isClosed, !server.isStalled, let reply = try? parser.next(in: bytes.span) {
@@ -250,6 +278,23 @@ final class SimulatedSession {
         }
         input.removeFirst(parser.consumed)
         parser.discardConsumed()
+    }
+
+    private func decrypt() {
+        defer { wire.removeAll() }
+        guard let tls else {
+            input += wire
+            return
+        }
+        tls.feed(wire)
+        input += tls.read()
+    }
+
+    /// Sends what TLS has for the pool: replies, its part of a handshake, alerts.
+    private func sendRecords() {
+        guard var records = tls?.takeOutput(), !records.isEmpty else { return }
+        if server.spoils && server.chance(3) { records[records.count / 2] ^= 1 }
+        link.reply(records)
     }
 
     func takeAsking() -> Bool {
@@ -276,7 +321,19 @@ final class SimulatedSession {
         reply(Array(text.utf8))
     }
 
-    func reply(_ bytes: [UInt8]) { if !isClosed { link.reply(bytes) } }
+    func reply(_ bytes: [UInt8]) {
+        guard !isClosed else { return }
+        guard let tls else { return link.reply(bytes) }
+        if server.chance(30) { tls.updateKeys() }
+        guard server.endsDuringReplies else {
+            tls.write(bytes)
+            return sendRecords()
+        }
+        tls.write(Array(bytes.dropLast()))
+        tls.end()
+        sendRecords()
+        hangUp()
+    }
 
     func hangUp() {
         guard !isClosed else { return }
@@ -287,6 +344,7 @@ final class SimulatedSession {
     func close() {
         guard !isClosed else { return }
         isClosed = true
+        decrypt()
         for job in waitingJobs { server.oracle.lost(job) }
     }
 

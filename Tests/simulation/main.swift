@@ -33,27 +33,28 @@ struct Options {
 }
 
 /// Plays one schedule with a trace, and prints it.
-func show(_ seed: UInt64) {
-    let schedule = Schedule(seed: seed, isTraced: true)
+func show(_ seed: UInt64, _ tls: SimulatedTLS) {
+    let schedule = Schedule(seed: seed, tls, isTraced: true)
     let violations = schedule.play()
     for line in schedule.trace { print(line) }
     for violation in violations { print("seed \(seed): \(violation)") }
 }
 
+let tls = SimulatedTLS()
 let options = Options(Array(CommandLine.arguments.dropFirst()))
 if options.isTraced {
-    show(options.seed)
+    show(options.seed, tls)
     exit(0)
 }
 let start = Instant.now
 var results: [String: Int] = [:]
 for index in 0..<options.schedules {
     let seed = options.seed &+ index
-    let schedule = Schedule(seed: seed)
+    let schedule = Schedule(seed: seed, tls)
     let violations = schedule.play()
     guard violations.isEmpty else {
         print("schedule \(index + 1), seed \(seed), is broken:")
-        show(seed)
+        show(seed, tls)
         exit(1)
     }
     for (name, count) in schedule.results { results[name, default: 0] += count }

@@ -1,29 +1,28 @@
-import Delivery
+package import Delivery
 import Glibc
-import System
+package import System
 
-/// TLS around a socket.
-final class TLSTransport: WaitingTransport {
-    /// Bytes that are received at once.
-    private static let inputSize = 65_536
-    /// Bytes of commands that are encrypted before the kernel has taken those before them, at most.
-    private static let sendLimit = 262_144
-
-    private let socket: PlainTransport
+/// TLS around a transport, which is a socket.
+package final class TLSTransport<Socket: Transport>: Transport {
+    private let socket: Socket
     private let stream: TLSStream
-    private(set) var isConnected = false
-    private var input = [UInt8](repeating: 0, count: TLSTransport.inputSize)
+    package private(set) var isConnected = false
+    private var input = [UInt8](repeating: 0, count: TLSLimits.inputSize)
     /// Why the connection has failed, if more is known than an error number.
-    private(set) var failure: ConnectionFailure?
+    package private(set) var failure: ConnectionFailure?
 
-    init(_ socket: PlainTransport, _ stream: TLSStream) {
+    /// Fails for want of memory, or if the server's name is no name.
+    ///
+    /// - Parameter server: whom the server must prove to be.
+    package init?(_ socket: Socket, _ context: TLSContext, to server: TLSServer) {
+        guard let stream = TLSStream(context, to: server) else { return nil }
         self.socket = socket
         self.stream = stream
     }
 
     // MARK: Connecting
 
-    func establish() -> Establishment {
+    package func establish() -> Establishment {
         if !isConnected {
             switch socket.establish() {
             case .established: isConnected = true
@@ -42,9 +41,7 @@ final class TLSTransport: WaitingTransport {
             guard isSent else { return fail(.send) }
             switch socket.receive(into: &input, after: 0) {
             case .bytes(let count): stream.feed(input.span.extracting(first: count))
-            case .wouldBlock:
-                watchForHandshake()
-                return .underWay
+            case .wouldBlock: return .underWay(wantsRoom: holdsOutput)
             case .closed: return fail(.closedByRedis)
             case .failed(let code): return fail(.receive(code))
             }
@@ -56,17 +53,12 @@ final class TLSTransport: WaitingTransport {
         return .failed(EPROTO)
     }
 
-    /// A socket that has room would wake the loop at once.
-    private func watchForHandshake() {
-        do throws(SystemError) { try socket.watch(wantsRoom: holdsOutput) } catch { failure = .system("\(error)") }
-    }
-
     // MARK: Sending
 
-    func send(_ bytes: Span<UInt8>) -> Transfer {
+    package func send(_ bytes: Span<UInt8>) -> Transfer {
         guard failure == nil, flush() else { return .failed(EPIPE) }
         guard !holdsOutput else { return .wouldBlock }
-        let taken = bytes.extracting(first: min(bytes.count, TLSTransport.sendLimit))
+        let taken = bytes.extracting(first: min(bytes.count, TLSLimits.send))
         if let cause = stream.write(taken) {
             failure = .tls(cause)
             return .failed(EPROTO)
@@ -87,12 +79,12 @@ final class TLSTransport: WaitingTransport {
         return true
     }
 
-    var holdsOutput: Bool { !stream.output.isEmpty }
-    var delivered: UInt64 { stream.delivered }
+    package var holdsOutput: Bool { !stream.output.isEmpty }
+    package var delivered: UInt64 { stream.delivered }
 
     // MARK: Receiving
 
-    func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer {
+    package func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer {
         if stream.hasInput, let transfer = read(into: &buffer, after: filled) { return transfer }
         switch socket.receive(into: &input, after: 0) {
         case .bytes(let count): stream.feed(input.span.extracting(first: count))
@@ -103,7 +95,12 @@ final class TLSTransport: WaitingTransport {
 
     /// Nil if a record is not whole.
     private func read(into buffer: inout [UInt8], after filled: Int) -> Transfer? {
-        switch stream.read(into: &buffer, after: filled) {
+        let reading = stream.read(into: &buffer, after: filled)
+        guard stream.output.count <= TLSLimits.output else {
+            failure = .tls(.other("the server keeps asking for new keys, and does not take the answers"))
+            return .failed(EPROTO)
+        }
+        switch reading {
         case .bytes(let count): return .bytes(count)
         case .needsMore: return nil
         case .ended: return .closed
@@ -113,16 +110,27 @@ final class TLSTransport: WaitingTransport {
         }
     }
 
-    var hasBufferedInput: Bool { stream.hasInput }
+    package var hasBufferedInput: Bool { stream.hasInput }
 
-    func wait(for readiness: Readiness, until deadline: Instant) -> Bool {
-        socket.wait(for: readiness, until: deadline)
-    }
+    package func watch(wantsRoom: Bool) throws(SystemError) { try socket.watch(wantsRoom: wantsRoom) }
 
-    func watch(wantsRoom: Bool) throws(SystemError) { try socket.watch(wantsRoom: wantsRoom) }
-
-    func close() {
+    package func close() {
         stream.close()
         socket.close()
     }
+}
+
+extension TLSTransport: WaitingTransport where Socket: WaitingTransport {
+    package func wait(for readiness: Readiness, until deadline: Instant) -> Bool {
+        socket.wait(for: readiness, until: deadline)
+    }
+}
+
+private enum TLSLimits {
+    /// Bytes that are received at once.
+    static let inputSize = 65_536
+    /// Bytes of commands that are encrypted before the kernel has taken those before them, at most.
+    static let send = 262_144
+    /// Bytes that the kernel has not taken, at most: those commands, and answers to what the server asks of TLS.
+    static let output = 1_048_576
 }
