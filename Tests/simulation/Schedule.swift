@@ -36,7 +36,7 @@ final class Schedule {
         network = SimulatedNetwork(world, servers: servers)
         network.names["redis.example"] = [0]
         network.latency = world.random.pick([50, 500, 5000])
-        let isTLS = world.oneIn(8)
+        let isTLS = world.oneIn(16)
         network.holdsBytes = !isTLS && world.oneIn(4)
         servers[1].isReplica = true
         faults = Faults(world, network)

@@ -26,6 +26,8 @@ import DequeModule
     private var connection: OpaquePointer?
     private var incoming: OpaquePointer?
     private var outgoing: OpaquePointer?
+    /// Whether the handshake is done, and nothing has failed since.
+    private var isUsable = false
 
     /// Ciphertext for the server that has not been taken yet.
     private(set) var output: [UInt8] = []
@@ -50,8 +52,20 @@ import DequeModule
 
     deinit { close() }
 
+    /// Adds close_notify to the output (RFC 8446, section 6.1), unless there is output before it or no handshake was done.
+    func end() {
+        guard let connection = unsafe connection, isUsable, output.isEmpty else { return }
+        _ = unsafe SSL_shutdown(connection)
+        ERR_clear_error()
+        collectOutput()
+    }
+
     func close() {
-        if let connection = unsafe connection { unsafe SSL_free(connection) }
+        if let connection = unsafe connection {
+            // Otherwise OpenSSL takes the connection for broken, and its session with it.
+            if isUsable { unsafe SSL_set_shutdown(connection, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
+            unsafe SSL_free(connection)
+        }
         unsafe (connection, incoming, outgoing) = (nil, nil, nil)
     }
 
@@ -64,7 +78,8 @@ import DequeModule
         let result = unsafe SSL_do_handshake(connection)
         let error = unsafe SSL_get_error(connection, result)
         defer { collectOutput() }
-        if result == 1 { return .done }
+        isUsable = result == 1
+        if isUsable { return .done }
         if error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE { return .underWay }
         context.forgetSession(of: server.name)
         return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
@@ -107,7 +122,9 @@ import DequeModule
             case SSL_ERROR_ZERO_RETURN: return count > 0 ? .bytes(count) : .ended
             // What was decrypted first is handed out first; the error comes again.
             case _ where count > 0: return .bytes(count)
-            default: return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
+            default:
+                isUsable = false
+                return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
             }
         }
         return .bytes(count)
@@ -126,6 +143,7 @@ import DequeModule
                 unsafe SSL_write(connection, $0.baseAddress, Int32($0.count))
             }
             guard result == Int32(record.count) else {
+                isUsable = false
                 return unsafe TLSErrors.failure(of: connection, with: server.name)
             }
             start += record.count

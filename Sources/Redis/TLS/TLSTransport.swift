@@ -115,6 +115,11 @@ package final class TLSTransport<Socket: Transport>: Transport {
     package func watch(wantsRoom: Bool) throws(SystemError) { try socket.watch(wantsRoom: wantsRoom) }
 
     package func close() {
+        // Commands that are held stay here: whoever closes has already been told what was delivered.
+        if !holdsOutput {
+            stream.end()
+            _ = flush()
+        }
         stream.close()
         socket.close()
     }
