@@ -27,6 +27,9 @@ package final class EventLoop: Scheduler {
         return poller.count
     }
 
+    /// Takes what has become ready meanwhile into the same turn, without sleeping. Returns the number of events.
+    package func look() -> Int { wait(until: Instant(nanoseconds: 0)) }
+
     package func event(_ index: Int) -> (token: Token, readiness: Readiness) { poller.event(index) }
 
     /// The next timer that is due, or nil. It may be out of date: its owner must check.

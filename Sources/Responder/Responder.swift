@@ -132,12 +132,21 @@ struct Responder: ~Copyable {
         log.flushAtEnd()
     }
 
+    /// Events after which a turn does not look for more.
+    private static let turnLimit = 64
+
     private mutating func turn() {
-        let count = loop.wait(until: min(drain.nextStep, log.due))
+        var count = loop.wait(until: min(drain.nextStep, log.due))
         log.time = clock.text(at: loop.now)
-        for index in 0..<count {
-            let (token, readiness) = loop.event(index)
-            handle(token, readiness)
+        var handled = 0
+        while count > 0 {
+            for index in 0..<count {
+                let (token, readiness) = loop.event(index)
+                handle(token, readiness)
+            }
+            handled += count
+            // The more pushes are sent at once, the less each costs here and in Redis.
+            count = handled < Responder.turnLimit ? loop.look() : 0
         }
         while let token = loop.due() { timer(token) }
         queue.endTurn()

@@ -36,18 +36,22 @@ package enum TLSFileFault: Error, Equatable {
     /// Server names whose session is kept, at most.
     private static let sessionLimit = 64
 
+    /// Those of TLS 1.3 (RFC 8446, appendix B.4), the cheapest first.
+    private static let suites = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
+
     private let context: OpaquePointer
     private var sessions: [String: OpaquePointer] = unsafe [:]
 
     /// Reads the files.
     package init(_ files: TLSFiles) throws(TLSFileFault) {
-        ERR_clear_error()
+        TLSErrors.clear()
         guard let method = unsafe TLS_client_method(), let context = unsafe SSL_CTX_new(method) else {
             throw .outOfMemory
         }
         unsafe self.context = context
         _ = unsafe tls_require_1_2(context)
         unsafe SSL_CTX_set_options(context, UInt64(1) << 30)  // SSL_OP_NO_RENEGOTIATION
+        _ = unsafe SSL_CTX_set_ciphersuites(context, TLSContext.suites)
         unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
         unsafe tls_hand_out_sessions(context)
         unsafe SSL_CTX_sess_set_new_cb(context) { connection, session in
@@ -78,7 +82,7 @@ package enum TLSFileFault: Error, Equatable {
             }
             guard unsafe SSL_CTX_check_private_key(context) == 1 else { throw .keyMismatch }
         }
-        ERR_clear_error()
+        TLSErrors.clear()
     }
 
     deinit {

@@ -7,6 +7,9 @@ enum TLSErrors {
     /// The number of the last error on this thread.
     static var lastReason: Int32 { tls_error_reason(ERR_peek_last_error()) }
 
+    /// Empties the queue of errors, which the result of a call is judged by. To empty an empty one is not cheap.
+    static func clear() { if ERR_peek_error() != 0 { ERR_clear_error() } }
+
     /// Why a file cannot be used. Empties the queue of errors.
     static func fileFault() -> String {
         defer { ERR_clear_error() }

@@ -56,7 +56,7 @@ import DequeModule
     func end() {
         guard let connection = unsafe connection, isUsable, output.isEmpty else { return }
         _ = unsafe SSL_shutdown(connection)
-        ERR_clear_error()
+        TLSErrors.clear()
         collectOutput()
     }
 
@@ -74,7 +74,7 @@ import DequeModule
     /// Goes as far as what was fed allows. The output may have grown, whatever the result.
     func handshake() -> Handshake {
         guard let connection = unsafe connection else { return .failed(.other("closed")) }
-        ERR_clear_error()
+        TLSErrors.clear()
         let result = unsafe SSL_do_handshake(connection)
         let error = unsafe SSL_get_error(connection, result)
         defer { collectOutput() }
@@ -108,13 +108,14 @@ import DequeModule
         var count = 0
         defer { collectOutput() }
         while filled + count < buffer.count {
-            ERR_clear_error()
+            TLSErrors.clear()
             let room = buffer.count - filled - count
             let result = unsafe buffer.withUnsafeMutableBytes { bytes in
                 unsafe SSL_read(connection, bytes.baseAddress?.advanced(by: filled + count), Int32(room))
             }
             if result > 0 {
                 count += Int(result)
+                guard hasInput else { return .bytes(count) }
                 continue
             }
             switch unsafe SSL_get_error(connection, result) {
@@ -138,7 +139,7 @@ import DequeModule
         var start = 0
         while start < bytes.count {
             let record = bytes.extracting(start..<min(start + TLSStream.recordLimit, bytes.count))
-            ERR_clear_error()
+            TLSErrors.clear()
             let result = unsafe record.withUnsafeBytes {
                 unsafe SSL_write(connection, $0.baseAddress, Int32($0.count))
             }
