@@ -53,6 +53,7 @@ final class SimulatedRedis {
     /// What it speaks TLS with; nil: it does not.
     var tls: SimulatedTLS? { didSet { tlsContext = tls?.serverContext(world) } }
     private(set) var tlsContext: MemoryTLSContext?
+    private var isStranger = false
     /// Answers nothing before a handshake is done.
     var stallsHandshakes = false
     /// Ends a connection in order in the middle of a reply.
@@ -96,10 +97,14 @@ final class SimulatedRedis {
         isStalled = false
         knowsScript = false
         tlsContext = tls?.serverContext(world)
+        isStranger = false
     }
 
     /// Its certificate is one that the pool does not trust; until it restarts.
-    func exchangeCertificate() { tlsContext = tls?.untrustedContext() }
+    func exchangeCertificate() {
+        isStranger = true
+        tlsContext = tls?.untrustedContext()
+    }
 
     func goOnWithHandshakes() {
         stallsHandshakes = false
@@ -149,6 +154,7 @@ final class SimulatedRedis {
     func execute(_ arguments: [[UInt8]], for session: SimulatedSession) {
         let command = String(decoding: arguments[0], as: UTF8.self)
         let isAsking = session.takeAsking()
+        if isStranger { oracle.fail("\(name) gets \(command), and is whom nobody trusts") }
         if babbles && world.oneIn(10) {
             session.reply(world.random.pick(["$-1\r\n", "garbage\r\n", "*1\r\n:1\r\n"]))
         }
