@@ -77,7 +77,9 @@ let package = Package(
             dependencies: ["Delivery", "Redis", "RESP", "EventLoop", "System", "COpenSSL", "TestSupport"],
             path: "Tests/simulation", swiftSettings: productSettings),
         // What the suites share: seeded random numbers, spoilt bytes, every way to cut them.
-        .target(name: "TestSupport", dependencies: ["System", "COpenSSL"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["System", "COpenSSL"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         tests("Bytes", ["Bytes"]),
         tests("System", ["System"]),
         tests("EventLoop", ["System", "EventLoop"]),

@@ -51,6 +51,18 @@ struct AddressTests {
         #expect(throws: AddressFault.self) { try Address("redis://u:p@h", password: "p") }
     }
 
+    @Test func `with rediss the server must prove to be the host of the URL, and so must another node`() throws {
+        let address = try Address("RedisS://u:p@redis.example:1/2")
+        #expect(address.endpoint == .tcp(host: "redis.example", port: 1) && address.database == 2)
+        #expect(address.tlsServer == TLSServer(name: "redis.example", isAddress: false))
+        #expect(try Address("rediss://10.0.0.1").tlsServer == TLSServer(name: "10.0.0.1", isAddress: true))
+        #expect(try Address("rediss://[::1]:7000").tlsServer == TLSServer(name: "::1", isAddress: true))
+        let node = Address(.tcp(host: "10.0.0.2", port: 3), like: address.with(tls: TLSFiles(authorities: "ca")))
+        #expect(node.tlsServer == TLSServer(name: "10.0.0.2", isAddress: true) && node.tls?.authorities == "ca")
+        #expect(try Address("redis://h").with(tls: TLSFiles(authorities: "ca")).tlsServer == nil)
+        #expect(try Address("unix:///s").tlsServer == nil)
+    }
+
     @Test(arguments: accepted)
     func `a URL is parsed`(row: Row) throws {
         let address = try Address(row.url)
@@ -62,7 +74,7 @@ struct AddressTests {
 
     @Test(arguments: [
         ("", "not a URL"), ("localhost:6379", "not a URL"), ("redis:/h", "not a URL"), ("http://h", "scheme"),
-        ("rediss://h", "scheme"),
+        ("redisss://h", "scheme"), ("rediss://", "host"), ("rediss://h?db=3", "redis://host:port/db"),
         ("redis://", "host"), ("redis:///0", "host"), ("redis://:6379", "host"), ("redis://::1", "host"),
         ("redis://\(String(repeating: "x", count: 254))", "host"),
         ("redis://h:", "port"), ("redis://h:0", "port"), ("redis://h:65536", "port"), ("redis://h:x", "port"),
