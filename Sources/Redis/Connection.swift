@@ -112,7 +112,7 @@ final class Connection {
     /// A connection that cannot be written to may still hold what the server said before it hung up.
     private func failed(_ failure: ConnectionFailure) -> Progress {
         if case .received = receive() { return .received }
-        return .failed(failure)
+        return .failed(transport.failure ?? failure)
     }
 
     /// Takes a reply to the greeting. Returns why the connection cannot carry commands, if it cannot.

@@ -1,5 +1,6 @@
 import Bytes
 import Delivery
+import EventLoop
 import Glibc
 import System
 import TestSupport
@@ -13,9 +14,11 @@ struct TLSTransportTests {
     private let socket = ScriptedSocket()
     private let transport: TLSTransport<ScriptedSocket>
 
-    init() throws {
+    init() throws { try self.init(requiresCertificate: false) }
+
+    private init(requiresCertificate: Bool) throws {
         let certificate = ThrowawayCertificate()
-        server = MemoryTLSServer(MemoryTLSContext(certificate))
+        server = MemoryTLSServer(MemoryTLSContext(certificate, clientsOf: requiresCertificate ? certificate : nil))
         let context = try TLSContext(TLSFiles(authorities: certificate.path))
         transport = try #require(TLSTransport(socket, context, to: TLSServer(name: "redis.test", isAddress: false)))
     }
@@ -86,6 +89,27 @@ struct TLSTransportTests {
         #expect(transport.receive(into: &buffer, after: 0) == .closed)
     }
 
+    @Test func `what a server said before it hung up is the reason, though nothing can be sent any more`() throws {
+        let suite = try TLSTransportTests(requiresCertificate: true)
+        let (server, socket) = (suite.server, suite.socket)
+        // With TLS 1.3 the client is done before the server has looked at its certificate.
+        while suite.transport.establish() != .established {
+            server.feed(socket.takeSent())
+            socket.input += server.takeOutput()
+        }
+        server.feed(socket.takeSent())
+        socket.input += server.takeOutput()
+        socket.isBroken = true
+        let address = try Address("rediss://redis.test")
+        let connection = Connection(
+            suite.transport, token: Token(.redisConnection), address: address, namesItself: true)
+        guard case .failed(let failure) = connection.advance(.writable) else {
+            Issue.record("no failure")
+            return
+        }
+        #expect(failure == .tls(.certificateRequired))
+    }
+
     @Test func `a server that asks for new keys without end and takes no answer is given up`() throws {
         try establish()
         server.feed(socket.takeSent())
@@ -114,6 +138,7 @@ private final class ScriptedSocket: Transport {
     /// Bytes that are taken at once.
     var room = Int.max
     var sends = 0
+    var isBroken = false
     private var sent: [UInt8] = []
 
     func takeSent() -> [UInt8] {
@@ -123,6 +148,7 @@ private final class ScriptedSocket: Transport {
 
     func establish() -> Establishment { .established }
     func send(_ bytes: Span<UInt8>) -> Transfer {
+        if isBroken { return .failed(EPIPE) }
         sends += 1
         let taken = bytes.extracting(first: min(room, bytes.count))
         guard !taken.isEmpty else { return .wouldBlock }

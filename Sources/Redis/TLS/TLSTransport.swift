@@ -34,11 +34,11 @@ package final class TLSTransport<Socket: Transport>: Transport {
             // Also the alert that tells the server what is wrong.
             let isSent = flush()
             switch handshake {
-            case .done: return isSent ? .established : fail(.send)
+            case .done: return isSent ? .established : fail(lastWords ?? .send)
             case .failed(let cause): return fail(.tls(cause))
             case .underWay: break
             }
-            guard isSent else { return fail(.send) }
+            guard isSent else { return fail(lastWords ?? .send) }
             switch socket.receive(into: &input, after: 0) {
             case .bytes(let count): stream.feed(input.span.extracting(first: count))
             case .wouldBlock: return .underWay(wantsRoom: holdsOutput)
@@ -46,6 +46,16 @@ package final class TLSTransport<Socket: Transport>: Transport {
             case .failed(let code): return fail(.receive(code))
             }
         }
+    }
+
+    /// What the server has said before it hung up, if that is why.
+    private var lastWords: ConnectionFailure? {
+        while case .bytes(let count) = socket.receive(into: &input, after: 0) {
+            stream.feed(input.span.extracting(first: count))
+        }
+        var plaintext = [UInt8](repeating: 0, count: 1024)
+        guard case .failed(let cause) = stream.read(into: &plaintext, after: 0) else { return nil }
+        return .tls(cause)
     }
 
     private func fail(_ cause: ConnectionFailure) -> Establishment {
