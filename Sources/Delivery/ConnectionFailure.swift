@@ -16,7 +16,7 @@ package enum ConnectionFailure: Error, Equatable, Sendable {
     /// Connected, and nothing came of the TLS handshake.
     case handshakeTimedOut
     case tls(TLSFailure)
-    /// The server sent a TLS alert to who does not speak TLS.
+    /// The server answered a connection without TLS with a TLS alert.
     case expectsTLS
     /// The server closed the connection before it had sent anything.
     case closedUnanswered

@@ -116,8 +116,8 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
         return word.isEmpty ? "unnamed" : word
     }
 
-    /// Whether a script lacked a right, for which Redis has no word of its own: the first up to Redis 7.0, the second since
-    /// 7.2 and in Valkey.
+    /// Whether a script lacked a right. Redis has no error word for that, only these texts: the first up to Redis 7.0, the
+    /// second since 7.2 and in Valkey.
     private static func isDeniedInScript(_ reply: Span<UInt8>) -> Bool {
         guard reply.hasPrefix("ERR ") else { return false }
         return reply.indices.contains { index in

@@ -29,7 +29,7 @@ extension TLSFailure: CustomStringConvertible {
         case .invalidCertificate(let text): "TLS: the server's certificate is invalid (\(text))"
         case .certificateRequired: "TLS: the server requires a client certificate"
         case .certificateRefused: "TLS: the server refuses the client certificate"
-        case .noCommonVersion: "TLS: the server supports neither TLS 1.2 nor 1.3, or no cipher in common"
+        case .noCommonVersion: "TLS: no version or cipher in common with the server: it must support TLS 1.2 or 1.3"
         case .notTLS: "the server does not speak TLS on this port"
         case .other(let text): "TLS: \(text)"
         }

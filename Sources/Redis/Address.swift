@@ -32,7 +32,7 @@ package struct Address: Equatable, Sendable {
         Address(endpoint, database, user, password, tls == nil ? nil : files)
     }
 
-    /// Whom the server must prove to be; nil without TLS.
+    /// Who the server must prove to be; nil without TLS.
     var tlsServer: TLSServer? {
         guard tls != nil, case .tcp(let host, let port) = endpoint else { return nil }
         let isAddress = !SocketAddress.resolve(host: host, port: port, isNumeric: true).isEmpty

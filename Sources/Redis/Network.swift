@@ -6,7 +6,7 @@ package import System
 package protocol Network: Scheduler {
     /// Begins to connect. Events of the connection come as `token`.
     ///
-    /// - Parameter tls: whom the server must prove to be; nil: without TLS.
+    /// - Parameter tls: who the server must prove to be; nil: without TLS.
     func connect(to address: SocketAddress, as token: Token, tls: TLSServer?) throws(SystemError) -> any Transport
     /// Begins to look up a host. Its end comes as an event of `token`.
     func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp

@@ -39,10 +39,10 @@ package struct QuarantineService {
         package subscript(name: String) -> [UInt8]? { fields.first { $0.name.elementsEqual(name.utf8) }?.value }
     }
 
-    /// One script, so that an entry is never there without its bounds. Redis does not roll a script back: whatever it may
-    /// refuse for want of a right is asked for before the entry, by a command that changes nothing. The count expires from
-    /// its first moment on. What is too old is told by the entry's own id, which has the time of Redis. The stream expires
-    /// an age after its last entry, when all of its entries are too old.
+    /// One script, so that an entry is never there without its bounds. Redis does not roll a script back: each command
+    /// that it could refuse after XADD for want of a right is also called before it, where it does no harm. The count has an
+    /// expiry from the start. Ages are measured from the new entry's id, which holds Redis' time. The stream expires one age
+    /// after its last entry, when all of its entries are too old.
     private static let script = """
         redis.call('SET', KEYS[2], 0, 'EX', 3600, 'NX') \
         if redis.call('INCRBY', KEYS[2], 0) >= tonumber(ARGV[1]) then return 0 end \

@@ -66,7 +66,7 @@ struct Quarantine: ~Copyable {
         }
         guard waiting.count < Quarantine.waitingLimit, waitingBytes + request.size <= Quarantine.waitingBytesLimit
         else {
-            return result.fail(1, "more than Redis takes")
+            return result.fail(1, "they come faster than Redis takes them")
         }
         waiting.append(request)
         waitingBytes += request.size

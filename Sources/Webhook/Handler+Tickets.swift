@@ -66,7 +66,7 @@ extension Handler {
         }
     }
 
-    /// Finds to whom a sender's ticket belongs, and charges it.
+    /// Finds the tenant of a sender's ticket, and charges the request to it.
     private func route(
         _ content: Span<UInt8>, to sender: inout TicketSender?, _ exchange: inout Exchange
     ) throws(Refusal) {

@@ -48,7 +48,8 @@ extension QuarantineCommand {
                     do throws(ClientFailure) {
                         _ = try quarantine.remove(entry.id)
                     } catch {
-                        StandardStreams.complain("\(id) is queued, and stays in the quarantine: \(error)")
+                        StandardStreams.complain(
+                            "\(id) is queued, but could not be removed from the quarantine: \(error)")
                         throw ExitCode(1)
                     }
                 case .refused(let lines):
@@ -112,7 +113,7 @@ private struct Replayer {
             ], &handler)
         guard let job = result.job else { return .refused(result.faults) }
         if let tenant = entry[.tenant], !result.exchange.ticket.tenantID.elementsEqual(tenant.utf8) {
-            return .refused(["it is a ticket of another tenant than \(tenant)"])
+            return .refused(["it is the ticket of a tenant other than \(tenant)"])
         }
         if let objection = waiting.objection(to: job) {
             return .refused(["\(objection): choose another --format"])

@@ -15,6 +15,6 @@ struct WaitingFormats {
         guard let written = JobFormat(of: message.span), let other = formats.first(where: { $0 != written }) else {
             return nil
         }
-        return "the queue holds \(other) jobs, and their workers would lose it as a \(written) job"
+        return "the queue holds \(other) jobs, and their workers would lose a \(written) job"
     }
 }

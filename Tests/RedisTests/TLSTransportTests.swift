@@ -127,7 +127,7 @@ struct TLSTransportTests {
             rounds += 1
         }
         #expect(result == .failed(EPROTO))
-        #expect("\(transport.failure.map { "\($0)" } ?? "")".contains("keeps asking for new keys"))
+        #expect("\(transport.failure.map { "\($0)" } ?? "")".contains("keeps requesting key updates"))
     }
 }
 

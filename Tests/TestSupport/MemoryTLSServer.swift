@@ -68,10 +68,10 @@ import COpenSSL
     /// Sends close_notify.
     package func end() { _ = unsafe SSL_shutdown(connection) }
 
-    /// Sends new keys, and asks for the client's.
+    /// Schedules a key update, which asks the client for one too. The next `write` or `flush` sends it.
     package func updateKeys() { _ = unsafe SSL_key_update(connection, SSL_KEY_UPDATE_REQUESTED) }
 
-    /// Sends new keys that were asked for without anything behind them.
+    /// Sends a scheduled key update with no data behind it.
     package func flush() { _ = unsafe SSL_do_handshake(connection) }
 
     package var isResumed: Bool { unsafe SSL_session_reused(connection) == 1 }

@@ -87,7 +87,7 @@ struct RefusedRequestTests {
         #expect(kept.members["body"] == "" && kept.members["reason"] == "invalid_json")
     }
 
-    @Test func `what proves nobody is no refusal of a payload`() throws {
+    @Test func `a request that does not prove its sender is not kept`() throws {
         for body in [Payload().with("tenant_id", #""globex""#).bytes, utf8("{"), []] {
             #expect(kept(try perTenant(), Self.tenantSecret) { $0.body = body } == nil)
         }

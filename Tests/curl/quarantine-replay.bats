@@ -64,7 +64,7 @@ load quarantine.bash
     echo -n '{"id":"7","account":"A","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
     second=$(ctl quarantine list | tail -1 | cut -f1)
     run -1 ctl quarantine replay "$second" --body "$BATS_TEST_TMPDIR/corrected"
-    [[ $output == *'a ticket of another tenant than globex'* ]] || { echo "$output"; false; }
+    [[ $output == *'the ticket of a tenant other than globex'* ]] || { echo "$output"; false; }
     jq '.tenants[1].active = false' "$SERVICEDESK_TENANTS_FILE" >"$BATS_TEST_TMPDIR/new"
     cat "$BATS_TEST_TMPDIR/new" >"$BATS_TEST_TMPDIR/tenants.json"
     run -1 ctl quarantine replay --all --tenants-file "$BATS_TEST_TMPDIR/tenants.json"
@@ -96,7 +96,7 @@ load quarantine.bash
     echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
     jq '.senders[0].tenant = "acme"' "$SERVICEDESK_TENANTS_FILE" | private "$BATS_TEST_TMPDIR/given"
     run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected" --tenants-file "$BATS_TEST_TMPDIR/given"
-    [[ $output == *'a ticket of another tenant than globex'* ]] || { echo "$output"; false; }
+    [[ $output == *'the ticket of a tenant other than globex'* ]] || { echo "$output"; false; }
     jq 'del(.senders[0])' "$SERVICEDESK_TENANTS_FILE" | private "$BATS_TEST_TMPDIR/removed"
     run -1 ctl quarantine replay "$(first)" --body "$BATS_TEST_TMPDIR/corrected" --tenants-file "$BATS_TEST_TMPDIR/removed"
     [[ $output == *'the sender desk is not in the tenants file, or inactive'* ]] || { echo "$output"; false; }
@@ -111,7 +111,7 @@ load quarantine.bash
     echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
     replay() { ctl quarantine replay "$id" --body "$BATS_TEST_TMPDIR/corrected"; }
     SERVICEDESK_REDIS_URL=unix://operator:p@$dir/redis.sock run -1 --separate-stderr replay
-    [[ $stderr == *"$id is queued, and stays in the quarantine: Redis answered NOPERM"* ]] || { echo "$stderr"; false; }
+    [[ $stderr == *"$id is queued, but could not be removed from the quarantine: Redis answered NOPERM"* ]] || { echo "$stderr"; false; }
     same "$id"$'\t'"$(newest | jq -r .job_id) 1" "$output $(redis XLEN "$stream")"
     # As long as an entry can be kept, its id is remembered.
     (($(redis TTL "{$queue}:seen:globex:$id") > 31000000))

@@ -50,7 +50,7 @@ reload() {
     same 1 "$(connections | tail -n "+$((before + 1))" | grep -c 'localhost new')"
 }
 
-@test "another node of a cluster is reached over TLS as well, and must prove to be whom it was announced as" {
+@test "another node of a cluster is reached over TLS as well, and must prove to be the node that was announced" {
     with cluster "rediss://localhost:$(port talker)"
     for how in MOVED ASK; do
         answers "-$how 3999 localhost:$(port named)"
@@ -77,7 +77,7 @@ reload() {
 
 @test "spawn/up takes a Redis over TLS" {
     mkdir "$BATS_TEST_TMPDIR/bin"
-    # The release is there already; to find that out takes swift seconds.
+    # The release is built already; swift would take seconds to find that out.
     printf '#!/bin/sh\necho Swift version 9.9\n' >"$BATS_TEST_TMPDIR/bin/swift"
     chmod +x "$BATS_TEST_TMPDIR/bin/swift"
     unset SERVICEDESK_LOG_FILE

@@ -13,7 +13,7 @@ package struct TLSFiles: Equatable, Sendable {
     }
 }
 
-/// Whom a server must prove to be: by a certificate for the name or the address that was connected to.
+/// Who a server must prove to be: by a certificate for the name or the address that was connected to.
 package struct TLSServer: Equatable, Sendable {
     let name: String
     let isAddress: Bool
@@ -68,7 +68,7 @@ package enum TLSFileFault: Error, Equatable {
         if let path = files.authorities {
             guard unsafe SSL_CTX_load_verify_file(context, path) == 1 else { throw .authorities(TLSErrors.fileFault()) }
         } else {
-            // Without any there is nobody to trust, which the handshake says.
+            // Without any CA no certificate is trusted: the handshake fails and says so.
             _ = unsafe SSL_CTX_set_default_verify_paths(context)
         }
         if let path = files.certificate {
@@ -92,7 +92,7 @@ package enum TLSFileFault: Error, Equatable {
 
     // MARK: Connections
 
-    /// A new connection, which resumes a session if there is one; nil for want of memory, or if the name is no name.
+    /// A new connection, which resumes a session if there is one; nil for want of memory, or if the name is not valid.
     func makeConnection(to server: TLSServer, owner: UnsafeMutableRawPointer) -> OpaquePointer? {
         guard let connection = unsafe SSL_new(context) else { return nil }
         unsafe SSL_set_connect_state(connection)

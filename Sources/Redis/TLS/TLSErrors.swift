@@ -4,7 +4,7 @@ import System
 
 /// OpenSSL's errors in an operator's words.
 enum TLSErrors {
-    /// The number of the last error on this thread.
+    /// The reason code of the last error on this thread.
     static var lastReason: Int32 { tls_error_reason(ERR_peek_last_error()) }
 
     /// Empties the queue of errors, which the result of a call is judged by. To empty an empty one is not cheap.
@@ -19,7 +19,7 @@ enum TLSErrors {
         // A failed system call: its reason is the error number.
         if tls_error_library(first) == ERR_LIB_SYS { return SystemError.text(tls_error_reason(first)) }
         switch (tls_error_library(first), tls_error_reason(first)) {
-        case (ERR_LIB_PEM, _): return "it is not PEM, or has nothing of the kind in it"
+        case (ERR_LIB_PEM, _): return "it is not PEM, or does not contain the expected certificate or key"
         default: return text(ofReason: first) ?? "it cannot be used"
         }
     }

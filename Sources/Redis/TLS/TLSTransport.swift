@@ -11,9 +11,9 @@ package final class TLSTransport<Socket: Transport>: Transport {
     /// Why the connection has failed, if more is known than an error number.
     package private(set) var failure: ConnectionFailure?
 
-    /// Fails for want of memory, or if the server's name is no name.
+    /// Nil for want of memory, or if the server's name is not valid.
     ///
-    /// - Parameter server: whom the server must prove to be.
+    /// - Parameter server: who the server must prove to be.
     package init?(_ socket: Socket, _ context: TLSContext, to server: TLSServer) {
         guard let stream = TLSStream(context, to: server) else { return nil }
         self.socket = socket
@@ -107,7 +107,7 @@ package final class TLSTransport<Socket: Transport>: Transport {
     private func read(into buffer: inout [UInt8], after filled: Int) -> Transfer? {
         let reading = stream.read(into: &buffer, after: filled)
         guard stream.output.count <= TLSLimits.output else {
-            failure = .tls(.other("the server keeps asking for new keys, and does not take the answers"))
+            failure = .tls(.other("the server keeps requesting key updates, and does not read the responses"))
             return .failed(EPROTO)
         }
         switch reading {

@@ -163,7 +163,7 @@ extension TenantsJSON {
             // As a value of the payload is.
             var name = key.text(from: text)
             name.trimWhiteSpace()
-            if name.isEmpty { faults.add("\(place): expected a name: an empty priority has the default") }
+            if name.isEmpty { faults.add("\(place): expected a name: for an empty priority use default") }
             guard let priority = try readPriority(&reader, text, at: place) else { return }
             map.append((String(decoding: name, as: UTF8.self), priority))
         }

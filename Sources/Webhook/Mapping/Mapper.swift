@@ -110,8 +110,8 @@ struct Mapper {
                 switch profile.tree.value(at: path, among: values) {
                 case .absent, .null: false
                 case .string, .number, .other(.array), .other(.boolean): true
-                // One path may begin with another: `priority.name` with `priority`. Then an object at the one counts as absent,
-                // and so does anything else there for the other.
+                // One path may continue another, as `priority.name` does `priority`. An object at `priority` then counts as
+                // absent for `priority`, and anything else there as absent for `priority.name`.
                 case .other: !paths.contains { $0.continues(path) }
                 case .blocked(let level): !paths.contains { $0.keys.count == level && path.continues($0) }
                 }

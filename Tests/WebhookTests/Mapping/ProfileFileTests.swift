@@ -50,7 +50,7 @@ struct ProfileFileTests {
         ("priority", #""priority":{"path":"p","map":{}}"#, "priority.map: expected at least one"),
         (
             "priority", #""priority":{"path":"p","map":{"a":"low","b":"lower","":"low"}}"#,
-            "priority.map[1]: must be one of low, medium, high, critical; profiles[0].fields.priority.map[2]: expected a name: an empty priority has the default"
+            "priority.map[1]: must be one of low, medium, high, critical; profiles[0].fields.priority.map[2]: expected a name: for an empty priority use default"
         ),
         (
             "priority", #""priority":{"path":"p","map":{"É":"low"," é":"high"}}"#,
