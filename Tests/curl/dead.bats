@@ -216,7 +216,7 @@ many() {
     bury "$(job TKT-1)"
     redis LPUSH "$queue" "$(ctl job --format celery <<<"$(ticket)")" >/dev/null
     run -1 ctl dead replay --all
-    [[ $output == *'not queued: the queue holds celery jobs'*'as a plain job'*'--key or --format'* ]]
+    [[ $output == *'not queued: the queue holds celery jobs'*'would lose a plain job'*'--key or --format'* ]]
     same 1 "$(depth)"
     same 1 "$(redis LLEN $dead)"
     ctl dead replay --all --format celery
@@ -225,7 +225,7 @@ many() {
     redis DEL "$queue" >/dev/null
     redis LPUSH "$queue" "$(job TKT-3)" 'something else' >/dev/null
     run -1 ctl dead replay --all
-    [[ $output == *'not queued: the queue holds plain jobs'*'as a celery job'* ]]
+    [[ $output == *'not queued: the queue holds plain jobs'*'would lose a celery job'* ]]
     ctl dead replay --all --key other:queue
     same 1 "$(redis LLEN other:queue)"
 }
