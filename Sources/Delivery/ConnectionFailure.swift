@@ -15,6 +15,8 @@ package enum ConnectionFailure: Error, Equatable, Sendable {
     case unexpectedGreeting
     /// Connected, and nothing came of the TLS handshake.
     case handshakeTimedOut
+    /// The server closed the connection in the TLS handshake.
+    case closedInHandshake
     case tls(TLSFailure)
     /// The server answered a connection without TLS with a TLS alert.
     case expectsTLS

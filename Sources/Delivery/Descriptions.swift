@@ -38,6 +38,8 @@ extension ConnectionFailure: CustomStringConvertible {
         case .unexpectedGreeting: "unexpected type of reply to the greeting"
         case .handshakeTimedOut:
             "connected, but no TLS handshake in time: perhaps the server does not speak TLS on this port"
+        case .closedInHandshake:
+            "Redis closed the connection in the TLS handshake: perhaps it has as many clients as its maxclients allows"
         case .tls(let failure): "\(failure)"
         case .expectsTLS: "the server speaks TLS on this port: use rediss:// in place of redis://"
         case .closedUnanswered:

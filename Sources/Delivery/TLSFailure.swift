@@ -13,6 +13,8 @@ package enum TLSFailure: Error, Equatable, Sendable {
     case certificateRefused
     // The protocol.
     case noCommonVersion
+    /// An alert that does not say why.
+    case handshakeRefused
     /// The server does not speak TLS.
     case notTLS
     /// Another alert or error, in OpenSSL's words.
@@ -29,7 +31,9 @@ extension TLSFailure: CustomStringConvertible {
         case .invalidCertificate(let text): "TLS: the server's certificate is invalid (\(text))"
         case .certificateRequired: "TLS: the server requires a client certificate"
         case .certificateRefused: "TLS: the server refuses the client certificate"
-        case .noCommonVersion: "TLS: no version or cipher in common with the server: it must support TLS 1.2 or 1.3"
+        case .noCommonVersion: "TLS: no version in common with the server: it must support TLS 1.2 or 1.3"
+        case .handshakeRefused:
+            "TLS: the server refuses the handshake: it requires a client certificate or another cipher"
         case .notTLS: "the server does not speak TLS on this port"
         case .other(let text): "TLS: \(text)"
         }

@@ -35,8 +35,12 @@ package struct Address: Equatable, Sendable {
     /// Who the server must prove to be; nil without TLS.
     var tlsServer: TLSServer? {
         guard tls != nil, case .tcp(let host, let port) = endpoint else { return nil }
-        let isAddress = !SocketAddress.resolve(host: host, port: port, isNumeric: true).isEmpty
-        return TLSServer(name: host, isAddress: isAddress)
+        // getaddrinfo(3) accepts other forms of an address than certificates have, such as 127.1.
+        if let address = SocketAddress.resolve(host: host, port: port, isNumeric: true).first?.numericHost {
+            return TLSServer(name: address, isAddress: true)
+        }
+        // The full stop at the end of an absolute name is no part of it in TLS (RFC 6066, section 3).
+        return TLSServer(name: host.hasSuffix(".") ? String(host.dropLast()) : host, isAddress: false)
     }
 
     private init(

@@ -37,6 +37,7 @@ package enum ClientFailure: Error, CustomStringConvertible {
 package final class Client {
     private var transport: any WaitingTransport
     private var address: Address
+    private let tls: TLSContext?
     private var hasMoved = false
     private let timeout: Nanoseconds
     private var input: [UInt8] = []
@@ -47,15 +48,18 @@ package final class Client {
 
     /// Connects and greets, within the timeout.
     ///
-    /// - Parameter bulkLimit: bytes of an entry of a list, at most. A tool looks at what is there, up to what Redis itself
-    ///   accepts (proto-max-bulk-len).
+    /// - Parameters:
+    ///   - tls: what to speak TLS with, where the address asks for it; nil: the files that the address names are read.
+    ///   - bulkLimit: bytes of an entry of a list, at most. A tool looks at what is there, up to what Redis itself accepts
+    ///     (proto-max-bulk-len).
     package init(
-        _ address: Address, timeout: Nanoseconds = .seconds(5), bulkLimit: Int = 536_870_912
+        _ address: Address, tls: TLSContext? = nil, timeout: Nanoseconds = .seconds(5), bulkLimit: Int = 536_870_912
     ) throws(ClientFailure) {
         self.timeout = timeout
         parser = ReplyParser(replyLimit: 2 * bulkLimit, bulkLimit: bulkLimit)
         self.address = address
-        transport = try Client.connect(to: address, timeout: timeout)
+        self.tls = if let files = address.tls, tls == nil { try Client.context(files) } else { tls }
+        transport = try Client.connect(to: address, self.tls, timeout: timeout)
         try greet()
     }
 
@@ -69,9 +73,8 @@ package final class Client {
     }
 
     private static func connect(
-        to address: Address, timeout: Nanoseconds
+        to address: Address, _ context: TLSContext?, timeout: Nanoseconds
     ) throws(ClientFailure) -> any WaitingTransport {
-        let context = try address.tls.map(Client.context)
         let candidates: [SocketAddress]
         switch address.endpoint {
         case .unix(let path): candidates = [SocketAddress(unixPath: path)].compactMap { $0 }
@@ -83,7 +86,7 @@ package final class Client {
             do throws(SystemError) {
                 let socket = PlainTransport(try candidate.connect())
                 guard let transport = Client.wrap(socket, address, context) else {
-                    throw SystemError("SSL_new", ENOMEM)
+                    throw SystemError("SSL_set1_host", EINVAL)
                 }
                 guard let cause = transport.connect(within: timeout) else { return transport }
                 failure = cause
@@ -106,7 +109,8 @@ package final class Client {
         _ socket: PlainTransport, _ address: Address, _ context: TLSContext?
     ) -> (any WaitingTransport)? {
         guard let server = address.tlsServer, let context else { return socket }
-        return TLSTransport(socket, context, to: server)
+        // The context may be another thread's, too.
+        return TLSTransport(socket, context, to: server, resumes: false)
     }
 
     /// Sends a command and waits for its reply.
@@ -139,7 +143,7 @@ package final class Client {
         hasMoved = true
         address = Address(node, like: address)
         do throws(ClientFailure) {
-            transport = try Client.connect(to: address, timeout: timeout)
+            transport = try Client.connect(to: address, tls, timeout: timeout)
             try greet()
         } catch {
             failure = error

@@ -45,7 +45,7 @@ package final class LoopNetwork: Network {
         }
         guard let tls else { return socket }
         guard let tlsContext, let transport = TLSTransport(socket, tlsContext, to: tls) else {
-            throw SystemError("SSL_new", ENOMEM)
+            throw SystemError("SSL_set1_host", EINVAL)
         }
         return transport
     }

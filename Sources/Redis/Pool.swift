@@ -144,6 +144,8 @@ package final class Pool {
         guard let connection = connections[slot]?.connection, connection.isReady else { return }
         if machine.hasUnsent(slot) || connection.holdsOutput {
             guard let count = machine.withUnsent(on: slot, { connection.send($0) }) else {
+                // What it held before may have reached the kernel all the same.
+                machine.sent(0, delivered: connection.delivered, on: slot)
                 return lose(connection, slot, connection.sendFailure)
             }
             machine.sent(count, delivered: connection.delivered, on: slot)

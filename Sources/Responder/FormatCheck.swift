@@ -14,9 +14,10 @@ enum FormatFinding: Sendable {
     private static let jobLimit = 1_048_576
 
     /// Asks Redis, and waits for its replies.
-    init(of queue: String, at address: Address) {
+    init(of queue: String, at address: Address, tls: TLSContext?) {
         do throws(ClientFailure) {
-            let service = QueueService(try Client(address, bulkLimit: FormatFinding.jobLimit), key: Array(queue.utf8))
+            let service = QueueService(
+                try Client(address, tls: tls, bulkLimit: FormatFinding.jobLimit), key: Array(queue.utf8))
             let ends = [try service.oldest(), try service.newest()].compactMap { $0 }
             self = .formats(Set(ends.compactMap { JobFormat(of: $0.span) }))
         } catch {
@@ -30,11 +31,13 @@ enum FormatFinding: Sendable {
 /// short replies only.
 extension Responder {
     mutating func startFormatCheck() {
-        let (queue, address) = (settings.delivery.queue, settings.redis)
+        let (queue, address, tls) = (settings.delivery.queue, settings.redis, network.tlsContext)
         do throws(SystemError) {
             var check = try BackgroundWork<FormatFinding>()
             try loop.watch(check.number, for: .readable, as: Token(.formatCheck))
-            guard check.start({ FormatFinding(of: queue, at: address) }) else { return noteUnchecked("no thread") }
+            guard check.start({ FormatFinding(of: queue, at: address, tls: tls) }) else {
+                return noteUnchecked("no thread")
+            }
             formatCheck = consume check
         } catch {
             noteUnchecked("\(error)")

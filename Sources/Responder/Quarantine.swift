@@ -38,6 +38,7 @@ struct Quarantine: ~Copyable {
     private let limits: QuarantineLimits
     private let queue: String
     private var address: Address
+    private var tls: TLSContext?
     private var work: BackgroundWork<Result>
     /// Requests that the thread has.
     private var batchCount = 0
@@ -47,14 +48,15 @@ struct Quarantine: ~Copyable {
     /// Since the last look.
     private var result = Result()
 
-    init(limits: QuarantineLimits, queue: String, at address: Address) throws(SystemError) {
-        (self.limits, self.queue, self.address) = (limits, queue, address)
+    init(limits: QuarantineLimits, queue: String, at address: Address, tls: TLSContext?) throws(SystemError) {
+        (self.limits, self.queue, self.address, self.tls) = (limits, queue, address, tls)
         work = try BackgroundWork<Result>()
     }
 
     /// Readable when the thread has ended.
     var number: Int32 { work.number }
 
+    mutating func setTLS(_ context: TLSContext) { tls = context }
     mutating func setPassword(_ password: String) { address = address.with(password: password) }
 
     /// Takes a request to be kept.
@@ -76,19 +78,20 @@ struct Quarantine: ~Copyable {
     mutating func endTurn() {
         guard !waiting.isEmpty, !work.isBusy else { return }
         let batch = waiting
-        let (limits, queue, address) = (limits, queue, address)
-        let isStarted = work.start { Quarantine.keep(batch, within: limits, queue, address) }
+        let (limits, queue, address, tls) = (limits, queue, address, tls)
+        let isStarted = work.start { Quarantine.keep(batch, within: limits, queue, address, tls) }
         if !isStarted { result.fail(batch.count, "no thread can be started") }
         batchCount = batch.count
         (waiting, waitingBytes) = ([], 0)
     }
 
     private static func keep(
-        _ batch: [RefusedRequest], within limits: QuarantineLimits, _ queue: String, _ address: Address
+        _ batch: [RefusedRequest], within limits: QuarantineLimits, _ queue: String, _ address: Address,
+        _ tls: TLSContext?
     ) -> Result {
         var result = Result()
         do throws(ClientFailure) {
-            let service = QuarantineService(try Client(address, bulkLimit: replyLimit), queue: queue)
+            let service = QuarantineService(try Client(address, tls: tls, bulkLimit: replyLimit), queue: queue)
             for request in batch {
                 let fields = request.members.map { (name: $0.member.rawValue, value: $0.value) }
                 guard !result.limited.contains(request.owner),
@@ -151,7 +154,8 @@ extension Responder {
         guard settings.quarantine.entries > 0 else { return }
         do throws(SystemError) {
             let opened = try Quarantine(
-                limits: settings.quarantine, queue: settings.delivery.queue, at: settings.redis)
+                limits: settings.quarantine, queue: settings.delivery.queue, at: settings.redis, tls: network.tlsContext
+            )
             try loop.watch(opened.number, for: .readable, as: Token(.quarantine))
             quarantine = consume opened
         } catch {

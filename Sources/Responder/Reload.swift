@@ -13,7 +13,7 @@ enum ReloadWork: Sendable {
 struct LoadedFiles: Sendable {
     let secrets: Result<LoadedSecrets, SettingsFault>?
     let password: Result<String, SettingsFault>?
-    let tls: Result<TLSContext?, SettingsFault>?
+    let tls: Result<TLSContext, SettingsFault>?
 }
 
 enum LoadedSecrets: Sendable {
@@ -25,18 +25,16 @@ enum LoadedSecrets: Sendable {
 extension Responder {
     /// All of them, on HUP.
     mutating func reloadSecrets() {
-        reload(
-            passwordFile: settings.redisPasswordFile, tlsOf: settings.redis.tls == nil ? nil : settings.redis,
-            isAsked: true)
+        reload(passwordFile: settings.redisPasswordFile, tlsFiles: settings.redis.tls, isAsked: true)
     }
 
     /// - Parameter isAsked: by HUP; otherwise the tenants file was seen to have changed.
-    private mutating func reload(passwordFile: String?, tlsOf address: Address?, isAsked: Bool) {
+    private mutating func reload(passwordFile: String?, tlsFiles: TLSFiles?, isAsked: Bool) {
         let source = settings.secretSource
         let old = handler.secrets.tenants
         let keyUses = keyUses
         let directory = settings.runtimeDirectory
-        guard source != .environment || passwordFile != nil || address != nil else { return }
+        guard source != .environment || passwordFile != nil || tlsFiles != nil else { return }
         guard !reloading.isBusy else {
             hasReloadWaiting = true
             return
@@ -47,8 +45,8 @@ extension Responder {
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
             let secrets = LoadedSecrets.read(from: source, replacing: old, isAsked: isAsked, keyUses, directory)
-            let tls = address.map { address in
-                Result { () throws(SettingsFault) in try RedisTLS.context(for: address) }
+            let tls = tlsFiles.map { files in
+                Result { () throws(SettingsFault) in try TLSContext(reading: files) }
             }
             return .loaded(LoadedFiles(secrets: secrets, password: password, tls: tls))
         }
@@ -85,12 +83,13 @@ extension Responder {
         }
     }
 
-    private mutating func take(_ tls: Result<TLSContext?, SettingsFault>) {
+    private mutating func take(_ tls: Result<TLSContext, SettingsFault>) {
         switch tls {
         case .failure(let faults):
             log.line(.error, "files for TLS to Redis not reloaded, still using the old ones: \(faults.text)")
         case .success(let context):
             network.tlsContext = context
+            quarantine?.setTLS(context)
             log.line(.info, "files for TLS to Redis reloaded: new connections use them")
         }
     }
@@ -132,7 +131,7 @@ extension Responder {
             return
         }
         // While something else is going on, the next look will do. A reload that waits is one on HUP.
-        if !reloading.isBusy, tenantsWatch?.look() == true { reload(passwordFile: nil, tlsOf: nil, isAsked: false) }
+        if !reloading.isBusy, tenantsWatch?.look() == true { reload(passwordFile: nil, tlsFiles: nil, isAsked: false) }
         scheduleLook()
     }
 
@@ -170,6 +169,16 @@ extension LoadedSecrets {
                     tenants, changes, KeyPlaces(of: tenants, in: keyUses),
                     TenantAllowances(of: tenants, directory: directory))
             }
+        }
+    }
+}
+
+extension TLSContext {
+    convenience init(reading files: TLSFiles) throws(SettingsFault) {
+        do throws(TLSFileFault) {
+            try self.init(files)
+        } catch {
+            throw SettingsFault(lines: ["\(error)"])
         }
     }
 }

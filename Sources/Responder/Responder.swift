@@ -132,21 +132,24 @@ struct Responder: ~Copyable {
         log.flushAtEnd()
     }
 
-    /// Events after which a turn does not look for more.
-    private static let turnLimit = 64
+    /// How often a turn looks for events, at most.
+    private static let looksPerTurn = 4
 
     private mutating func turn() {
         var count = loop.wait(until: min(drain.nextStep, log.due))
         log.time = clock.text(at: loop.now)
-        var handled = 0
+        var looks = 0
         while count > 0 {
+            var hasAccepted = false
             for index in 0..<count {
                 let (token, readiness) = loop.event(index)
+                hasAccepted = hasAccepted || token.owner == .listener
                 handle(token, readiness)
             }
-            handled += count
-            // The more pushes are sent at once, the less each costs here and in Redis.
-            count = handled < Responder.turnLimit ? loop.look() : 0
+            looks += 1
+            // The more pushes are sent at once, the less each costs here and in Redis. But connections that wait to be
+            // accepted are left for other processes too.
+            count = looks < Responder.looksPerTurn && !hasAccepted ? loop.look() : 0
         }
         while let token = loop.due() { timer(token) }
         queue.endTurn()

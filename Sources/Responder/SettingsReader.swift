@@ -139,7 +139,8 @@ struct SettingsReader {
     /// What TLS to an address needs, if that is how it is spoken to.
     mutating func tls(of address: inout Address) -> TLSContext? {
         let files = TLSFiles(
-            authorities: path(RedisTLS.authorities), certificate: path(RedisTLS.certificate), key: path(RedisTLS.key))
+            authorities: path(TLSFile.authorities.rawValue), certificate: path(TLSFile.certificate.rawValue),
+            key: path(TLSFile.key.rawValue))
         guard address.tls != nil else {
             if files != TLSFiles() && faults.isEmpty {
                 faults.append(
@@ -147,13 +148,8 @@ struct SettingsReader {
             }
             return nil
         }
-        guard (files.certificate == nil) == (files.key == nil) else {
-            faults.append("\(RedisTLS.certificate) and \(RedisTLS.key) need each other: set both or neither")
-            return nil
-        }
         address = address.with(tls: files)
-        let address = address
-        return take { () throws(SettingsFault) in try RedisTLS.context(for: address) } ?? nil
+        return take { () throws(SettingsFault) in try TLSContext(reading: files) }
     }
 
     /// What a file holds; nil where it has faults.

@@ -154,6 +154,13 @@ package func readSecret(_ path: String) throws(SecretFileFault) -> [UInt8] {
     return secret
 }
 
+/// Whether there is no such file, or one with content, as opposed to a directory, a FIFO or a device.
+package func isRegularFileOrMissing(_ path: String) -> Bool {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return true }
+    return status.st_mode & S_IFMT == S_IFREG
+}
+
 /// Reads the secret in a file that another file names, by a path relative to that file's directory.
 package func readSecret(_ name: String, besides path: String) throws(SecretFileFault) -> [UInt8] {
     let base = path.lastIndex(of: "/").map { path[..<$0] + "/" } ?? ""

@@ -48,6 +48,19 @@ import Glibc
         return addresses
     }
 
+    /// An IP address as RFC 5952 writes it, without a zone; nil for other families.
+    package var numericHost: String? {
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let result = unsafe withUnsafeBytes(of: storage) { bytes in
+            unsafe getnameinfo(
+                bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), length, &host, socklen_t(host.count), nil, 0,
+                NI_NUMERICHOST)
+        }
+        guard !isUnix, result == 0 else { return nil }
+        let text = host.prefix { $0 != 0 && $0 != CChar(UInt8(ascii: "%")) }
+        return String(decoding: text.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     private var isUnix: Bool { storage.ss_family == sa_family_t(AF_UNIX) }
 
     /// Opens a socket that does not block, and begins to connect it. When that has ended, the socket is writable and

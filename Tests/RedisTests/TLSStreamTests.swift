@@ -21,7 +21,9 @@ struct TLSStreamTests {
 
     private func stream(
         _ context: TLSContext, _ name: String = "redis.test", isAddress: Bool = false
-    ) throws -> TLSStream { try #require(TLSStream(context, to: TLSServer(name: name, isAddress: isAddress))) }
+    ) throws -> TLSStream {
+        try #require(TLSStream(context, to: TLSServer(name: name, isAddress: isAddress), resumes: true))
+    }
 
     /// Hands all output over, at most `step` bytes at a time, until nothing is left.
     private func exchange(_ client: TLSStream, _ server: MemoryTLSServer, step: Int = .max) -> TLSStream.Handshake {

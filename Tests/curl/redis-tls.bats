@@ -86,7 +86,7 @@ setup() {
     unavailable "the server's certificate is not valid yet: check both clocks"
     with ancient "rediss://localhost:$(port ancient)"
     post "$(ticket)"
-    unavailable "no version or cipher in common with the server: it must support TLS 1.2 or 1.3"
+    unavailable "no version in common with the server: it must support TLS 1.2 or 1.3"
     with strict "rediss://localhost:$(port strict)"
     post "$(ticket)"
     unavailable "the server requires a client certificate"

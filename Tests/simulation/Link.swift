@@ -29,6 +29,7 @@ final class Link: Transport {
     private var heldOutput: [UInt8] = []
     private(set) var delivered: UInt64 = 0
     private var wantsRoom = true
+    private var lastSend = Instant(nanoseconds: 0)
     /// Bytes in the pool's kernel that the server has not read.
     private var unread = 0
     private let capacity: Int
@@ -98,6 +99,9 @@ final class Link: Transport {
         case .closed, .connecting: return .failed(ENOTCONN)
         case .established: break
         }
+        // Also between two sends of one turn, when the first has passed something on.
+        if world.oneIn(lastSend == world.now ? 3 : 200) { return breakOff() }
+        lastSend = world.now
         var taken: [UInt8] = []
         for index in bytes.indices { taken.append(bytes[index]) }
         guard network.holdsBytes else {
@@ -110,6 +114,15 @@ final class Link: Transport {
         let record = Array(taken.prefix(1 + world.below(500)))
         heldOutput = Array(record.dropFirst(pass(record[...])))
         return .bytes(record.count)
+    }
+
+    /// The connection is found to be gone. What was sent before still arrives, and its replies do not.
+    private func breakOff() -> Transfer {
+        world.note("slot \(token.slot) breaks over sending")
+        state = .failed(ECONNRESET)
+        network.losses.append(world.now)
+        travel(to: \.server) { $0.session?.close() }
+        return .failed(ECONNRESET)
     }
 
     /// Gives the kernel what it takes. Returns how much that was.

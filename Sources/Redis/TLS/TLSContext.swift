@@ -1,17 +1,6 @@
 import COpenSSL
 import Delivery
-import System
-
-/// The files that TLS takes from an operator. None: the system's CAs, and no client certificate.
-package struct TLSFiles: Equatable, Sendable {
-    package var authorities: String?
-    package var certificate: String?
-    package var key: String?
-
-    package init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
-        (self.authorities, self.certificate, self.key) = (authorities, certificate, key)
-    }
-}
+package import System
 
 /// Who a server must prove to be: by a certificate for the name or the address that was connected to.
 package struct TLSServer: Equatable, Sendable {
@@ -19,36 +8,37 @@ package struct TLSServer: Equatable, Sendable {
     let isAddress: Bool
 }
 
-/// A file of TLS that cannot be used.
-package enum TLSFileFault: Error, Equatable {
-    case authorities(String)
-    case certificate(String)
-    case key(String)
-    /// The key is that of another certificate.
-    case keyMismatch
-    case outOfMemory
-}
-
 /// What all TLS connections of a process have in common: whom to trust, the client certificate, and sessions to resume.
 ///
-/// A resumed session is not verified again. So whoever changes the files makes another context, which has none.
+/// A resumed session is not verified again. So whoever changes the files makes another context, which has none. Several
+/// threads may connect with it, but only one may resume sessions.
 @safe package final class TLSContext: @unchecked Sendable {
+    /// For how long a session is resumed after its server was verified: an expired certificate must not go unnoticed.
+    package static let sessionAge = Nanoseconds.seconds(3600)
     /// Server names whose session is kept, at most.
     private static let sessionLimit = 64
-
     /// Those of TLS 1.3 (RFC 8446, appendix B.4), the cheapest first.
     private static let suites = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"
+    /// The names of a certificate are those of its subjectAltName (RFC 9525, section 6.3).
+    private static let nameChecks = UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+
+    @safe private struct Session {
+        let session: OpaquePointer
+        let verified: Instant
+    }
 
     private let context: OpaquePointer
-    private var sessions: [String: OpaquePointer] = unsafe [:]
+    private let sessionAge: Nanoseconds
+    private var sessions: [String: Session] = [:]
 
     /// Reads the files.
-    package init(_ files: TLSFiles) throws(TLSFileFault) {
-        TLSErrors.clear()
+    package init(_ files: TLSFiles, sessionAge: Nanoseconds = TLSContext.sessionAge) throws(TLSFileFault) {
         guard let method = unsafe TLS_client_method(), let context = unsafe SSL_CTX_new(method) else {
+            TLSErrors.clear()
             throw .outOfMemory
         }
         unsafe self.context = context
+        self.sessionAge = sessionAge
         _ = unsafe tls_require_1_2(context)
         unsafe SSL_CTX_set_options(context, UInt64(1) << 30)  // SSL_OP_NO_RENEGOTIATION
         _ = unsafe SSL_CTX_set_ciphersuites(context, TLSContext.suites)
@@ -58,41 +48,20 @@ package enum TLSFileFault: Error, Equatable {
             guard let connection = unsafe connection, let session = unsafe session,
                 let owner = unsafe tls_owner(connection)
             else { return 0 }
-            unsafe Unmanaged<TLSStream>.fromOpaque(owner).takeUnretainedValue().keep(session)
-            return 1
+            return unsafe Unmanaged<TLSStream>.fromOpaque(owner).takeUnretainedValue().keep(session) ? 1 : 0
         }
-        try load(files)
-    }
-
-    private func load(_ files: TLSFiles) throws(TLSFileFault) {
-        if let path = files.authorities {
-            guard unsafe SSL_CTX_load_verify_file(context, path) == 1 else { throw .authorities(TLSErrors.fileFault()) }
-        } else {
-            // Without any CA no certificate is trusted: the handshake fails and says so.
-            _ = unsafe SSL_CTX_set_default_verify_paths(context)
-        }
-        if let path = files.certificate {
-            guard unsafe SSL_CTX_use_certificate_chain_file(context, path) == 1 else {
-                throw .certificate(TLSErrors.fileFault())
-            }
-        }
-        if let path = files.key {
-            guard unsafe SSL_CTX_use_PrivateKey_file(context, path, SSL_FILETYPE_PEM) == 1 else {
-                throw TLSErrors.lastReason == 116 ? .keyMismatch : .key(TLSErrors.fileFault())
-            }
-            guard unsafe SSL_CTX_check_private_key(context) == 1 else { throw .keyMismatch }
-        }
+        try unsafe files.load(into: context)
         TLSErrors.clear()
     }
 
     deinit {
-        while let (_, session) = unsafe sessions.popFirst() { unsafe SSL_SESSION_free(session) }
+        for name in Array(sessions.keys) { forgetSession(of: name) }
         unsafe SSL_CTX_free(context)
     }
 
     // MARK: Connections
 
-    /// A new connection, which resumes a session if there is one; nil for want of memory, or if the name is not valid.
+    /// A new connection; nil for want of memory, or if the name is not valid.
     func makeConnection(to server: TLSServer, owner: UnsafeMutableRawPointer) -> OpaquePointer? {
         guard let connection = unsafe SSL_new(context) else { return nil }
         unsafe SSL_set_connect_state(connection)
@@ -102,29 +71,43 @@ package enum TLSFileFault: Error, Equatable {
             // Server Name Indication is not for addresses (RFC 6066, section 3).
             isNamed = unsafe X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(connection), server.name) == 1
         } else {
+            unsafe SSL_set_hostflags(connection, TLSContext.nameChecks)
+            // To OpenSSL a name that begins with a full stop stands for every name that ends with it.
             isNamed =
-                unsafe tls_set_server_name(connection, server.name) == 1 && SSL_set1_host(connection, server.name) == 1
+                unsafe !server.name.hasPrefix(".") && tls_set_server_name(connection, server.name) == 1
+                && SSL_set1_host(connection, server.name) == 1
         }
+        TLSErrors.clear()
         guard isNamed else {
             unsafe SSL_free(connection)
             return nil
         }
-        if let session = unsafe sessions[server.name] { _ = unsafe SSL_set_session(connection, session) }
         return unsafe connection
     }
 
-    /// Keeps a session, which the server has handed out, for the next connection to it.
-    func keep(_ session: OpaquePointer, of server: String) {
-        if let old = unsafe sessions[server] {
-            unsafe SSL_SESSION_free(old)
-        } else if unsafe sessions.count >= TLSContext.sessionLimit {
-            return unsafe SSL_SESSION_free(session)
+    // MARK: Sessions
+
+    /// Has a connection resume the session of the one before to that server. Returns when that was verified; nil if there
+    /// is none that may be resumed.
+    func resume(on connection: OpaquePointer, to server: String) -> Instant? {
+        guard let known = sessions[server] else { return nil }
+        guard known.verified + sessionAge > .now else {
+            forgetSession(of: server)
+            return nil
         }
-        unsafe sessions[server] = session
+        return unsafe SSL_set_session(connection, known.session) == 1 ? known.verified : nil
     }
 
-    /// Forgets the session of a server that did not accept it.
+    /// Keeps a session, which the server has handed out, for the next connection to it. Returns whether there is room.
+    func keep(_ session: OpaquePointer, of server: String, verified: Instant) -> Bool {
+        guard sessions[server] != nil || sessions.count < TLSContext.sessionLimit else { return false }
+        forgetSession(of: server)
+        sessions[server] = unsafe Session(session: session, verified: verified)
+        return true
+    }
+
+    /// Forgets the session of a server.
     func forgetSession(of server: String) {
-        if let session = unsafe sessions.removeValue(forKey: server) { unsafe SSL_SESSION_free(session) }
+        if let known = sessions.removeValue(forKey: server) { unsafe SSL_SESSION_free(known.session) }
     }
 }

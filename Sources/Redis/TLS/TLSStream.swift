@@ -2,6 +2,7 @@ import Bytes
 import COpenSSL
 import Delivery
 import DequeModule
+import System
 
 /// TLS over bytes in memory: what the server sent goes in, what it is to be sent comes out. No socket.
 @safe final class TLSStream {
@@ -28,6 +29,11 @@ import DequeModule
     private var outgoing: OpaquePointer?
     /// Whether the handshake is done, and nothing has failed since.
     private var isUsable = false
+    /// What came behind bytes that were handed out: the end of the connection.
+    private var pendingEnd: Reading?
+    /// When the session that is to be resumed was verified; nil: none is.
+    private var verification: Instant?
+    private let resumes: Bool
 
     /// Ciphertext for the server that has not been taken yet.
     private(set) var output: [UInt8] = []
@@ -39,15 +45,20 @@ import DequeModule
     /// How much of the plaintext is in records of which every byte was taken: only those can be decrypted.
     private(set) var delivered: UInt64 = 0
 
-    init?(_ context: TLSContext, to server: TLSServer) {
-        (self.context, self.server) = (context, server)
+    /// - Parameter resumes: whether it resumes sessions and keeps new ones; only where the context belongs to this thread.
+    init?(_ context: TLSContext, to server: TLSServer, resumes: Bool) {
+        (self.context, self.server, self.resumes) = (context, server, resumes)
         let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
-        guard
-            let connection = unsafe context.makeConnection(to: server, owner: owner),
-            let incoming = unsafe BIO_new(BIO_s_mem()), let outgoing = unsafe BIO_new(BIO_s_mem())
-        else { return nil }
+        guard let connection = unsafe context.makeConnection(to: server, owner: owner) else { return nil }
+        unsafe self.connection = connection
+        guard let incoming = unsafe BIO_new(BIO_s_mem()) else { return nil }
+        guard let outgoing = unsafe BIO_new(BIO_s_mem()) else {
+            unsafe BIO_free(incoming)
+            return nil
+        }
         unsafe SSL_set_bio(connection, incoming, outgoing)
-        unsafe (self.connection, self.incoming, self.outgoing) = (connection, incoming, outgoing)
+        unsafe (self.incoming, self.outgoing) = (incoming, outgoing)
+        if resumes { verification = unsafe context.resume(on: connection, to: server.name) }
     }
 
     deinit { close() }
@@ -81,12 +92,17 @@ import DequeModule
         isUsable = result == 1
         if isUsable { return .done }
         if error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE { return .underWay }
-        context.forgetSession(of: server.name)
-        return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
+        if resumes { context.forgetSession(of: server.name) }
+        return .failed(unsafe TLSErrors.failure(of: connection, with: server.name, inHandshake: true))
     }
 
-    /// Takes a session that the server has handed out.
-    func keep(_ session: OpaquePointer) { unsafe context.keep(session, of: server.name) }
+    /// Takes a session that the server has handed out. Returns whether it is kept.
+    func keep(_ session: OpaquePointer) -> Bool {
+        guard resumes, let connection = unsafe connection else { return false }
+        // One that comes of another is as old as that.
+        let isResumed = unsafe SSL_session_reused(connection) == 1
+        return unsafe context.keep(session, of: server.name, verified: isResumed ? verification ?? .now : .now)
+    }
 
     // MARK: In
 
@@ -99,12 +115,16 @@ import DequeModule
     /// Whether bytes that were fed have not been read.
     var hasInput: Bool {
         guard let connection = unsafe connection, let incoming = unsafe incoming else { return false }
-        return unsafe SSL_pending(connection) > 0 || BIO_ctrl_pending(incoming) > 0
+        return unsafe pendingEnd != nil || SSL_pending(connection) > 0 || BIO_ctrl_pending(incoming) > 0
     }
 
     /// Decrypts into the buffer, behind what it holds.
     func read(into buffer: inout [UInt8], after filled: Int) -> Reading {
         guard let connection = unsafe connection else { return .ended }
+        if let end = pendingEnd {
+            pendingEnd = nil
+            return end
+        }
         var count = 0
         defer { collectOutput() }
         while filled + count < buffer.count {
@@ -120,14 +140,20 @@ import DequeModule
             }
             switch unsafe SSL_get_error(connection, result) {
             case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return count > 0 ? .bytes(count) : .needsMore
-            case SSL_ERROR_ZERO_RETURN: return count > 0 ? .bytes(count) : .ended
-            // What was decrypted first is handed out first; the error comes again.
-            case _ where count > 0: return .bytes(count)
+            case SSL_ERROR_ZERO_RETURN: return end(.ended, after: count)
             default:
+                let failure = unsafe TLSErrors.failure(of: connection, with: server.name, inHandshake: !isUsable)
                 isUsable = false
-                return .failed(unsafe TLSErrors.failure(of: connection, with: server.name))
+                return end(.failed(failure), after: count)
             }
         }
+        return .bytes(count)
+    }
+
+    /// What was decrypted first is handed out first. OpenSSL tells an end only once.
+    private func end(_ end: Reading, after count: Int) -> Reading {
+        guard count > 0 else { return end }
+        pendingEnd = end
         return .bytes(count)
     }
 
@@ -145,7 +171,7 @@ import DequeModule
             }
             guard result == Int32(record.count) else {
                 isUsable = false
-                return unsafe TLSErrors.failure(of: connection, with: server.name)
+                return unsafe TLSErrors.failure(of: connection, with: server.name, inHandshake: false)
             }
             start += record.count
             encrypted += UInt64(record.count)

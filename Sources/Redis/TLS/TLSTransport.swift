@@ -13,9 +13,11 @@ package final class TLSTransport<Socket: Transport>: Transport {
 
     /// Nil for want of memory, or if the server's name is not valid.
     ///
-    /// - Parameter server: who the server must prove to be.
-    package init?(_ socket: Socket, _ context: TLSContext, to server: TLSServer) {
-        guard let stream = TLSStream(context, to: server) else { return nil }
+    /// - Parameters:
+    ///   - server: who the server must prove to be.
+    ///   - resumes: whether it resumes sessions and keeps new ones; only where the context belongs to this thread.
+    package init?(_ socket: Socket, _ context: TLSContext, to server: TLSServer, resumes: Bool = true) {
+        guard let stream = TLSStream(context, to: server, resumes: resumes) else { return nil }
         self.socket = socket
         self.stream = stream
     }
@@ -42,7 +44,7 @@ package final class TLSTransport<Socket: Transport>: Transport {
             switch socket.receive(into: &input, after: 0) {
             case .bytes(let count): stream.feed(input.span.extracting(first: count))
             case .wouldBlock: return .underWay(wantsRoom: holdsOutput)
-            case .closed: return fail(.closedByRedis)
+            case .closed: return fail(.closedInHandshake)
             case .failed(let code): return fail(.receive(code))
             }
         }
