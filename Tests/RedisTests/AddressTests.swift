@@ -56,6 +56,8 @@ struct AddressTests {
         #expect(address.endpoint == .tcp(host: "redis.example", port: 1) && address.database == 2)
         #expect(address.tlsServer == TLSServer(name: "redis.example", isAddress: false))
         #expect(try Address("rediss://10.0.0.1").tlsServer == TLSServer(name: "10.0.0.1", isAddress: true))
+        #expect(try Address("rediss://127.1").tlsServer == TLSServer(name: "127.0.0.1", isAddress: true))
+        #expect(try Address("rediss://redis.example.").tlsServer == TLSServer(name: "redis.example", isAddress: false))
         #expect(try Address("rediss://[::1]:7000").tlsServer == TLSServer(name: "::1", isAddress: true))
         let node = Address(.tcp(host: "10.0.0.2", port: 3), like: address.with(tls: TLSFiles(authorities: "ca")))
         #expect(node.tlsServer == TLSServer(name: "10.0.0.2", isAddress: true) && node.tls?.authorities == "ca")

@@ -80,7 +80,8 @@ extension Quarantine {
 struct QuarantineTests {
     private func quarantine(_ redis: borrowing ScriptRedis) throws -> Quarantine {
         try Quarantine(
-            limits: QuarantineLimits(entries: 1000, age: 60, tenantEntries: 100), queue: "q", at: try redis.address())
+            limits: QuarantineLimits(entries: 1000, age: 60, tenantEntries: 100), queue: "q", at: try redis.address(),
+            tls: nil)
     }
 
     private func request(of tenant: String = "acme", bodyLength: Int = 2) -> RefusedRequest {
@@ -194,7 +195,7 @@ struct QuarantineTests {
     @Test func `at the end a Redis that cannot be reached is not waited for`() throws {
         var quarantine = try Quarantine(
             limits: QuarantineLimits(entries: 1000, age: 60, tenantEntries: 100), queue: "q",
-            at: try Address("unix:///no/such/socket"))
+            at: try Address("unix:///no/such/socket"), tls: nil)
         quarantine.take(request(), at: .now)
         let start = Instant.now
         quarantine.close()

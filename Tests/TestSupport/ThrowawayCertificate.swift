@@ -44,6 +44,19 @@ import Glibc
         guard unsafe X509_sign(certificate, issuer?.key ?? key, nil) > 0 else { fatalError("not signed") }
         unsafe write(path) { unsafe PEM_write_bio_X509($0, certificate) }
         unsafe write(keyPath) { unsafe PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) }
+        let isPrivate = unsafe chmod(keyPath, 0o600) == 0
+        precondition(isPrivate)
+    }
+
+    /// Writes the key to a file of its own, encrypted.
+    package func writeKey(_ path: String, passPhrase: String) {
+        var phrase = Array(passPhrase.utf8)
+        let count = Int32(phrase.count)
+        unsafe write(path) {
+            unsafe PEM_write_bio_PrivateKey($0, key, EVP_aes_256_cbc(), &phrase, count, nil, nil)
+        }
+        let isPrivate = unsafe chmod(path, 0o600) == 0
+        precondition(isPrivate)
     }
 
     private func write(_ path: String, _ body: (OpaquePointer) -> Int32) {
