@@ -108,7 +108,8 @@ package final class Client {
     private static func wrap(
         _ socket: PlainTransport, _ address: Address, _ context: TLSContext?
     ) -> (any WaitingTransport)? {
-        guard let server = address.tlsServer, let context else { return socket }
+        guard let server = address.tlsServer else { return socket }
+        guard let context else { return nil }
         // The context may be another thread's, too.
         return TLSTransport(socket, context, to: server, resumes: false)
     }

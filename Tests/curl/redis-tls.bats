@@ -158,6 +158,23 @@ setup() {
     wait_for 5 eval 'post "$(ticket)"; [[ $code == 202 ]]'
 }
 
+@test "refused requests are kept over TLS too, with the files that HUP has loaded" {
+    cp "$dir/stranger.crt" "$dir/quarantine.crt"
+    export SERVICEDESK_REDIS_CA_FILE=$dir/quarantine.crt
+    with quarantine "rediss://localhost:$(port good)" SERVICEDESK_QUARANTINE=10
+    post "$(ticket '.priority = "none"')"
+    wrong priority
+    wait_for 5 grep -q "refused requests are not kept.*no trusted CA has issued the server's certificate" "$SERVICEDESK_LOG_FILE"
+    cp "$dir/ca.crt" "$dir/quarantine.crt"
+    pkill -HUP -P "$(<"$dir/quarantine.sock.pid")"
+    wait_for 3 grep -q 'files for TLS to Redis reloaded' "$SERVICEDESK_LOG_FILE"
+    # What was read then counts, not what is in the file now.
+    cp "$dir/stranger.crt" "$dir/quarantine.crt"
+    post "$(ticket '.priority = "none"')"
+    wrong priority
+    wait_for 5 eval '[[ $(redis-cli -s "$dir/good.redis.sock" XLEN "{$queue}:quarantine") == 1 ]]'
+}
+
 @test "servicedeskctl reaches the server in the same way" {
     export SERVICEDESK_REDIS_URL=rediss://localhost:$(port good)
     head -c 200000 /dev/zero | tr '\0' x | ctl push >/dev/null
