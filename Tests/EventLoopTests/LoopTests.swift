@@ -74,6 +74,20 @@ struct LoopTests {
         #expect(Set(loop.turn().map(\.token.slot)) == Set(0..<20))
     }
 
+    @Test func `a look takes what has become ready since the turn began, and does not sleep`() throws {
+        let loop = try EventLoop()
+        let first = try Pair()
+        let second = try Pair()
+        try loop.watch(first.near.number, for: [.readable, .edge], as: Token(.redisConnection, slot: 0))
+        try loop.watch(second.near.number, for: [.readable, .edge], as: Token(.redisConnection, slot: 1))
+        _ = first.far.send([1].span)
+        #expect(loop.turn().map(\.token) == [Token(.redisConnection, slot: 0)])
+        _ = second.far.send([1].span)
+        #expect(loop.look() == 1 && loop.event(0).token == Token(.redisConnection, slot: 1))
+        let start = Instant.now
+        #expect(loop.look() == 0 && start + .milliseconds(500) > .now)
+    }
+
     @Test func `a turn without events ends at its limit or at the next timer`() throws {
         let loop = try EventLoop()
         let start = Instant.now
