@@ -112,7 +112,7 @@ struct ClientTests {
     @Test func `in a cluster the client moves once, with its password, to the node that has the key`() throws {
         let redis = try ScriptedRedis(.loopback)
         let node = "-MOVED 7 127.0.0.1:\(redis.port)\r\n"
-        redis.answer = { session, command in
+        redis.answer = { [unowned redis] session, command in
             guard command[0] == "LLEN" else { return command[0] == "PING" ? "+PONG\r\n" : "+OK\r\n" }
             return session === redis.sessions[0] || command[1] == "far" ? node : ":3\r\n"
         }
