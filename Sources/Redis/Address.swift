@@ -39,7 +39,7 @@ package struct Address: Equatable, Sendable {
         if let address = SocketAddress.resolve(host: host, port: port, isNumeric: true).first?.numericHost {
             return TLSServer(name: address, isAddress: true)
         }
-        // The full stop at the end of an absolute name is no part of it in TLS (RFC 6066, section 3).
+        // TLS leaves out the full stop at the end of an absolute name (RFC 6066, section 3).
         return TLSServer(name: host.hasSuffix(".") ? String(host.dropLast()) : host, isAddress: false)
     }
 

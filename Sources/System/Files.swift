@@ -154,7 +154,7 @@ package func readSecret(_ path: String) throws(SecretFileFault) -> [UInt8] {
     return secret
 }
 
-/// Whether there is no such file, or one with content, as opposed to a directory, a FIFO or a device.
+/// Whether the path leads to a regular file or to nothing: not to a directory, a FIFO or a device.
 package func isRegularFileOrMissing(_ path: String) -> Bool {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return true }

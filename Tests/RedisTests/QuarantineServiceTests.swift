@@ -41,7 +41,7 @@ struct QuarantineServiceTests {
             try QuarantineService(try Client(address), queue: queue).add(fields("1"), of: utf8("a"), within: limits))
     }
 
-    @Test func `an owner has as many entries in an hour as the limits allow, whoever counts`() throws {
+    @Test func `an owner has as many entries in an hour as the limits allow, over all connections`() throws {
         let redis = try RealRedis()
         let services = [
             QuarantineService(redis.client, queue: queue),

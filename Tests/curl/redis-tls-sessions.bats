@@ -2,12 +2,7 @@
 load redis-tls.bash
 
 setup_file() {
-    cd "$dir"
-    authorities
-    certificate good DNS:localhost,IP:127.0.0.1 -days 2
-    certificate named DNS:localhost -days 2
-    server good
-    server named
+    servers_start
     printf ':1\r\n' >reply
     python3 "$root/Tests/curl/tls_server.py" good.crt good.key reply >talker 3>&- &
     echo $! >talker.server.pid

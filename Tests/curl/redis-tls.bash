@@ -53,13 +53,19 @@ server() {
 
 port() { cat "$dir/$1.port"; }
 
-# authorities: makes the CA, and a stranger whom nobody trusts.
-authorities() {
+# servers_start: makes the CA, and a stranger whom nobody trusts; starts the servers good, and named, whose certificate has no
+# address.
+servers_start() {
     local ca
+    cd "$dir"
     for ca in ca stranger; do
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$ca" \
             -keyout $ca.key -out $ca.crt 2>/dev/null
     done
+    certificate good DNS:localhost,IP:127.0.0.1 -days 2
+    certificate named DNS:localhost -days 2
+    server good
+    server named
 }
 
 teardown_file() {

@@ -2,15 +2,10 @@
 load redis-tls.bash
 
 setup_file() {
-    cd "$dir"
-    authorities
-    certificate good DNS:localhost,IP:127.0.0.1 -days 2
-    certificate named DNS:localhost -days 2
+    servers_start
     certificate expired DNS:localhost,IP:127.0.0.1 -days -1
     future_certificate future DNS:localhost,IP:127.0.0.1
     certificate client DNS:client -days 2
-    server good
-    server named
     server expired
     server future
     cp good.crt strict.crt

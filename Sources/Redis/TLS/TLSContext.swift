@@ -10,8 +10,8 @@ package struct TLSServer: Equatable, Sendable {
 
 /// What all TLS connections of a process have in common: whom to trust, the client certificate, and sessions to resume.
 ///
-/// A resumed session is not verified again. So whoever changes the files makes another context, which has none. Several
-/// threads may connect with it, but only one may resume sessions.
+/// A resumed session is not verified again, so after a change of the files a new context is made, which has no sessions.
+/// Several threads may connect with a context, but only one of them may resume sessions.
 @safe package final class TLSContext: @unchecked Sendable {
     /// For how long a session is resumed after its server was verified: an expired certificate must not go unnoticed.
     package static let sessionAge = Nanoseconds.seconds(3600)
@@ -87,8 +87,8 @@ package struct TLSServer: Equatable, Sendable {
 
     // MARK: Sessions
 
-    /// Has a connection resume the session of the one before to that server. Returns when that was verified; nil if there
-    /// is none that may be resumed.
+    /// Has a new connection resume the last session with that server. Returns when the server was verified for it, or nil
+    /// if no session is resumed.
     func resume(on connection: OpaquePointer, to server: String) -> Instant? {
         guard let known = sessions[server] else { return nil }
         guard known.verified + sessionAge > .now else {

@@ -127,7 +127,7 @@ package final class TLSTransport<Socket: Transport>: Transport {
     package func watch(wantsRoom: Bool) throws(SystemError) { try socket.watch(wantsRoom: wantsRoom) }
 
     package func close() {
-        // Commands that are held stay here: whoever closes has already been told what was delivered.
+        // Held commands are not sent any more: they count as not delivered, and may have been tried elsewhere.
         if !holdsOutput {
             stream.end()
             _ = flush()
