@@ -22,7 +22,7 @@ extension [UInt8] {
     }
 
     /// One check for room, one copy. `append(contentsOf:)` handles any sequence, and takes longer.
-    @inlinable mutating func append(copying bytes: UnsafeRawBufferPointer) {
+    @inlinable package mutating func append(copying bytes: UnsafeRawBufferPointer) {
         append(addingCapacity: bytes.count) { output in
             unsafe output.withUnsafeMutableBufferPointer { room, count in
                 unsafe UnsafeMutableRawBufferPointer(room).copyMemory(from: bytes)

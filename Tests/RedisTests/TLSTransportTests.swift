@@ -67,6 +67,13 @@ struct TLSTransportTests {
         #expect(server.read().count == 100_000 - 2 * 16_384)
     }
 
+    @Test func `every send uses the same memory`() throws {
+        try establish()
+        let commands = [UInt8](repeating: 7, count: 100_000)
+        for _ in 1...4 { #expect(transport.send(commands.span) == .bytes(100_000)) }
+        #expect(Set(socket.addresses.suffix(3)).count == 1)
+    }
+
     @Test func `what was decrypted and not given yet is known, and given without the socket`() throws {
         try establish()
         server.feed(socket.takeSent())
@@ -110,6 +117,16 @@ struct TLSTransportTests {
         #expect(failure == .tls(.certificateRequired))
     }
 
+    @Test func `a server that says more than a handshake before it hangs up is not heard to the end`() throws {
+        let first = transport.establish()
+        #expect(first == .underWay(wantsRoom: false))
+        server.feed(socket.takeSent())
+        socket.input = server.takeOutput()
+        socket.isBroken = true
+        socket.speaksWithoutEnd = true
+        #expect(transport.establish() == .failed(EPROTO) && transport.failure != nil)
+    }
+
     @Test func `a server that asks for new keys without end and takes no answer is given up`() throws {
         try establish()
         server.feed(socket.takeSent())
@@ -138,6 +155,10 @@ private final class ScriptedSocket: Transport {
     /// Bytes that are taken at once.
     var room = Int.max
     var sends = 0
+    /// Where the bytes of each send were.
+    private(set) var addresses: [Int] = []
+    /// Whether there is always more input.
+    var speaksWithoutEnd = false
     var isBroken = false
     private var sent: [UInt8] = []
 
@@ -150,6 +171,7 @@ private final class ScriptedSocket: Transport {
     func send(_ bytes: Span<UInt8>) -> Transfer {
         if isBroken { return .failed(EPIPE) }
         sends += 1
+        unsafe bytes.withUnsafeBytes { addresses.append(Int(bitPattern: $0.baseAddress)) }
         let taken = bytes.extracting(first: min(room, bytes.count))
         guard !taken.isEmpty else { return .wouldBlock }
         for index in taken.indices { sent.append(taken[index]) }
@@ -158,6 +180,7 @@ private final class ScriptedSocket: Transport {
     var holdsOutput: Bool { false }
     var delivered: UInt64 { 0 }
     func receive(into buffer: inout [UInt8], after filled: Int) -> Transfer {
+        if input.isEmpty && speaksWithoutEnd { input = [UInt8](repeating: 0, count: buffer.count) }
         guard !input.isEmpty else { return hasEnded ? .closed : .wouldBlock }
         let count = min(input.count, buffer.count - filled)
         buffer.replaceSubrange(filled..<filled + count, with: input[..<count])

@@ -25,8 +25,7 @@ import System
     private let context: TLSContext
     private let server: TLSServer
     private var connection: OpaquePointer?
-    private var incoming: OpaquePointer?
-    private var outgoing: OpaquePointer?
+    private let ciphertext = Ciphertext()
     /// Whether the handshake is done, and nothing has failed since.
     private var isUsable = false
     /// What came behind bytes that were handed out: the end of the connection.
@@ -35,10 +34,8 @@ import System
     private var verification: Instant?
     private let resumes: Bool
 
-    /// Ciphertext for the server that has not been taken yet.
-    private(set) var output: [UInt8] = []
-    /// How many bytes of ciphertext were before `output`.
-    private var base: UInt64 = 0
+    /// How many bytes of ciphertext the kernel has taken.
+    private var taken: UInt64 = 0
     /// Where each record of plaintext ends: in the ciphertext, and in the plaintext.
     private var records = Deque<(cipherEnd: UInt64, plainEnd: UInt64)>()
     private var encrypted: UInt64 = 0
@@ -51,13 +48,8 @@ import System
         let owner = unsafe Unmanaged.passUnretained(self).toOpaque()
         guard let connection = unsafe context.makeConnection(to: server, owner: owner) else { return nil }
         unsafe self.connection = connection
-        guard let incoming = unsafe BIO_new(BIO_s_mem()) else { return nil }
-        guard let outgoing = unsafe BIO_new(BIO_s_mem()) else {
-            unsafe BIO_free(incoming)
-            return nil
-        }
-        unsafe SSL_set_bio(connection, incoming, outgoing)
-        unsafe (self.incoming, self.outgoing) = (incoming, outgoing)
+        guard let bio = unsafe ciphertext.makeBIO() else { return nil }
+        unsafe SSL_set_bio(connection, bio, bio)
         if resumes { verification = unsafe context.resume(on: connection, to: server.name) }
     }
 
@@ -68,7 +60,6 @@ import System
         guard let connection = unsafe connection, isUsable, output.isEmpty else { return }
         _ = unsafe SSL_shutdown(connection)
         TLSErrors.clear()
-        collectOutput()
     }
 
     func close() {
@@ -77,7 +68,7 @@ import System
             if isUsable { unsafe SSL_set_shutdown(connection, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN) }
             unsafe SSL_free(connection)
         }
-        unsafe (connection, incoming, outgoing) = (nil, nil, nil)
+        unsafe connection = nil
     }
 
     // MARK: Handshake
@@ -88,7 +79,6 @@ import System
         TLSErrors.clear()
         let result = unsafe SSL_do_handshake(connection)
         let error = unsafe SSL_get_error(connection, result)
-        defer { collectOutput() }
         isUsable = result == 1
         if isUsable { return .done }
         if error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE { return .underWay }
@@ -107,15 +97,12 @@ import System
     // MARK: In
 
     /// Takes bytes that the server has sent.
-    func feed(_ bytes: Span<UInt8>) {
-        guard let incoming = unsafe incoming, !bytes.isEmpty else { return }
-        _ = unsafe bytes.withUnsafeBytes { unsafe BIO_write(incoming, $0.baseAddress, Int32($0.count)) }
-    }
+    func feed(_ bytes: Span<UInt8>) { ciphertext.add(bytes) }
 
     /// Whether bytes that were fed have not been read.
     var hasInput: Bool {
-        guard let connection = unsafe connection, let incoming = unsafe incoming else { return false }
-        return unsafe pendingEnd != nil || SSL_pending(connection) > 0 || BIO_ctrl_pending(incoming) > 0
+        guard let connection = unsafe connection else { return false }
+        return unsafe pendingEnd != nil || ciphertext.hasInput || SSL_pending(connection) > 0
     }
 
     /// Decrypts into the buffer, behind what it holds.
@@ -126,7 +113,6 @@ import System
             return end
         }
         var count = 0
-        defer { collectOutput() }
         while filled + count < buffer.count {
             TLSErrors.clear()
             let room = buffer.count - filled - count
@@ -161,7 +147,7 @@ import System
 
     /// Encrypts bytes, a record for each 16 KiB, into the output. Returns why it cannot.
     func write(_ bytes: Span<UInt8>) -> TLSFailure? {
-        guard let connection = unsafe connection, let outgoing = unsafe outgoing else { return .other("closed") }
+        guard let connection = unsafe connection else { return .other("closed") }
         var start = 0
         while start < bytes.count {
             let record = bytes.extracting(start..<min(start + TLSStream.recordLimit, bytes.count))
@@ -175,35 +161,25 @@ import System
             }
             start += record.count
             encrypted += UInt64(record.count)
-            let end = base + UInt64(output.count) + UInt64(unsafe BIO_ctrl_pending(outgoing))
-            records.append((end, encrypted))
+            records.append((taken + UInt64(output.count), encrypted))
         }
-        collectOutput()
         return nil
     }
 
-    private func collectOutput() {
-        guard let outgoing = unsafe outgoing else { return }
-        let count = Int(unsafe BIO_ctrl_pending(outgoing))
-        guard count > 0 else { return }
-        let start = output.count
-        output.append(addingCapacity: count) { room in
-            unsafe room.withUnsafeMutableBufferPointer { bytes, used in
-                used = Int(unsafe BIO_read(outgoing, bytes.baseAddress, Int32(count)))
-            }
-        }
-        precondition(output.count == start + count, "OpenSSL did not hand out what it has")
+    /// Ciphertext for the server that has not been taken yet.
+    var output: [UInt8] { ciphertext.output }
+
+    /// Lends the output. As long as another has the array, `took` cannot use its memory again.
+    func withOutput<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
+        let output = ciphertext.output
+        return body(output.span)
     }
 
     /// The first bytes of the output are the kernel's now.
     func took(_ count: Int) {
-        if count == output.count {
-            output.removeAll(keepingCapacity: output.capacity <= 1_048_576)
-        } else {
-            output.removeFirst(count)
-        }
-        base += UInt64(count)
-        while let record = records.first, record.cipherEnd <= base {
+        ciphertext.removeOutput(count)
+        taken += UInt64(count)
+        while let record = records.first, record.cipherEnd <= taken {
             delivered = record.plainEnd
             records.removeFirst()
         }

@@ -52,7 +52,9 @@ package final class TLSTransport<Socket: Transport>: Transport {
 
     /// What the server has said before it hung up, if that is why.
     private var lastWords: ConnectionFailure? {
-        while case .bytes(let count) = socket.receive(into: &input, after: 0) {
+        // A handshake is shorter than that, whatever else a server might send.
+        for _ in 1...TLSLimits.lastReceives {
+            guard case .bytes(let count) = socket.receive(into: &input, after: 0) else { break }
             stream.feed(input.span.extracting(first: count))
         }
         var plaintext = [UInt8](repeating: 0, count: 1024)
@@ -82,8 +84,7 @@ package final class TLSTransport<Socket: Transport>: Transport {
     /// One send of what is encrypted. Returns false if the socket has failed.
     private func flush() -> Bool {
         guard holdsOutput else { return true }
-        let output = stream.output
-        switch socket.send(output.span) {
+        switch stream.withOutput({ socket.send($0) }) {
         case .bytes(let count): stream.took(count)
         case .wouldBlock: break
         case .closed, .failed: return false
@@ -146,6 +147,8 @@ extension TLSTransport: WaitingTransport where Socket: WaitingTransport {
 private enum TLSLimits {
     /// Bytes that are received at once.
     static let inputSize = 65_536
+    /// How often the last bytes of a server that has hung up are received, at most.
+    static let lastReceives = 4
     /// Bytes of commands that are encrypted before the kernel has taken those before them, at most.
     static let send = 262_144
     /// Bytes that the kernel has not taken, at most: those commands, and answers to what the server asks of TLS.
