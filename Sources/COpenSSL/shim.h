@@ -32,3 +32,6 @@ static inline void *tls_owner(const SSL *connection) { return SSL_get_app_data(c
 static inline int tls_error_reason(unsigned long code) { return ERR_GET_REASON(code); }
 
 static inline int tls_error_library(unsigned long code) { return ERR_GET_LIB(code); }
+
+// What OpenSSL's decoders say where nobody enters a pass phrase.
+static const int tls_pass_phrase_refused = ERR_R_INTERRUPTED_OR_CANCELLED;

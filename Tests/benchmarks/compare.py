@@ -17,6 +17,7 @@ import json
 import statistics
 import sys
 
+import slices
 from rig import Rig, load_script
 
 
@@ -67,6 +68,7 @@ def main():
     a.add_argument("--connections", default="32")
     a.add_argument("--seconds", type=int, default=4)
     a.add_argument("--rounds", type=int, default=3)
+    a.add_argument("--slices", type=int, default=0, help="instead of rounds: so often each contender in turn for a fraction of a second; processor time alone, but within a percent or two where rounds scatter by ten")
     a.add_argument("--size", type=int, default=0, help="description length in characters; 0: a realistic mix, median about 400")
     a.add_argument("--port", type=int, default=18099)
     a.add_argument("--json", help="write all rows to this file")
@@ -79,6 +81,10 @@ def main():
         load_script(f"{rig.dir}/load.lua", o.size)
         load_script(f"{rig.dir}/named.lua", o.size, named=True)
         for connections in map(int, o.connections.split(",")):
+            if o.slices:
+                pairs = [("ours", name) for name in only if name != "ours"] + [("tls", "tcp")]
+                slices.text(connections, slices.run(rig, only, connections, o.slices), pairs)
+                continue
             runs = results[connections] = {name: [] for name in only}
             for _ in range(o.rounds):
                 for name in only:
@@ -94,7 +100,7 @@ def main():
         rows = [dict(run, name=name, connections=connections, round=number) for connections, runs in results.items()
                 for name, mine in runs.items() for number, run in enumerate(mine)]
         json.dump(rows, open(o.json, "w"))
-    if o.markdown:
+    if o.markdown and not o.slices:
         markdown(results)
 
 

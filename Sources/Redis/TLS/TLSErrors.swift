@@ -22,7 +22,7 @@ enum TLSErrors {
         if tls_error_library(first) == ERR_LIB_SYS { return SystemError.text(tls_error_reason(first)) }
         switch (tls_error_library(first), tls_error_reason(first)) {
         case (ERR_LIB_PEM, PEM_R_PROBLEMS_GETTING_PASSWORD), (ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ),
-            (ERR_LIB_CRYPTO, _):
+            (ERR_LIB_CRYPTO, tls_pass_phrase_refused):
             return "it is encrypted: expected a key without a pass phrase"
         case (ERR_LIB_PEM, _): return "it is not PEM, or does not contain the expected certificate or key"
         default: return text(ofReason: first) ?? "it cannot be used"
