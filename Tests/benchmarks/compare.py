@@ -68,12 +68,14 @@ def main():
     a.add_argument("--connections", default="32")
     a.add_argument("--seconds", type=int, default=4)
     a.add_argument("--rounds", type=int, default=3)
-    a.add_argument("--slices", type=int, default=0, help="instead of rounds: so often each contender in turn for a fraction of a second; processor time alone, but within a percent or two where rounds scatter by ten")
+    a.add_argument("--slices", type=int, default=0, help="instead of rounds, give each contender this many turns of a fraction of a second: measures processor time alone, but to a percent or two")
     a.add_argument("--size", type=int, default=0, help="description length in characters; 0: a realistic mix, median about 400")
     a.add_argument("--port", type=int, default=18099)
     a.add_argument("--json", help="write all rows to this file")
     a.add_argument("--markdown", action="store_true", help="end with a table of medians and ratios in Markdown")
     o = a.parse_args()
+    if o.slices and o.json:
+        a.error("--json has no rows for --slices")
     only = [n for n in o.only.split(",") if n] + (["before"] if o.before else []) + (["ours"] if o.ours else [])
     rig, results = Rig(only, o.ours, o.port, o.before and o.ours.replace(o.program, o.before)), {}
     try:

@@ -1,6 +1,6 @@
-"""Contenders in turn, a fraction of a second each: a drift of the machine's speed within seconds hits all of them alike.
+"""Contenders in turn, a fraction of a second each, so that a drift of the machine's speed hits all of them alike.
 
-Measures processor time alone, far more closely than rounds of seconds do on a machine that others use, too.
+Measures processor time alone, and far more precisely than rounds of seconds do on a machine that others use as well.
 """
 import contextlib
 import os
@@ -15,7 +15,7 @@ import time
 from rig import cpu, family
 
 SECONDS = .12
-# Until the requests of the contender before are done, and those of this one are under way.
+# Seconds in which the last contender's requests end, and in which this one's get under way.
 SETTLING = .02
 
 
@@ -83,7 +83,7 @@ def nanoseconds(pids):
 
 
 def ratio(mine, others):
-    """The median of one contender's cost to another's in the same turn, and where it lies with a probability of 95 %."""
+    """The median of one contender's cost to another's in the same turn, with its 95 % confidence interval (bootstrap)."""
     values = [a["cpu"] / b["cpu"] for a, b in zip(mine, others, strict=True) if b["cpu"]]
     resampled = sorted(statistics.median(random.choices(values, k=len(values))) for _ in range(400))
     return statistics.median(values), resampled[10], resampled[-11]
