@@ -73,7 +73,7 @@ struct TLSCertificateTests {
         #expect(try suite.result(suite.context(), "authority").0 == .failed(.wrongName("authority")))
     }
 
-    @Test func `a CA that was made anew under its old name is an unknown one`() throws {
+    @Test func `a CA that has its old name but a new key is unknown`() throws {
         // Its certificate has the same subject, and no key identifier that would tell them apart.
         let renewed = ThrowawayCertificate()
         let issued = TLSRig(ThrowawayCertificate(issuer: ThrowawayCertificate()))
