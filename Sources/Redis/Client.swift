@@ -85,9 +85,7 @@ package final class Client {
         for candidate in candidates {
             do throws(SystemError) {
                 let socket = PlainTransport(try candidate.connect())
-                guard let transport = Client.wrap(socket, address, context) else {
-                    throw SystemError("SSL_set1_host", EINVAL)
-                }
+                let transport = try Client.wrap(socket, address, context)
                 guard let cause = transport.connect(within: timeout) else { return transport }
                 failure = cause
             } catch {
@@ -107,11 +105,10 @@ package final class Client {
 
     private static func wrap(
         _ socket: PlainTransport, _ address: Address, _ context: TLSContext?
-    ) -> (any WaitingTransport)? {
+    ) throws(SystemError) -> any WaitingTransport {
         guard let server = address.tlsServer else { return socket }
-        guard let context else { return nil }
         // The context may be another thread's, too.
-        return TLSTransport(socket, context, to: server, resumes: false)
+        return try TLSTransport(socket, context, to: server, resumes: false)
     }
 
     /// Sends a command and waits for its reply.

@@ -44,10 +44,7 @@ package final class LoopNetwork: Network {
             try loop.rewatch(number, for: readiness, as: token)
         }
         guard let tls else { return socket }
-        guard let tlsContext, let transport = TLSTransport(socket, tlsContext, to: tls) else {
-            throw SystemError("SSL_set1_host", EINVAL)
-        }
-        return transport
+        return try TLSTransport(socket, tlsContext, to: tls)
     }
 
     package func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp {

@@ -20,7 +20,7 @@ struct TLSTransportTests {
         let certificate = ThrowawayCertificate()
         server = MemoryTLSServer(MemoryTLSContext(certificate, clientsOf: requiresCertificate ? certificate : nil))
         let context = try TLSContext(TLSFiles(authorities: certificate.path))
-        transport = try #require(TLSTransport(socket, context, to: TLSServer(name: "redis.test", isAddress: false)))
+        transport = try TLSTransport(socket, context, to: TLSServer(name: "redis.test", isAddress: false))
     }
 
     private func establish() throws {

@@ -36,6 +36,12 @@ def ratios(runs, others):
             for key in ("rps", "cpu")}
 
 
+def pairs(names):
+    """Whose cost is printed as a ratio to whose."""
+    chosen = [("ours", name) for name in names if name != "ours"] + [("tls", "tcp")]
+    return [pair for pair in chosen if set(pair) <= set(names)]
+
+
 def text(connections, runs, o):
     print(f"\n{connections} connections, {o.rounds} rounds of {o.seconds} s; medians"
           f"\n{'':10}{'rps':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us':>9}{'nginx':>8}{'app':>8}{'redis':>8}{'RSS MB':>8}{'bad':>6}")
@@ -43,11 +49,9 @@ def text(connections, runs, o):
         m = medians(mine)
         print(f"{name:10}{m['rps']:9.0f}{m['50%']:9.2f}{m['99%']:9.2f}{m['cpu']:9.1f}{m['nginx']:8.1f}{m['app']:8.1f}"
               f"{m['redis']:8.1f}{m['rss']:8.1f}{sum(run['bad'] for run in mine):6d}")
-    for name, others in runs.items():
-        if ratio := ratios(runs.get("ours"), others):
-            print(f"ours / {name:9} rps x{ratio['rps']:.2f}   cpu x{ratio['cpu']:.2f}", flush=True)
-    if ratio := ratios(runs.get("tls"), runs.get("tcp")):
-        print(f"tls / tcp        rps x{ratio['rps']:.2f}   cpu x{ratio['cpu']:.2f}", flush=True)
+    for name, other in pairs(runs):
+        ratio = ratios(runs[name], runs[other])
+        print(f"{name + ' / ' + other:16} rps x{ratio['rps']:.2f}   cpu x{ratio['cpu']:.2f}", flush=True)
 
 
 def markdown(results):
@@ -77,6 +81,8 @@ def main():
     if o.slices and o.json:
         a.error("--json has no rows for --slices")
     only = [n for n in o.only.split(",") if n] + (["before"] if o.before else []) + (["ours"] if o.ours else [])
+    if o.slices:
+        only = [name for name in only if name != "floor"]   # It queues nothing that could be counted.
     rig, results = Rig(only, o.ours, o.port, o.before and o.ours.replace(o.program, o.before)), {}
     try:
         rig.up()
@@ -84,8 +90,8 @@ def main():
         load_script(f"{rig.dir}/named.lua", o.size, named=True)
         for connections in map(int, o.connections.split(",")):
             if o.slices:
-                pairs = [("ours", name) for name in only if name != "ours"] + [("tls", "tcp")]
-                slices.text(connections, slices.run(rig, only, connections, o.slices), pairs)
+                rows = slices.run(rig, only, connections, o.slices)
+                slices.text(connections, rows, pairs(rows))
                 continue
             runs = results[connections] = {name: [] for name in only}
             for _ in range(o.rounds):

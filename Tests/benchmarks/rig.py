@@ -166,14 +166,22 @@ class Rig:
             time.sleep(.5)
         shutil.rmtree(self.dir, ignore_errors=True)
 
+    def load(self, name, connections, duration, *options):
+        """The command that loads a contender, for a duration as wrk takes it."""
+        script = "named" if name == "named" else "load"
+        return ["wrk", "-t1", "-c", str(connections), "-d", duration, *options, "-s", f"{self.dir}/{script}.lua",
+                f"http://127.0.0.1:{self.port}/{self.program(name)}"]
+
+    def program(self, name):
+        """`named` is ours under another load."""
+        return "ours" if name == "named" else name
+
     def run(self, name, connections, seconds):
         """Loads one contender, and returns what it did and what that cost."""
-        location, script = ("ours", "named") if name == "named" else (name, "load")
         redis_cli = ["redis-cli", "-s", f"{self.dir}/redis.sock"]
         subprocess.run([*redis_cli, "flushall"], stdout=subprocess.DEVNULL)
         before = cpu()
-        out = subprocess.run(["wrk", "-t1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "-s", f"{self.dir}/{script}.lua",
-                              f"http://127.0.0.1:{self.port}/{location}"], capture_output=True, text=True).stdout
+        out = subprocess.run(self.load(name, connections, f"{seconds}s", "--latency"), capture_output=True, text=True).stdout
         after = cpu()
         depth = int(subprocess.run([*redis_cli, "llen", "enhancement:queue"], capture_output=True, text=True).stdout or 0)
         total = int(re.search(r"(\d+) requests in", out)[1])
@@ -183,13 +191,13 @@ class Rig:
         for q in ("50%", "99%"):
             m = re.search(rf"\n\s+{q}\s+([\d.]+)(us|ms|s)", out)
             row[q] = float(m[1]) * {"us": .001, "ms": 1, "s": 1000}[m[2]] if m else float("nan")
-        for part, root in (("nginx", "nginx"), ("redis", "redis"), ("app", location)):
+        for part, root in (("nginx", "nginx"), ("redis", "redis"), ("app", self.program(name))):
             if root in self.roots:
                 row[part] = sum(after[p][1] - before.get(p, (0, 0))[1] for p in family(after, self.roots[root]) if p in after) / max(total, 1) * 1e6
             else:
                 row[part] = 0.0
         row["cpu"] = row["nginx"] + row["redis"] + row["app"]
-        root, row["rss"] = self.roots.get(location), 0.0
+        root, row["rss"] = self.roots.get(self.program(name)), 0.0
         for p in family(after, root) if root else ():
             try:
                 row["rss"] += int((re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{p}/status").read()) or [0, 0])[1]) / 1024

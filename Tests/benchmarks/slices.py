@@ -23,7 +23,8 @@ def run(rig, names, connections, count):
     """Returns for each contender what a webhook cost in each slice: microseconds for nginx, app, redis, and all of them as cpu."""
     spent = cpu()
     shared = {part: family(spent, rig.roots[part]) for part in ("nginx", "redis")}
-    parts = {name: dict(shared, app=family(spent, rig.roots[name]) if name in rig.roots else ()) for name in names}
+    roots = {name: rig.roots.get(rig.program(name)) for name in names}
+    parts = {name: dict(shared, app=family(spent, root) if root else ()) for name, root in roots.items()}
     rows = {name: [] for name in names}
     with contextlib.ExitStack() as stack:
         loads = {name: stack.enter_context(load(rig, name, connections)) for name in names}
@@ -58,9 +59,7 @@ def run(rig, names, connections, count):
 @contextlib.contextmanager
 def load(rig, name, connections):
     """A load that stands still until it is let go on."""
-    location, script = ("ours", "named") if name == "named" else (name, "load")
-    process = subprocess.Popen(["wrk", "-t1", "-c", str(connections), "-d", "9h", "-s", f"{rig.dir}/{script}.lua",
-                                f"http://127.0.0.1:{rig.port}/{location}"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(rig.load(name, connections, "9h"), stdout=subprocess.DEVNULL)
     try:
         time.sleep(.5)
         process.send_signal(signal.SIGSTOP)
@@ -95,6 +94,5 @@ def text(connections, rows, pairs):
     for name, mine in rows.items():
         print(f"{name:10}" + "".join(f"{statistics.mean(row[key] for row in mine):8.2f}" for key in ("cpu", "nginx", "app", "redis")))
     for name, other in pairs:
-        if name in rows and other in rows:
-            median, low, high = ratio(rows[name], rows[other])
-            print(f"{name} / {other:9} cpu x{median:.3f}  ({low:.3f} to {high:.3f})", flush=True)
+        median, low, high = ratio(rows[name], rows[other])
+        print(f"{name + ' / ' + other:16} cpu x{median:.3f}  ({low:.3f} to {high:.3f})", flush=True)

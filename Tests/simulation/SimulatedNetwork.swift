@@ -54,10 +54,7 @@ final class SimulatedNetwork: Network {
         world.note("connect to \(server.name), slot \(token.slot)")
         link.connect()
         guard let tls else { return link }
-        guard let tlsContext, let transport = TLSTransport(link, tlsContext, to: tls) else {
-            throw SystemError("SSL_new", ENOMEM)
-        }
-        return transport
+        return try TLSTransport(link, tlsContext, to: tls)
     }
 
     func lookUp(host: String, port: UInt16, as token: Token) throws(SystemError) -> any LookUp {

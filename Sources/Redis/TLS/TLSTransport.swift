@@ -11,13 +11,17 @@ package final class TLSTransport<Socket: Transport>: Transport {
     /// Why the connection has failed, if more is known than an error number.
     package private(set) var failure: ConnectionFailure?
 
-    /// Nil for want of memory, or if the server's name is not valid.
+    /// Throws EINVAL without a context or for a server name that is not valid; for want of memory as well.
     ///
     /// - Parameters:
     ///   - server: who the server must prove to be.
     ///   - resumes: whether it resumes sessions and keeps new ones; only where the context belongs to this thread.
-    package init?(_ socket: Socket, _ context: TLSContext, to server: TLSServer, resumes: Bool = true) {
-        guard let stream = TLSStream(context, to: server, resumes: resumes) else { return nil }
+    package init(
+        _ socket: Socket, _ context: TLSContext?, to server: TLSServer, resumes: Bool = true
+    ) throws(SystemError) {
+        guard let context, let stream = TLSStream(context, to: server, resumes: resumes) else {
+            throw SystemError("SSL_set1_host", EINVAL)
+        }
         self.socket = socket
         self.stream = stream
     }
