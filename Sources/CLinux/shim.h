@@ -1,5 +1,6 @@
 // Headers that Swift's Glibc module leaves out.
 #include <linux/memfd.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>

@@ -41,6 +41,7 @@ extension Responder {
         }
         tenantsWatch?.noteReading()
         let isStarted = reloading.start {
+            defer { releaseFreeMemory() }
             let password = passwordFile.map { path in
                 Result { () throws(SettingsFault) in try SecretFiles.readPassword(path) }
             }
@@ -141,6 +142,7 @@ extension Responder {
     private mutating func wipe(_ tenants: TenantTable) {
         let isStarted = reloading.start {
             tenants.wipe()
+            releaseFreeMemory()
             return .wiped
         }
         if !isStarted { tenants.wipe() }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The environment of the process.
@@ -18,6 +19,10 @@ package enum ProcessEnvironment {
         return variables
     }
 }
+
+/// Has the allocator return its free memory to the kernel: of what a thread has freed it keeps up to hundreds of megabytes.
+/// It locks the heaps one after the other and takes as long as they have free blocks, so it is not for the loop.
+package func releaseFreeMemory() { malloc_trim(0) }
 
 /// Raises the limit on open descriptors as far as the system allows.
 package func raiseDescriptorLimit() {
