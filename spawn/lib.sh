@@ -36,9 +36,14 @@ stop() {
     wait_for 15 gone "$1" || kill -s KILL -- "-$1" 2>/dev/null || true
 }
 
-# wait_up PID COMMAND...: waits until the command succeeds, or fails once the process has gone.
-wait_up() { wait_for 10 settled "$@" && "${@:2}"; }
-settled() { gone "$1" || "${@:2}"; }
+# wait_up PID COMMAND...: tries the command until it succeeds, for 10 s at most and only while the process lives.
+wait_up() {
+    local end=$((SECONDS + 10))
+    until "${@:2}"; do
+        alive "$1" && ((SECONDS < end)) || return 1
+        sleep 0.1
+    done
+}
 
 # --- the set of a socket ---------------------------------------------------------------------------------------------
 
