@@ -192,9 +192,7 @@ def in_the_way(*mode):
 # --- nginx -----------------------------------------------------------------------------------------------------------
 
 def reload_nginx(stack, number):
-    old = set(stack.nginx_workers())
-    kill(stack.nginx_pid, signal.SIGHUP)
-    wait_for(lambda: set(stack.nginx_workers()) - old, what="new workers of nginx")
+    stack.reload_nginx()
 
 
 def kill_nginx(stack, number):

@@ -233,8 +233,12 @@ class Stack:
         """Replaces them without a failed request. The new ones may write files of at most so many bytes."""
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
-        subprocess.run([f"{ROOT}/spawn/restart", self.socket, "--processes", str(self.processes)], env=self.environment,
-                       check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, preexec_fn=limit)
+        try:
+            subprocess.run([f"{ROOT}/spawn/restart", self.socket, "--processes", str(self.processes)],
+                           env=self.environment, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                           timeout=120, preexec_fn=limit)
+        except subprocess.CalledProcessError as error:
+            raise RuntimeError(f"spawn/restart failed: {error.stderr.strip()}") from None
 
     def signal_responders(self, number):
         for pid in self.responders():
@@ -254,6 +258,26 @@ class Stack:
         if self.port not in (None, port):
             raise RuntimeError(f"another process has taken port {self.port}")
         self.port = port
+
+    def reload_nginx(self):
+        old = set(self.nginx_workers())
+        kill(self.nginx_pid, signal.SIGHUP)
+        wait_for(lambda: set(self.nginx_workers()) - old, what="new workers of nginx")
+
+    def reach_each_responder(self):
+        """Has each in turn take the requests. Otherwise one may get none for long: nginx prefers the connections that it
+        has, and the kernel gives a new one to the first process that waits for any."""
+        pids = self.responders()
+        for pid in pids:
+            others = [other for other in pids if other != pid]
+            try:
+                for other in others:
+                    kill(other, signal.SIGSTOP)
+                self.reload_nginx()
+                time.sleep(0.2)
+            finally:
+                for other in others:
+                    kill(other, signal.SIGCONT)
 
     def nginx_workers(self):
         return children(self.nginx_pid)
