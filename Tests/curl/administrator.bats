@@ -59,7 +59,7 @@ webhook() {
 
 @test "5. she finds it in the log and in the quarantine, explained" {
     like '\(body\): unexpected byte at byte offset 17: .*' "$(jq -rR 'fromjson? | select(.sender == "acme-desk" and .status == 400) | .faults' "$SERVICEDESK_LOG_FILE")"
-    wait_for 3 eval '[[ $(servicedeskctl quarantine list) ]]'
+    eventually eval '[[ $(servicedeskctl quarantine list) ]]'
     like '[0-9]+-[0-9]	20.*Z	acme	acme-desk	invalid_json	\(body\): unexpected byte at byte offset 17: .*' "$(servicedeskctl quarantine list)"
 }
 
@@ -79,7 +79,7 @@ webhook() {
 @test "7. a worker takes both jobs, the oldest first" {
     "$root/.build/test-python/bin/python" "$root/Tests/worker/brpop_worker.py" >worked 2>worker-errors 3>&- &
     worker=$!
-    wait_for 10 eval '(( $(wc -l <worked) == 2 ))'
+    eventually eval '(( $(wc -l <worked) == 2 ))'
     kill "$worker"
     like "$uuid4: 'Since 9'" "$(sed -n 1p worked)"
     like "$uuid4: 'It burns'" "$(sed -n 2p worked)"

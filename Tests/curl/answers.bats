@@ -178,12 +178,12 @@ END
     for body in "$(ticket)" '{}'; do
         post "$body"
         id=$(header X-Request-ID)
-        wait_for 3 grep -q "$id" "$SERVICEDESK_LOG_FILE"
+        eventually grep -q "$id" "$SERVICEDESK_LOG_FILE"
         same "$code" "$(grep "$id" "$SERVICEDESK_LOG_FILE" | jq -r .status)"
     done
     post "$(ticket '.ticket_id = "TKT-77"')"
     id=$(header X-Request-ID)
-    wait_for 3 grep -q "$id" "$SERVICEDESK_LOG_FILE"
+    eventually grep -q "$id" "$SERVICEDESK_LOG_FILE"
     same "TKT-77 acme $(jq -r .job_id <<<"$answer")" \
         "$(grep "$id" "$SERVICEDESK_LOG_FILE" | jq -r '"\(.ticket_id) \(.tenant_id) \(.job_id)"')"
 }
@@ -191,7 +191,7 @@ END
 @test "a log line is one JSON object without a description, a secret or a signature" {
     post "$(ticket '.description = "cuckoo"')"
     accepted
-    wait_for 3 grep -q "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
+    eventually grep -q "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
     jq -e . "$SERVICEDESK_LOG_FILE" >/dev/null
     run ! grep -E "cuckoo|$secret|$(sign <"$BATS_TEST_TMPDIR/body")" "$SERVICEDESK_LOG_FILE"
 }

@@ -23,7 +23,7 @@ setup_file() {
     node_start 1
     at 0 CLUSTER ADDSLOTSRANGE 0 16383
     at 0 CLUSTER MEET 127.0.0.1 "$(<"$dir/port-1")"
-    for node in 0 1; do wait_for 20 has_slots "$node"; done
+    for node in 0 1; do eventually has_slots "$node"; done
     export SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1") SERVICEDESK_QUARANTINE=10
     start_responder "$dir/responder.log" "$dir/responder.sock" --processes 2
     wait_up "$pid" responder_answers "$dir/responder.sock" ready
@@ -51,7 +51,7 @@ setup() {
         accepted
         same "$number" "$(at 0 LLEN "$queue")"
     done
-    wait_for 5 grep -q 'redirects the queue to 127.0.0.1:' "$SERVICEDESK_LOG_FILE"
+    eventually grep -q 'redirects the queue to 127.0.0.1:' "$SERVICEDESK_LOG_FILE"
 }
 
 @test "the quarantine is kept, and replayed, on the node that has the queue" {
@@ -65,7 +65,7 @@ setup() {
         list=${SERVICEDESK_QUEUE_KEY-$queue}
         post "$(ticket '.priority = "none"')"
         same 400 "$code"
-        wait_for 3 kept
+        eventually kept
         quarantine replay "$(quarantine list | cut -f1)" --body "$BATS_TEST_TMPDIR/corrected"
         same '1 0' "$(at 0 LLEN "$list") $(quarantine list | wc -l)"
         at 0 DEL "$list"
@@ -121,7 +121,7 @@ setup() {
     SERVICEDESK_REDIS_URL=redis://127.0.0.1:$(<"$dir/port-1") SERVICEDESK_JOB_FORMAT=celery \
         SERVICEDESK_LOG_FILE=$dir/celery.json \
         start_responder "$dir/celery.log" "$dir/celery.sock" --processes 1
-    wait_for 3 grep -q "$queue holds plain jobs, and SERVICEDESK_JOB_FORMAT is celery" "$dir/celery.json"
+    eventually grep -q "$queue holds plain jobs, and SERVICEDESK_JOB_FORMAT is celery" "$dir/celery.json"
 }
 
 @test "ASK is followed while the queue's slot is migrating" {

@@ -114,9 +114,9 @@ bury() {
     bury "$job" '.attempts = 4'
     bury "$job" '.attempts = 4'
     background monitor redis-cli -s "$dir/redis.sock" MONITOR
-    wait_for 5 grep -q OK monitor
+    eventually grep -q OK monitor
     ctl dead replay --all
-    wait_for 5 grep -q '"LREM"' monitor
+    eventually grep -q '"LREM"' monitor
     stop "$pid"
     same 0 "$(redis LLEN $dead)"
     # One for each entry, and the one before the push that finds nothing; all in the script.
@@ -146,7 +146,7 @@ bury() {
         code=0
         ctl dead $command --all 2>complaints > >(sleep 1; redis DEL $dead >/dev/null; cat >ids) || code=$?
         same 1 $code
-        wait_for 5 test -s ids
+        eventually test -s ids
         told=$(wc -l <complaints)
         ((told > 100))
         grep -q 'has left the list in the meantime' complaints

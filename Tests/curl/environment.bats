@@ -102,7 +102,7 @@ proxy() {
     serve
     post "$(ticket)"
     accepted
-    wait_for 2 test -s logs/log
+    eventually test -s logs/log
 }
 
 @test "--check creates no files" {
@@ -129,12 +129,12 @@ proxy() {
     rm tenants
     mv logs elsewhere
     kill -HUP "$responder"
-    wait_for 5 grep -q "SERVICEDESK_LOG_FILE $PWD/logs/log (open: No such file" elsewhere/log
-    wait_for 5 grep -q "SERVICEDESK_TENANTS_FILE: $PWD/tenants .*(open: No such file" elsewhere/log
+    eventually grep -q "SERVICEDESK_LOG_FILE $PWD/logs/log (open: No such file" elsewhere/log
+    eventually grep -q "SERVICEDESK_TENANTS_FILE: $PWD/tenants .*(open: No such file" elsewhere/log
     # The old log and the old tenants are kept.
     post "$(ticket)"
     accepted
-    wait_for 5 grep -q '"status":202' elsewhere/log
+    eventually grep -q '"status":202' elsewhere/log
 }
 
 # --- logs that cannot be written -------------------------------------------------------------------------------------

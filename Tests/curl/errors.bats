@@ -23,7 +23,7 @@ refused() {
 
 # access_line: prints the line of the access log for the last request.
 access_line() {
-    wait_for 5 grep -qs "$(header X-Request-ID)" "$dir"/*/access.log
+    eventually grep -qs "$(header X-Request-ID)" "$dir"/*/access.log
     grep -h "$(header X-Request-ID)" "$dir"/*/access.log
 }
 

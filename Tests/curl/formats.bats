@@ -180,7 +180,7 @@ anonymous() { sed -E "s/$uuid4/ID/g; s/(created_at[\\\\\":]+)[^\"\\\\]+/\\1TIME/
 }
 
 # warned NAME: whether a start there warns, once it has connected to Redis.
-warned() { wait_for 3 grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$dir/$1.json"; }
+warned() { eventually grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$dir/$1.json"; }
 
 @test "a start warns of jobs in the other format at either end of the queue, and says what to do" {
     use plain
@@ -215,7 +215,7 @@ warned() { wait_for 3 grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$d
         name=start$((++number))
         SERVICEDESK_JOB_FORMAT=celery SERVICEDESK_LOG_FILE=$dir/$name.json \
             start_responder "$dir/$name.log" "$dir/$name.sock" --processes 1
-        wait_for 3 grep -q 'connected to Redis' "$dir/$name.json"
+        eventually grep -q 'connected to Redis' "$dir/$name.json"
         sleep 0.3
         run -1 grep -E 'holds|not checked' "$dir/$name.json"
     done
@@ -224,7 +224,7 @@ warned() { wait_for 3 grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$d
 @test "a start does not read an entry that is too long for a job into memory" {
     head -c 100000000 /dev/zero | redis -x LPUSH "$queue" >/dev/null
     SERVICEDESK_LOG_FILE=$dir/long.json start_responder "$dir/long.log" "$dir/long.sock" --processes 1
-    wait_for 3 grep -q "$queue was not checked: .*more than 1048576 bytes" "$dir/long.json"
+    eventually grep -q "$queue was not checked: .*more than 1048576 bytes" "$dir/long.json"
     peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$(pgrep -P "$(<"$dir/long.sock.pid")")/status")
     echo "$peak KiB"
     ((peak < 60000))
@@ -234,7 +234,7 @@ warned() { wait_for 3 grep -q 'holds .* jobs, and SERVICEDESK_JOB_FORMAT is' "$d
     redis ACL SETUSER limited on '>pw' '~*' +lpush +ping +client >/dev/null
     SERVICEDESK_REDIS_URL=unix://limited:pw@$dir/redis.sock SERVICEDESK_LOG_FILE=$dir/limited.json \
         start_responder "$dir/limited.log" "$dir/limited.sock" --processes 1
-    wait_for 3 grep -q 'was not checked: Redis answered NOPERM to LINDEX' "$dir/limited.json"
+    eventually grep -q 'was not checked: Redis answered NOPERM to LINDEX' "$dir/limited.json"
     nginx_start limited "$dir/limited.sock"
     use limited
     post "$(ticket)"

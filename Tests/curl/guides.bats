@@ -235,13 +235,13 @@ lines() {
     sdp_on_premises x '' 'a b'
     with_token sdp "$body"
     wrong ticket_id
-    wait_for 3 grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
+    eventually grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
     echo 'a line of multiwatch, which is not JSON' >>"$SERVICEDESK_LOG_FILE"
     like "20[^	]*Z	400	invalid_fields	sdp	-	127.0.0.1	$(header X-Request-ID)	ticket_id: must be .*" "$(lines remote_addr | tail -n 1)"
     sdp_on_premises
     request /webhook/servicedesk/sdp -H Content-Type:application/json -H "X-Webhook-Secret: $(<"$dir/secret.zendesk")" --data-binary "$body"
     problem 401
-    wait_for 3 grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
+    eventually grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
     lines 'uniq -c' >counts
     grep -qE '^ +[1-9][0-9]* sdp: no key matches$' counts
     grep -qE '^ +[1-9][0-9]* sdp: invalid_fields$' counts
@@ -252,7 +252,7 @@ lines() {
     head -c 200000 /dev/zero | tr '\0' x >large
     request /webhook/servicedesk/sdp -H Content-Type:application/json --data-binary @large
     problem 413
-    wait_for 3 grep -qF "$(header X-Request-ID)" "$dir/main/access.log"
+    eventually grep -qF "$(header X-Request-ID)" "$dir/main/access.log"
     lines upstream_status >refused
     like "20[^	]*	413	/webhook/servicedesk/sdp	127.0.0.1	$(header X-Request-ID)" "$(tail -n 1 refused)"
     run -1 grep -E '	(202|400|401|422)	' refused

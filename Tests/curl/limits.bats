@@ -10,7 +10,7 @@ hold() {
     nginx_use "$1"
     python3 "$BATS_TEST_DIRNAME/stalled.py" "${url##*:}" 4300 "$2" >"$stalled" 3>&- &
     clients=$!
-    wait_for 30 test -s "$stalled"
+    eventually test -s "$stalled"
     for _ in {1..20}; do
         post "$(ticket)" -m 2
         accepted

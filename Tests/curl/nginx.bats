@@ -3,7 +3,7 @@ load stack.bash
 
 # access ID: prints a request's line of the access log, which is buffered for a second.
 access() {
-    wait_for 5 grep -qs "$1" "$dir"/*/access.log
+    eventually grep -qs "$1" "$dir"/*/access.log
     grep -h "$1" "$dir"/*/access.log
 }
 

@@ -7,27 +7,19 @@ two() { same 2 "$(children | wc -l)" >/dev/null; }
 # connections: prints the inodes of the connections that the responders have accepted.
 connections() { awk -v path="$dir/responder.sock" '$6 == "03" && $NF == path { print $7 }' /proc/net/unix | sort; }
 
-# load_for SECONDS: posts on 32 connections, in the background; the last line of $dir/load has the totals.
-load_for() {
-    body=$(ticket)
-    BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c 32 -d "$1" -s "$BATS_TEST_DIRNAME/load.lua" \
-        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
-    loading=$!
-}
-
-# unharmed: checks that there were only 202s, and as many jobs or up to 32 more, which were in flight when wrk left.
+# unharmed: ends a load of 32 connections, and checks that there were only 202s, and as many jobs or up to 32 more, which
+# were in flight when wrk left.
 unharmed() {
-    local good jobs
-    wait "$loading"
-    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
-    good=$(awk 'END { print $2 }' "$dir/load")
+    local jobs
+    load_ends
+    ((good && !refused))
     jobs=$(redis LLEN "$queue")
     echo "$good answers 202, $jobs jobs"
     ((jobs >= good && jobs <= good + 32))
 }
 
 @test "each of the processes serves by itself" {
-    wait_for 5 two
+    eventually two
     for child in $(children); do
         sleep 3.5 # until nginx has closed its connections
         kill -STOP "$child"
@@ -57,7 +49,7 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
 }
 
 @test "nginx keeps its connections to the responder" {
-    load_for 2s
+    load_starts 32
     sleep 1
     connections >"$BATS_TEST_TMPDIR/first"
     sleep 0.5
@@ -93,10 +85,10 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     post "$(ticket)"
     accepted
     before=$(count 202)
-    wait_for 5 two
+    eventually two
     kill -KILL "$(children | head -n 1)"
     sleep 0.5
-    wait_for 5 two
+    eventually two
     for _ in {1..10}; do
         post "$(ticket)"
         accepted
@@ -106,14 +98,14 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
 
 @test "HUP reopens the log file" {
     mv "$SERVICEDESK_LOG_FILE" "$dir/old.json"
-    pkill -HUP -P "$(<"$dir/responder.sock.pid")"
-    wait_for 5 test -e "$SERVICEDESK_LOG_FILE"
+    hup
+    eventually test -e "$SERVICEDESK_LOG_FILE"
     sleep 0.5
     for _ in {1..6}; do
         post "$(ticket)"
         accepted
         id=$(header X-Request-ID)
-        wait_for 3 grep -q "$id" "$SERVICEDESK_LOG_FILE"
+        eventually grep -q "$id" "$SERVICEDESK_LOG_FILE"
         run ! grep "$id" "$dir/old.json"
     done
 }
@@ -122,19 +114,20 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
     before=$(count 202)
     redis DEL "$queue"
     old=$(<"$dir/responder.sock.pid")
-    load_for 14s
+    load_starts 32
     sleep 2
     SECONDS=0
     "$root/spawn/restart" "$dir/responder.sock" --processes 2 3>&-
     echo "replaced in $SECONDS s"
     ((SECONDS <= 11))
     gone "$old"
+    sleep 1
     unharmed
     [[ $(<"$dir/responder.sock.pid") != "$old" ]]
     post "$(ticket)"
     accepted
     # Up to 32 requests may have been in flight when wrk left.
-    after=$(count 202) good=$(awk 'END { print $2 }' "$dir/load")
+    after=$(count 202)
     ((after > before + good && after <= before + good + 33))
 }
 
@@ -149,8 +142,9 @@ header = "X-ServiceDesk-Signature: %s"\noutput = answer\nwrite-out = "%%{http_co
 
 @test "TERM ends the set, and nginx then answers 502" {
     pid=$(<"$dir/responder.sock.pid")
-    load_for 1s
-    wait "$loading"
+    load_starts 32
+    sleep 1
+    load_ends
     kill -TERM "$pid"
     wait_for 11 gone "$pid"
     post "$(ticket)"

@@ -45,7 +45,7 @@ use() {
 
 # failures: prints how many requests could not be kept.
 failures() { curl -sS "$url/metrics" | awk '/outcome="failed"/ { print $2 }'; }
-kept() { wait_for 5 eval "[[ \$(redis XLEN '$stream') == $1 ]]"; }
+kept() { eventually eval "[[ \$(redis XLEN '$stream') == $1 ]]"; }
 first() { redis XRANGE "$stream" - + COUNT 1 | head -1; }
 
 @test "the rights in the README are enough, and with one secret a ticket names its tenant itself" {
@@ -65,9 +65,9 @@ first() { redis XRANGE "$stream" - + COUNT 1 | head -1; }
     for n in 1 2 3; do
         post "$(ticket '.priority = "none"')"
         wrong priority
-        wait_for 5 grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
+        eventually grep -qF "$(header X-Request-ID)" "$SERVICEDESK_LOG_FILE"
     done
-    wait_for 5 eval '[[ $(nginx_use lacking; request /metrics; grep -c "outcome=\"failed\"} 3" <<<"$answer") == 1 ]]'
+    eventually eval '[[ $(nginx_use lacking; request /metrics; grep -c "outcome=\"failed\"} 3" <<<"$answer") == 1 ]]'
     same 0 "$(redis XLEN "$stream")"
     like '3[0-9]{3}' "$(redis TTL "$stream:all/")"
     same 1 "$(grep -c 'refused requests are not kept.*lacks a right.*grant it +incrby +expire +xtrim +xadd' "$SERVICEDESK_LOG_FILE")"
@@ -85,7 +85,7 @@ first() { redis XRANGE "$stream" - + COUNT 1 | head -1; }
     done
     kill -CONT "$redis_pid"
     # What Redis had not taken within five seconds is counted.
-    wait_for 10 eval '(( $(redis XLEN "$stream") + $(failures) == 10 ))'
+    eventually eval '(( $(redis XLEN "$stream") + $(failures) == 10 ))'
 }
 
 @test "a stop keeps what still waits" {

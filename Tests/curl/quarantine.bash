@@ -56,7 +56,7 @@ from() {
 private() { (umask 077; cat >"$1"); }
 
 # kept COUNT: waits until so many requests are in the quarantine. first: prints the id of the oldest.
-kept() { wait_for 3 eval "[[ \$(redis XLEN '$stream') == $1 ]]"; }
+kept() { eventually eval "[[ \$(redis XLEN '$stream') == $1 ]]"; }
 first() { redis XRANGE "$stream" - + COUNT 1 | head -1; }
 # outcome NAME: prints how many requests had it.
 outcome() {

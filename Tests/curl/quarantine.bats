@@ -51,7 +51,7 @@ load quarantine.bash
         same 400 "$code"
         post "$(ticket ".priority = $n | .tenant_id = \"globex\"")"
     done
-    wait_for 3 eval '(($(outcome kept) + $(outcome limited) == 30))'
+    eventually eval '(($(outcome kept) + $(outcome limited) == 30))'
     same '20 10 0' "$(outcome kept) $(outcome limited) $(outcome failed)"
     same '20 20' "$(redis XLEN "$stream") $(redis GET "$stream:all/")"
     ticket '.ticket_id = "CORRECTED"' >"$BATS_TEST_TMPDIR/corrected"
@@ -82,7 +82,7 @@ load quarantine.bash
 @test "what is older than its time goes with the next one" {
     redis XADD "$stream" 1000-1 body x >/dev/null
     from globex "$(ticket '.tenant_id = "globex" | .priority = "none"')"
-    wait_for 3 eval "[[ \$(redis XRANGE '$stream' - + COUNT 1 | head -1) != 1000-1 ]]"
+    eventually eval "[[ \$(redis XRANGE '$stream' - + COUNT 1 | head -1) != 1000-1 ]]"
     same 1 "$(redis XLEN "$stream")"
 }
 
@@ -101,13 +101,13 @@ load quarantine.bash
     failed=$(outcome failed)
     from desk '{"id":"7"}'
     wrong description
-    wait_for 3 eval "(( \$(outcome failed) > $failed ))"
-    wait_for 3 grep -q '"level":"error".*refused requests are not kept in .*quarantine.*WRONGTYPE' "$SERVICEDESK_LOG_FILE"
+    eventually eval "(( \$(outcome failed) > $failed ))"
+    eventually grep -q '"level":"error".*refused requests are not kept in .*quarantine.*WRONGTYPE' "$SERVICEDESK_LOG_FILE"
     from globex "$(ticket '.tenant_id = "globex"')"
     accepted
     redis DEL "$stream" >/dev/null
     for n in 1 2 3 4; do from desk '{"id":"7"}'; done
-    wait_for 3 grep -q '"level":"info".*refused requests are kept again' "$SERVICEDESK_LOG_FILE"
+    eventually grep -q '"level":"info".*refused requests are kept again' "$SERVICEDESK_LOG_FILE"
 }
 
 @test "failures that come and go do not fill the log" {
@@ -117,7 +117,7 @@ load quarantine.bash
         redis SET "$stream" 'not a stream' >/dev/null
         failed=$(outcome failed)
         for n in 1 2 3 4; do from msp '{"id":"7","account":"G"}'; done
-        wait_for 3 eval "(( \$(outcome failed) == $failed + 4 ))"
+        eventually eval "(( \$(outcome failed) == $failed + 4 ))"
         redis DEL "$stream" >/dev/null
         for n in 1 2 3 4; do from msp '{"id":"7","account":"G"}'; done
         kept 4

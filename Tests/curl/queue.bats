@@ -67,7 +67,7 @@ load stack.bash
     post "$(ticket '.ticket_id = "TKT-REFUSED"')"
     problem 503 'Queue unavailable, please retry'
     like '[0-9]+' "$(header Retry-After)"
-    wait_for 3 grep -q TKT-REFUSED "$SERVICEDESK_LOG_FILE"
+    eventually grep -q TKT-REFUSED "$SERVICEDESK_LOG_FILE"
     same 'error acme' "$(grep TKT-REFUSED "$SERVICEDESK_LOG_FILE" | jq -r '"\(.level) \(.tenant_id)"' | sort -u)"
 
     request /health/live
@@ -78,8 +78,7 @@ load stack.bash
     problem 400
 
     redis_start
-    back() { post "$(ticket)" && [[ $code == 202 ]]; }
-    wait_for 15 back
+    wait_for 15 recovers
     accepted
     request /health/ready
     same 200 "$code"

@@ -6,7 +6,7 @@ setup_file() {
     printf ':1\r\n' >reply
     python3 "$root/Tests/curl/tls_server.py" good.crt good.key reply >talker 3>&- &
     echo $! >talker.server.pid
-    wait_for 3 test -s talker
+    eventually test -s talker
     head -n 1 talker >talker.port
 }
 
@@ -25,17 +25,17 @@ reload() {
     local before
     before=$(grep -c 'files for TLS to Redis reloaded' "$SERVICEDESK_LOG_FILE" || true)
     pkill -HUP -P "$(<"$dir/$1.sock.pid")"
-    wait_for 3 eval "(( \$(grep -c 'files for TLS to Redis reloaded' '$SERVICEDESK_LOG_FILE') > $before ))"
+    eventually eval "(( \$(grep -c 'files for TLS to Redis reloaded' '$SERVICEDESK_LOG_FILE') > $before ))"
 }
 
 @test "a connection asks for the server by name, and resumes the session of the one before, until HUP" {
     answers :1
     with resuming "rediss://localhost:$(port talker)"
     deliver() {
-        for n in 1 2 3; do wait_for 5 eval 'post "$(ticket)"; [[ $code == 202 ]]'; done
+        for n in 1 2 3; do wait_for 5 recovers; done
     }
     deliver
-    wait_for 3 eval '(($(connections | wc -l) >= 4))'
+    eventually eval '(($(connections | wc -l) >= 4))'
     # The first of the pool, and the one that looks at the format of the jobs at the start.
     same 2 "$(connections | grep -c 'localhost new')"
     same 'localhost resumed' "$(connections | tail -n +3 | sort -u)"
@@ -49,7 +49,7 @@ reload() {
     with cluster "rediss://localhost:$(port talker)"
     for how in MOVED ASK; do
         answers "-$how 3999 localhost:$(port named)"
-        wait_for 5 eval 'post "$(ticket)"; [[ $code == 202 ]]'
+        wait_for 5 recovers
         same 1 "$(jobs named)"
         redis-cli -s "$dir/named.redis.sock" DEL "$queue" >/dev/null
         with "cluster-$how" "rediss://localhost:$(port talker)"

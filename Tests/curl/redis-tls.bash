@@ -43,7 +43,7 @@ server() {
             --tls-cert-file "$dir/$1.crt" --tls-key-file "$dir/$1.key" --tls-ca-cert-file "$dir/ca.crt" --tls-auth-clients no \
             --unixsocket "$dir/$1.redis.sock" "${@:2}"
         echo "$pid" >"$dir/$1.redis.pid"
-        wait_for 5 eval "[[ \$(redis-cli -s '$dir/$1.redis.sock' PING 2>/dev/null) == PONG ]] || ! kill -0 $pid" || return 1
+        eventually eval "[[ \$(redis-cli -s '$dir/$1.redis.sock' PING 2>/dev/null) == PONG ]] || ! kill -0 $pid" || return 1
         kill -0 "$pid" || continue
         echo "$port" >"$dir/$1.port"
         return

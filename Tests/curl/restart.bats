@@ -95,12 +95,12 @@ nobody() {
     # sleep does not reap its children.
     bash -c '/usr/bin/multiwatch -- /bin/sleep 60 & echo $! >zombie; exec sleep 60' 3>&- &
     parent=$!
-    wait_for 5 test -s zombie
+    eventually test -s zombie
     zombie=$(<zombie)
-    wait_for 5 grep -q multiwatch "/proc/$zombie/comm"
+    eventually grep -q multiwatch "/proc/$zombie/comm"
     child=$(pgrep -P "$zombie")
     kill -KILL "$zombie" "$child"
-    wait_for 5 gone "$zombie"
+    eventually gone "$zombie"
     echo "$zombie" >"$socket.pid"
     run -1 restart
     kill "$parent"
@@ -113,7 +113,7 @@ nobody() {
     rm "$socket"
     socat "UNIX-LISTEN:$socket" - </dev/null 3>&- &
     thief=$!
-    wait_for 5 test -S "$socket"
+    eventually test -S "$socket"
     run -1 restart
     kill "$thief" 2>/dev/null || true # it may have ended with the connection
     [[ $output == *"process $set"* ]]
@@ -147,7 +147,7 @@ nobody() {
     serve
     instead mv ': >moving' 'sleep 60'
     background out "$root/spawn/restart" "$socket" --processes 1
-    wait_for 10 test -e moving
+    eventually test -e moving
     kill -KILL -- "-$pid"
     rm bin/mv
     same 2 "$(sets | wc -l)"
@@ -196,7 +196,7 @@ nobody() {
         # A script's background processes ignore INT unless told otherwise.
         SERVICEDESK_REDIS_URL=unix://$PWD/nowhere.sock background out env --default-signal=INT \
             "$root/spawn/restart" "$socket" --processes 1
-        wait_for 5 test -S "$socket.new"
+        eventually test -S "$socket.new"
         kill -s "$signal" "$pid"
         wait_for 20 gone "$pid"
         ended=0
@@ -242,7 +242,7 @@ nobody() {
     one=$pid
     background second "$root/spawn/responder" "$socket" --processes 1
     two=$pid
-    wait_for 10 responder_answers "$socket" live
+    eventually responder_answers "$socket" live
     sleep 1
     cat first second
     same 1 "$(sets | wc -l)"
@@ -257,11 +257,11 @@ nobody() {
     serve
     child=$(children)
     kill -KILL "$set" "$child"
-    wait_for 5 none "$socket"
+    eventually none "$socket"
     [[ -S $socket && -s $socket.pid ]]
     serve
     kill -KILL "$set" "$(children)"
-    wait_for 5 none "$socket"
+    eventually none "$socket"
     echo "$other" >"$socket.pid" # another process got its number
     serve
     only "$set"
@@ -284,9 +284,10 @@ nobody() {
 
 @test "responders end by themselves when multiwatch is killed" {
     serve "$socket" 2
-    wait_for 5 test "$(children | wc -l)" = 2
+    two() { same 2 "$(children | wc -l)" >/dev/null; }
+    eventually two
     kill -KILL "$set"
-    wait_for 5 none "$socket"
+    eventually none "$socket"
     run ! grep -q " $socket\$" /proc/net/unix
     serve
     only "$set"
@@ -295,12 +296,12 @@ nobody() {
 @test "a child that is killed ten times is replaced ten times" {
     serve
     for _ in {1..10}; do
-        wait_for 5 responder_answers "$socket" live
+        eventually responder_answers "$socket" live
         child=$(children)
         kill -KILL "$child"
-        wait_for 5 gone "$child"
+        eventually gone "$child"
     done
-    wait_for 5 responder_answers "$socket" live
+    eventually responder_answers "$socket" live
     only "$set"
 }
 
@@ -317,6 +318,12 @@ nobody() {
     echo "$lines lines"
     ((lines < 30))
     mv elsewhere program
-    wait_for 5 responder_answers "$socket" live
+    eventually responder_answers "$socket" live
     only "$set"
+}
+
+@test "a start has succeeded once it has answered, whatever the next process answers" {
+    asked=0
+    first_only() { ((asked++ == 0)); }
+    wait_up $$ first_only
 }

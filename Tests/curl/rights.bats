@@ -33,7 +33,7 @@ replica_start() {
     background "$dir/replica/log" redis-server --dir "$dir/replica" --port 0 --unixsocket "$dir/replica/redis.sock" \
         --save '' --replicaof 127.0.0.1 "$port"
     echo "$pid" >"$dir/replica.pid"
-    wait_for 20 eval 'redis INFO replication | grep -q state=online'
+    eventually eval 'redis INFO replication | grep -q state=online'
 }
 
 setup() { redis DEL "$queue" >/dev/null; }
@@ -43,9 +43,6 @@ use() {
     nginx_use "$1"
     SERVICEDESK_LOG_FILE=$dir/$1.json
 }
-
-# said RIGHT: prints how often the log has named it.
-said() { grep -cF "the right $1" "$SERVICEDESK_LOG_FILE" || true; }
 
 @test "SERVICEDESK_REDIS_WAIT without the right +wait: 503 and nothing is queued, then 202 once it is granted" {
     use waiter
@@ -57,7 +54,7 @@ said() { grep -cF "the right $1" "$SERVICEDESK_LOG_FILE" || true; }
         same 0 "$(depth)"
     done
     run ! ready
-    same 1 "$(said +wait)"
+    same 1 "$(said 'the right \+wait')"
     redis ACL SETUSER waiter +wait >/dev/null
     wait_for 5 recovers
     same 1 "$(depth)"
@@ -104,7 +101,7 @@ is_full() {
         wait_for 3 is_full
     done
     (($(depth) >= 5))
-    same 1 "$(said +llen)"
+    same 1 "$(said 'the right \+llen')"
     redis DEL "$queue" >/dev/null
     wait_for 3 recovers
     recovers

@@ -16,14 +16,8 @@ setup_file() {
     nginx_start main "$dir/responder.sock"
 }
 
-# reload TEXT: sends HUP to all processes, and waits until each has logged the text once more.
-reload() {
-    local before
-    before=$(said "$1")
-    pkill -HUP -P "$(<"$dir/responder.sock.pid")"
-    wait_for 5 eval "(( \$(said '$1') == before + 2 ))"
-}
-said() { grep -c "$1" "$SERVICEDESK_LOG_FILE" || true; }
+# reload PATTERN: has both processes read the files again, and waits for what they say of it.
+reload() { both_say "$1" hup; }
 
 @test "the secret in a file signs, without the line feed at its end" {
     post "$(ticket)"
@@ -60,14 +54,14 @@ said() { grep -c "$1" "$SERVICEDESK_LOG_FILE" || true; }
     redis ACL SETUSER responder resetpass '>second-password' >/dev/null
     redis CLIENT KILL TYPE normal SKIPME yes >/dev/null
     refused() { post "$(ticket)" && [[ $code == 503 ]]; }
-    wait_for 10 refused
+    eventually refused
     same "$(ctl_depth first-password)" refused
     echo second-password >"$SERVICEDESK_REDIS_PASSWORD_FILE"
     reload '"message":"Redis password reloaded'
     wait_for 10 recovers
     same "$(redis LLEN "$queue")" "$(ctl_depth second-password)"
     chmod 644 "$SERVICEDESK_REDIS_PASSWORD_FILE"
-    reload 'Redis password not reloaded, still using the old one: SERVICEDESK_REDIS_PASSWORD_FILE: .* (mode 0644)'
+    reload 'Redis password not reloaded, still using the old one: SERVICEDESK_REDIS_PASSWORD_FILE: .* \(mode 0644\)'
     post "$(ticket)"
     accepted
     chmod 600 "$SERVICEDESK_REDIS_PASSWORD_FILE"

@@ -140,7 +140,7 @@ of_cause() {
 
 @test "a changed sender is counted, and its tickets go to the new tenant" {
     write '.senders[0].tenant = "initech" | .senders |= .[:3] | .senders[1].tenant_from.tenants["New"] = "acme"'
-    wait_for 6 grep -q 'tenants reloaded: 4; tenants: 0 added, 0 removed, 0 changed; senders: 0 added, 1 removed, 2 changed; keys: 0 added, 1 removed, 0 changed' "$SERVICEDESK_LOG_FILE"
+    eventually grep -q 'tenants reloaded: 4; tenants: 0 added, 0 removed, 0 changed; senders: 0 added, 1 removed, 2 changed; keys: 0 added, 1 removed, 0 changed' "$SERVICEDESK_LOG_FILE"
     sleep 1.2
     from desk "$desk" "$(ticket 'del(.tenant_id)')"
     accepted

@@ -98,10 +98,10 @@ fill() {
 
 @test "listener prints the process that listens on a socket" {
     socat -u UNIX-LISTEN:"$PWD/s",fork /dev/null 3>&- &
-    wait_for 5 test -S s
+    eventually test -S s
     same $! "$(ctl listener "$PWD/s")"
     kill $!
-    wait_for 5 gone $!
+    eventually gone $!
     run -1 ctl listener "$PWD/s"
     run -1 ctl listener "$PWD/nowhere"
     [[ $output == *'nothing listens on'* ]]

@@ -70,7 +70,7 @@ refuses() {
 flaky() {
     rm -f "$1.port" "$1.log"
     background "$1.err" python3 "$BATS_TEST_DIRNAME/flaky.py" "$dir/server.pem" "$dir/server.key" "$1.port" "$1.log" "${@:2}"
-    wait_for 5 test -s "$1.port"
+    eventually test -s "$1.port"
     url=https://127.0.0.1:$(<"$1.port")/hook
 }
 

@@ -26,7 +26,7 @@ teardown_file() { stack_down; }
 
 stack_down() {
     local file
-    for file in "$dir"/*/nginx.pid "$dir/responder.sock.pid" "$dir/redis.pid"; do
+    for file in "$dir/load.pid" "$dir"/*/nginx.pid "$dir/responder.sock.pid" "$dir/redis.pid"; do
         [[ ! -s $file ]] || stop "$(<"$file")"
     done
 }
@@ -51,6 +51,49 @@ nginx_start() {
 
 # nginx_use NAME: sends the following requests through this one.
 nginx_use() { url=http://127.0.0.1:$(<"$dir/$1/port"); }
+
+# --- waiting ---------------------------------------------------------------------------------------------------------
+
+# eventually COMMAND...: waits until it succeeds, for as long as a busy machine may need. A test that allows less time, since
+# the time is what it tests, says wait_for.
+eventually() { wait_for 30 "$@"; }
+
+# said PATTERN: prints how often the log has it. said_at_least COUNT PATTERN: whether it is that often.
+said() { grep -cE "$1" "$SERVICEDESK_LOG_FILE" || true; }
+said_at_least() { (($(said "$2") >= $1)); }
+
+# both_say PATTERN COMMAND...: runs the command, and waits until each of the two processes has logged the pattern once more.
+both_say() {
+    local before
+    before=$(said "$1")
+    "${@:2}"
+    eventually said_at_least $((before + 2)) "$1"
+}
+
+# hup: has both processes read their files again.
+hup() { pkill -HUP -P "$(<"$dir/responder.sock.pid")"; }
+
+# --- load ------------------------------------------------------------------------------------------------------------
+
+# load_starts CONNECTIONS [JQ]: posts a good ticket, edited, over and over until load_ends; it is signed with $secret.
+load_starts() {
+    local body
+    body=$(ticket "${2-.}")
+    BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c "$1" -d 120s -s "$root/Tests/curl/load.lua" \
+        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
+    echo $! >"$dir/load.pid"
+}
+
+# load_ends: sets $good and $refused, the numbers of responses that were 202 and that were not. None may be missing.
+load_ends() {
+    local pid
+    pid=$(<"$dir/load.pid")
+    rm "$dir/load.pid"
+    kill -s INT "$pid"
+    wait "$pid"
+    like 'accepted [0-9]+ refused [0-9]+ broken 0' "$(tail -n 1 "$dir/load")"
+    read -r _ good _ refused _ < <(tail -n 1 "$dir/load")
+}
 
 # --- asking ----------------------------------------------------------------------------------------------------------
 
@@ -142,14 +185,14 @@ wrong() {
 unavailable() {
     same 503 "$code"
     [[ $(header Retry-After) ]]
-    wait_for 3 grep -qE "\"level\":\"error\".*$1" "$SERVICEDESK_LOG_FILE"
+    eventually grep -qE "\"level\":\"error\".*$1" "$SERVICEDESK_LOG_FILE"
 }
 
 # logged MEMBER: prints it from the log line of the last request. reason: prints why it was answered as it was.
 logged() {
     local id
     id=$(header X-Request-ID)
-    wait_for 3 grep -qF "$id" "$SERVICEDESK_LOG_FILE"
+    eventually grep -qF "$id" "$SERVICEDESK_LOG_FILE"
     grep -F "$id" "$SERVICEDESK_LOG_FILE" | jq -r ".$1"
 }
 reason() { logged reason; }

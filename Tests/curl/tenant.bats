@@ -83,10 +83,7 @@ all_accept() {
 state() { ctl tenant list "$1" | grep -P "^$1\t$2\t" | cut -f 3-; }
 
 @test "keys are rotated under load without one 401, and retired once the sender has changed" {
-    body=$(ticket)
-    BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c 4 -d 3s -s "$BATS_TEST_DIRNAME/load.lua" \
-        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
-    loading=$!
+    load_starts 4
     old=$(jq -r '.tenants[0].keys[0].id' "$SERVICEDESK_TENANTS_FILE")
     same 'servicedesk	accepted	unknown' "$(state globex "$old")"
     ctl tenant rotate globex --keep 7d --key-id next >"$dir/next" 3>&- &
@@ -95,8 +92,8 @@ state() { ctl tenant list "$1" | grep -P "^$1\t$2\t" | cut -f 3-; }
     all_accept "$secret" acme
     wait $!
     all_accept "$(<"$dir/next")" globex
-    wait "$loading"
-    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
+    load_ends
+    ((good && !refused))
     # One sender still signs with the old key, the other one does not.
     like 'servicedesk	accepted	used 20.*Z' "$(state acme "$old")"
     like 'servicedesk	accepted until 20.*Z	unused since 20.*Z' "$(state globex "$old")"
@@ -138,12 +135,7 @@ state() { ctl tenant list "$1" | grep -P "^$1\t$2\t" | cut -f 3-; }
 }
 
 # reload: has both processes read the file of three tenants now.
-reload() {
-    local before
-    before=$(grep -c 'tenants reloaded: 3;' "$SERVICEDESK_LOG_FILE") || true
-    pkill -HUP -P "$(<"$dir/responder.sock.pid")"
-    wait_for 5 eval '(( $(grep -c "tenants reloaded: 3;" "$SERVICEDESK_LOG_FILE") >= before + 2 ))'
-}
+reload() { both_say 'tenants reloaded: 3;' hup; }
 
 @test "a file of lines is not edited but converted, and the responders go on with it" {
     printf '# comment\nacme %s %s\nglobex %s\nthird %s\n' "$secret" "$secret-before" "$secret-globex" "$secret-3" >"$dir/lines"

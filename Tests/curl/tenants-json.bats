@@ -27,16 +27,6 @@ setup_file() {
     stack_up
 }
 
-# said TEXT: prints how often the log has it. twice_more TEXT COMMAND...: runs the command, and waits until each of the two
-# processes has logged the text once more.
-said() { grep -cE "$1" "$SERVICEDESK_LOG_FILE" || true; }
-twice_more() {
-    local before
-    before=$(said "$1")
-    "${@:2}"
-    wait_for 6 eval "(( \$(said '$1') >= before + 2 ))"
-}
-
 @test "a tenant signs with its key, from the file or a file beside it, and the log names the key" {
     post "$(ticket)"
     accepted
@@ -77,7 +67,7 @@ refused() {
 
 @test "a changed file is read automatically, and the log counts what has changed" {
     new=correct-horse-battery-staple-0002
-    twice_more 'tenants reloaded: 3; tenants: 1 added, 1 removed, 0 changed; keys: 2 added, 3 removed, 1 changed' \
+    both_say 'tenants reloaded: 3; tenants: 1 added, 1 removed, 0 changed; keys: 2 added, 3 removed, 1 changed' \
         write '.tenants[0].keys |= [.[0], {id: "2026-12", mode: "servicedesk", secret: "'$new'"}]
             | .tenants[0].keys[0].not_after = "2100-01-01T00:00:00Z" | .tenants[2] = {id: "hooli",
             keys: [{id: "1", mode: "servicedesk", secret: "hooli-secret-of-this-year-000000001"}]}'
@@ -88,13 +78,13 @@ refused() {
     accepted
     secret=hooli-secret-of-this-year-000000001 post "$(ticket '.tenant_id = "hooli"')"
     accepted
-    twice_more 'tenants reloaded: 3' write
+    both_say 'tenants reloaded: 3' write
     secret=$new post "$(ticket)"
     problem 401
 }
 
 @test "a file with a fault changes nothing, and the log says where it is" {
-    twice_more 'tenants not reloaded, still using the old ones: .*tenants\[1\]\.keys\[0\]\.mode: expected one of' \
+    both_say 'tenants not reloaded, still using the old ones: .*tenants\[1\]\.keys\[0\]\.mode: expected one of' \
         write '.tenants[1].keys[0].mode = "none"'
     post "$(ticket)"
     accepted
@@ -103,36 +93,36 @@ refused() {
     sleep 2.5
     same "$before" "$(said 'tenants not reloaded')"
     # A file that is being written is not whole JSON.
-    twice_more 'tenants not reloaded, still using the old ones: .*unexpected end of input' \
+    both_say 'tenants not reloaded, still using the old ones: .*unexpected end of input' \
         eval 'head -c 200 "$SERVICEDESK_TENANTS_FILE" >"$dir/cut" && chmod 600 "$dir/cut" && mv "$dir/cut" "$SERVICEDESK_TENANTS_FILE"'
-    twice_more 'tenants not reloaded, still using the old ones: .*cannot be read' rm "$SERVICEDESK_TENANTS_FILE"
+    both_say 'tenants not reloaded, still using the old ones: .*cannot be read' rm "$SERVICEDESK_TENANTS_FILE"
     post "$(ticket)"
     accepted
-    twice_more 'tenants reloaded: 3' write
+    both_say 'tenants reloaded: 3' write
     run -1 grep -E "$acme|$globex|$old" "$SERVICEDESK_LOG_FILE" "$dir/responder.log"
 }
 
 @test "HUP reads the file and the files of its secrets again" {
     echo another-globex-secret-000000000000001 >"$dir/globex.key"
-    twice_more 'tenants reloaded: 3; .*keys: 0 added, 0 removed, 1 changed' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    both_say 'tenants reloaded: 3; .*keys: 0 added, 0 removed, 1 changed' hup
     secret=another-globex-secret-000000000000001 post "$(ticket '.tenant_id = "globex"')"
     accepted
     echo "$globex" >"$dir/globex.key"
-    twice_more 'tenants reloaded: 3' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    both_say 'tenants reloaded: 3' hup
 }
 
 @test "lines in place of JSON are read on HUP only: they may be cut" {
     printf 'acme %s\n' "$old" >"$dir/lines"
     chmod 600 "$dir/lines"
-    twice_more 'tenants not reloaded, still using the old ones: .* is no longer JSON: once it is complete, send HUP' \
+    both_say 'tenants not reloaded, still using the old ones: .* is no longer JSON: once it is complete, send HUP' \
         mv "$dir/lines" "$SERVICEDESK_TENANTS_FILE"
     post "$(ticket)"
     accepted
-    twice_more 'tenants reloaded: 1' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    both_say 'tenants reloaded: 1' hup
     secret=$old post "$(ticket)"
     accepted
     write
-    twice_more 'tenants reloaded: 3' pkill -HUP -P "$(<"$dir/responder.sock.pid")"
+    both_say 'tenants reloaded: 3' hup
 }
 
 @test "no request fails while the file changes again and again" {
@@ -176,23 +166,20 @@ refused() {
 }
 
 @test "100,000 tenants are loaded without delaying requests" {
-    body=$(ticket)
-    BODY=$body TAG=$(printf %s "$body" | sign "$acme") wrk -t 1 -c 2 -d 7s -s "$BATS_TEST_DIRNAME/load.lua" \
-        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
-    loading=$!
     : >"$SERVICEDESK_LOG_FILE"
     {
         printf '{"tenants":[{"id":"acme","keys":[{"id":"1","mode":"servicedesk","secret":"%s"}]}' "$acme"
         awk 'BEGIN { for (n = 1; n < 100000; n++) printf ",\n{\"id\":\"t-%d\",\"keys\":[{\"id\":\"1\",\"mode\":\"servicedesk\",\"secret\":\"secret-of-some-length-for-tenant-%d\"}]}", n, n }'
         echo ']}'
     } >"$SERVICEDESK_TENANTS_FILE.new"
-    twice_more 'tenants reloaded: 100000;' mv "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
+    load_starts 2
+    both_say 'tenants reloaded: 100000;' mv "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
     secret=secret-of-some-length-for-tenant-99999 post "$(ticket '.tenant_id = "t-99999"')"
     accepted
-    wait "$loading"
-    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
+    load_ends
+    ((good && !refused))
     longest=$(jq -r 'select(.status == 202).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | tail -n 1)
     echo "the longest request took $longest ms"
     ((${longest%.*} < 500))
-    twice_more 'tenants reloaded: 3' write
+    both_say 'tenants reloaded: 3' write
 }

@@ -98,15 +98,8 @@ END
 
 # --- reading the file again ------------------------------------------------------------------------------------------
 
-# reload [SECONDS]: sends HUP, and waits until each process has logged the result.
-reload() {
-    local before
-    before=$(said)
-    pkill -HUP -P "$(<"$dir/responder.sock.pid")"
-    wait_for "${1:-5}" said_since "$before"
-}
-said() { grep -cE 'tenants (not )?reloaded' "$SERVICEDESK_LOG_FILE" || true; }
-said_since() { (($(said) >= $1 + 2)); }
+# reload: has both processes read the file, which may have a fault.
+reload() { both_say 'tenants (not )?reloaded' hup; }
 
 # replace <TEXT: exchanges the file in one step, as an operator should.
 replace() {
@@ -156,15 +149,12 @@ replace() {
     cp -p "$SERVICEDESK_TENANTS_FILE" "$dir/before"
     { cat "$dir/before"; awk 'BEGIN { for (n = 0; n < 900000; n++)
         printf "tenant-%d secret-of-some-length-for-tenant-%d-and-some-more\n", n, n }'; } | replace
-    body=$(ticket)
     : >"$SERVICEDESK_LOG_FILE"
-    BODY=$body TAG=$(printf %s "$body" | sign) wrk -t 1 -c 2 -d 8s -s "$BATS_TEST_DIRNAME/load.lua" \
-        "$url/webhook/servicedesk" >"$dir/load" 3>&- &
-    loading=$!
-    reload 10
-    reload 10
-    wait "$loading"
-    like 'accepted [1-9][0-9]* refused 0 broken 0' "$(tail -n 1 "$dir/load")"
+    load_starts 2
+    reload
+    reload
+    load_ends
+    ((good && !refused))
     # Both processes reload at the same time, on the cores that serve. On the loop it would take seconds.
     sleep 0.5
     longest=$(jq -r 'select(.status == 202).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | tail -n 1)
@@ -179,12 +169,12 @@ replace() {
         ((peak < 450))
     done
     replace <"$dir/before"
-    reload 10
+    reload
     gave_back() {
         local child
         for child in $(pgrep -P "$(<"$dir/responder.sock.pid")"); do
             (($(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$child/status") < 60)) || return
         done
     }
-    wait_for 5 gave_back
+    eventually gave_back
 }

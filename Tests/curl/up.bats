@@ -17,7 +17,7 @@ teardown() { for file in "$BATS_TEST_TMPDIR"/*.pid; do stop "$(<"$file")"; done;
 up() {
     background said "$root/spawn/up"
     echo "$pid" >up.pid
-    wait_for 30 eval 'grep -qs "servicedeskctl sign <FILE" said || gone "$pid"'
+    eventually eval 'grep -qs "servicedeskctl sign <FILE" said || gone "$pid"'
     alive "$pid"
 }
 

@@ -25,29 +25,29 @@ returns_its_result() {
 
 is_tried_again() {
     send FAIL-2
-    wait_for 20 is_done "$(key)"
+    eventually is_done "$(key)"
     same '0 1 2' "$(runs FAIL-2 .request.retries | paste -sd ' ')"
     # Neither the first message nor those that Celery sends for a retry show a ticket's text.
     same "({'job_id': '$(job_id)'},)" "$(runs FAIL-2 .request.argsrepr | jq -r . | sort -u)"
     same '"ticket_created"' "$(runs FAIL-2 .request.event | sort -u)"
-    wait_for 5 nothing_is_left
+    eventually nothing_is_left
 }
 
 has_event_and_delivery_id() {
     send NAMED-1 -H 'webhook-id: from-the-sender'
-    wait_for 10 ran NAMED-1 1
+    eventually ran NAMED-1 1
     same '"ticket_created" "from-the-sender" "ticket_created" "from-the-sender"' "$(runs NAMED-1 \
         '.request.event, .request.delivery_id, .job.event, .job.delivery_id' | paste -sd ' ')"
 }
 
 survives_its_process() {
     send SLOW-1
-    wait_for 10 ran SLOW-1 1
+    eventually ran SLOW-1 1
     kill -s KILL "$(runs SLOW-1 .pid)"
     finish SLOW-1
-    wait_for 20 is_done "$(key)"
+    eventually is_done "$(key)"
     same 2 "$(runs SLOW-1 | wc -l)"
-    wait_for 5 nothing_is_left
+    eventually nothing_is_left
 }
 
 # Two jobs run when the worker is killed, two are in the queue.
@@ -57,21 +57,21 @@ survives_its_worker() {
         send "SLOW-$number"
         keys+=("$(key)")
     done
-    wait_for 10 ran SLOW-2 1
-    wait_for 10 ran SLOW-3 1
+    eventually ran SLOW-2 1
+    eventually ran SLOW-3 1
     kill_worker "$dir"/worker.*.pid
     for number in 2 3 4 5; do finish "SLOW-$number"; done
     sleep 4.1 # WORKER_VISIBILITY
     need_celery
-    for number in 0 1 2 3; do wait_for 20 is_done "${keys[number]}"; done
+    for number in 0 1 2 3; do eventually is_done "${keys[number]}"; done
     same '2 2 1 1' "$(for number in 2 3 4 5; do runs "SLOW-$number" | wc -l; done | paste -sd ' ')"
-    wait_for 5 nothing_is_left
+    eventually nothing_is_left
 }
 
 die_with_their_reason() {
     send POISON-1
     send KILL-1
-    wait_for 20 is_dead POISON-1
+    eventually is_dead POISON-1
     wait_for 40 is_dead KILL-1
     same '["ValueError: no use",3]' "$(dead POISON-1 | jq -c '[.reason, .attempts]')"
     same '["its worker died each time",3]' "$(dead KILL-1 | jq -c '[.reason, .attempts]')"
@@ -79,17 +79,17 @@ die_with_their_reason() {
     same 3 "$(runs KILL-1 | wc -l)"
     dead KILL-1 | jq -e '.job.job_id == "'"$(job_id)"'" and (.worker | length > 0)
         and (.failed_at | test("^[0-9-]{10}T[0-9:.]+Z$"))'
-    wait_for 5 nothing_is_left
+    eventually nothing_is_left
 }
 
 runs_once() {
     send SLOW-6
-    wait_for 10 ran SLOW-6 1
+    eventually ran SLOW-6 1
     send SLOW-6
-    wait_for 10 grep -q 'retry: Retry in 3' "$dir"/worker.*.log
+    eventually grep -q 'retry: Retry in 3' "$dir"/worker.*.log
     finish SLOW-6
     once SLOW-6
-    wait_for 10 nothing_is_left
+    eventually nothing_is_left
     same 1 "$(runs SLOW-6 | wc -l)"
 }
 
@@ -99,14 +99,14 @@ of_another_name_is_dead() {
         "content-encoding": "utf-8", "content-type": "application/json", headers: {id: "1", task: "tasks.other"},
         properties: {delivery_tag: "1", delivery_mode: 2, delivery_info: {exchange: "", routing_key: "q"}}}')
     redis LPUSH "$queue" "$message"
-    wait_for 10 is_dead OTHER-1
+    eventually is_dead OTHER-1
     same 'not a task of this worker: tasks.other' "$(dead OTHER-1 | jq -r .reason)"
 }
 
 is_lost_if_plain() {
     redis LPUSH "$queue" '{"job_id":"1","ticket_id":"LOST-1"}'
-    wait_for 10 grep -qF "KeyError('properties')" "$dir"/worker.*.log
-    wait_for 10 nothing_is_left
+    eventually grep -qF "KeyError('properties')" "$dir"/worker.*.log
+    eventually nothing_is_left
     same '' "$(dead LOST-1)$(runs LOST-1)"
 }
 
@@ -125,10 +125,10 @@ is_lost_if_plain() {
     use newest
     need_celery
     send TRACE-1
-    wait_for 10 has_span "$(job_id)"
+    eventually has_span "$(job_id)"
     same "$(ids_in_log)" "$(span_of "$(job_id)")"
     send TRACE-2 -H "traceparent: 00-$trace-00f067aa0ba902b7-01"
-    wait_for 10 has_span "$(job_id)"
+    eventually has_span "$(job_id)"
     same "$(ids_in_log)" "$(span_of "$(job_id)")"
     like "$trace [0-9a-f]{16}" "$(ids_in_log)"
 }

@@ -75,7 +75,7 @@ gives_up() {
     post "$(ticket)"
     kill -CONT "$redis"
     same 504 "$code"
-    wait_for 5 queued 1
+    eventually queued 1
     post "$(ticket)"
     accepted
     queued 2

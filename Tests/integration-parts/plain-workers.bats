@@ -6,14 +6,14 @@ load workers/stack.bash
 is_taken_back() {
     local name
     send SLOW-1
-    wait_for 10 ran SLOW-1 1
+    eventually ran SLOW-1 1
     for name in one two; do
         [[ $(<"$dir/worker.$name.pid") == "$(runs SLOW-1 .pid)" ]] || continue
         kill_worker "$dir/worker.$name.pid"
         start_plain "$name" redis_worker
     done
     finish SLOW-1
-    wait_for 20 is_done "$(key)"
+    eventually is_done "$(key)"
     same 2 "$(runs SLOW-1 | wc -l)"
     cat "$dir"/worker.*.log
     grep -q ': took back 1 from ' "$dir"/worker.*.log
@@ -26,7 +26,7 @@ is_taken_back_after_days() {
     job=$(ticket '.ticket_id = "LONG-1"' | "${program%/*}/servicedeskctl" job --format plain)
     redis LPUSH "$queue:worker:gone:1:2" "$job"
     redis ZADD "$queue:workers" "$(date -d '3 days ago' +%s)" gone:1:2
-    wait_for 10 is_done "$(jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$job")"
+    eventually is_done "$(jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$job")"
     nothing_is_left
     same '' "$(redis ZSCORE "$queue:workers" gone:1:2)"
 }
@@ -35,14 +35,14 @@ is_taken_back_after_days() {
 is_in_one_list() {
     local first
     send STUCK-1
-    wait_for 10 ran STUCK-1 1
+    eventually ran STUCK-1 1
     first=$(runs STUCK-1 .pid)
     kill -s STOP "$first"
-    wait_for 10 ran STUCK-1 2
+    eventually ran STUCK-1 2
     finish STUCK-1
-    wait_for 10 is_done "$(key)"
+    eventually is_done "$(key)"
     kill -s CONT "$first"
-    wait_for 5 grep -q 'another worker has taken a job back' "$dir"/worker.*.log
+    eventually grep -q 'another worker has taken a job back' "$dir"/worker.*.log
     nothing_is_left
     same 2 "$(runs STUCK-1 | wc -l)"
 }
@@ -51,13 +51,13 @@ ends_after_its_job() {
     local key
     send SLOW-2
     key=$(key)
-    wait_for 10 ran SLOW-2 1
+    eventually ran SLOW-2 1
     kill -s TERM "$(runs SLOW-2 .pid)"
     send AFTER-2 # the other takes this one
-    wait_for 5 ran AFTER-2 1
+    eventually ran AFTER-2 1
     alive "$(runs SLOW-2 .pid)"
     finish SLOW-2
-    wait_for 5 gone "$(runs SLOW-2 .pid)"
+    eventually gone "$(runs SLOW-2 .pid)"
     is_done "$key"
     same 1 "$(runs SLOW-2 | wc -l)"
     nothing_is_left
@@ -68,16 +68,16 @@ are_dead_with_their_reason() {
     local number
     send POISON-2
     redis LPUSH "$queue" 'not "JSON"'
-    wait_for 10 is_dead POISON-2
+    eventually is_dead POISON-2
     same '["ValueError: no use",3]' "$(dead POISON-2 | jq -c '[.reason, .attempts]')"
     same 3 "$(runs POISON-2 | wc -l)"
     redis LRANGE enhancement:dead 0 -1 | jq -e 'select(.job == "not \"JSON\"" and .attempts == 0).reason | test("not a job")'
     send KILL-2
     for number in 1 2 3; do
-        wait_for 10 ran KILL-2 $number
+        eventually ran KILL-2 $number
         python=/usr/bin/python3 start_plain "more-$number" redis_worker
     done
-    wait_for 10 is_dead KILL-2
+    eventually is_dead KILL-2
     same '["its worker died each time",3]' "$(dead KILL-2 | jq -c '[.reason, .attempts]')"
     for number in 1 2 3; do stop "$(<"$dir/worker.more-$number.pid")"; done
     nothing_is_left
@@ -85,12 +85,12 @@ are_dead_with_their_reason() {
 
 is_run_once() {
     send SLOW-3
-    wait_for 10 ran SLOW-3 1
+    eventually ran SLOW-3 1
     send SLOW-3
-    wait_for 10 waits_for_later
+    eventually waits_for_later
     finish SLOW-3
     once SLOW-3
-    wait_for 10 nothing_is_left
+    eventually nothing_is_left
     same 1 "$(runs SLOW-3 | wc -l)"
 }
 waits_for_later() { (($(redis ZCARD "$queue:later") == 1)); }
@@ -99,9 +99,9 @@ dies_with_its_worker() {
     use plain
     start_plain three brpop_worker
     send FINE-1
-    wait_for 10 ran FINE-1 1
+    eventually ran FINE-1 1
     send SLOW-4
-    wait_for 10 ran SLOW-4 1
+    eventually ran SLOW-4 1
     kill_worker "$dir/worker.three.pid"
     nothing_is_left
     ! is_done "$(key)"

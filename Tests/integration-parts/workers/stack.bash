@@ -104,7 +104,7 @@ need_celery() {
     background "$dir/worker.$number.log" bash -c 'celery "$@"' - worker --concurrency 2 --hostname "$number@test" \
         --loglevel info --without-gossip --without-mingle --without-heartbeat
     echo "$pid" >"$dir/worker.$number.pid"
-    wait_for 20 grep -q ' ready\.$' "$dir/worker.$number.log"
+    eventually grep -q ' ready\.$' "$dir/worker.$number.log"
 }
 
 # start_plain NAME RECIPE: starts a worker of that recipe for the plain format.
@@ -156,7 +156,7 @@ is_done() { [[ $(redis EXISTS "$queue:done:$1") == 1 ]]; }
 
 # once TICKET_ID: waits until the job posted last is done, and checks that it ran once.
 once() {
-    wait_for 20 is_done "$(key)"
+    eventually is_done "$(key)"
     same 1 "$(runs "$1" | wc -l)"
 }
 
@@ -174,13 +174,13 @@ nothing_is_left() {
 arrive_byte_for_byte() {
     python3 "$mixed" post "$url" "$secret" "$BATS_TEST_TMPDIR/mixed"
     python3 "$mixed" check "$BATS_TEST_TMPDIR/mixed" "$WORK/runs"
-    wait_for 5 nothing_is_left
+    eventually nothing_is_left
 }
 mixed=$BATS_TEST_DIRNAME/workers/mixed.py
 
 # ids_in_log: prints trace and span id of the last request, according to the log.
 ids_in_log() {
-    wait_for 3 grep -qF "$(job_id)" "$SERVICEDESK_LOG_FILE"
+    eventually grep -qF "$(job_id)" "$SERVICEDESK_LOG_FILE"
     grep -F "$(job_id)" "$SERVICEDESK_LOG_FILE" | jq -r '.trace_id + " " + .span_id'
 }
 span_of() { jq -r --arg id "$1" 'select(.attributes["messaging.message.id"] == $id)
@@ -192,13 +192,13 @@ runs_when_replayed() {
     local key
     send FAIL-3
     key=$(key)
-    wait_for 20 is_dead FAIL-3
+    eventually is_dead FAIL-3
     # Without the responder's settings: a dead job knows its task.
     same "$(job_id)" "$(env -u SERVICEDESK_JOB_FORMAT "${program%/*}/servicedeskctl" dead replay "$(job_id)")"
-    wait_for 10 is_done "$key"
+    eventually is_done "$key"
     same "4 $(job_id)" "$(runs FAIL-3 .job.job_id | jq -rs '"\(length) \(unique | join(" "))"')"
     same '' "$(dead FAIL-3)"
-    wait_for 5 nothing_is_left
+    eventually nothing_is_left
 }
 
 was_denied_nothing() { same '' "$(redis ACL LOG)"; }
