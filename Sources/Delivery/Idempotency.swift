@@ -17,21 +17,22 @@ package struct IdempotencyKey: Sendable {
 /// answers the value.
 package struct Idempotency: Sendable {
     /// The push first and the key after it: the other way round a push that failed would leave a key, and the sender's
-    /// retry would be swallowed. Redis refuses a script's later commands only for want of rights, so these are asked for
-    /// before. A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT would not wait for the first job.
+    /// retry would be swallowed. Redis refuses a script's later commands only for want of rights, so the right to SET is tried
+    /// before: Redis 6 cannot be asked, but refuses the SET that changes nothing, since the key is not there. A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT would not wait for the first job.
     package static let script = """
         local seen = redis.call('GET', KEYS[2]) \
         if seen then \
         if ARGV[4] == '1' then redis.call('SET', KEYS[2], seen, 'KEEPTTL') end \
         return seen end \
-        if redis.acl_check_cmd and not redis.acl_check_cmd('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) then \
+        if not redis.acl_check_cmd then redis.call('SET', KEYS[2], '', 'XX') \
+        elseif not redis.acl_check_cmd('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) then \
         return redis.error_reply('NOPERM the user may not SET the mark of a delivery') end \
         local depth = redis.call('LPUSH', KEYS[1], ARGV[1]) \
         redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) \
         return depth
         """
     /// SHA-1 of the script, as SCRIPT LOAD answers it. A test compares them.
-    package static let scriptDigest = "6704bc988344dea387605efcf11e048a821a7efc"
+    package static let scriptDigest = "c94af690889b3473d139dd69b42842f41e085b36"
 
     private static let jobIDLength = 36
     private static let valueLength = jobIDLength + 1 + 64

@@ -154,6 +154,21 @@ without_eval_plain_tickets_go_on() {
     accepted
 }
 
+# Redis does not undo the LPUSH of a script whose SET is refused.
+without_set_no_named_delivery_is_queued() {
+    local number
+    redis ACL SETUSER default -set
+    for number in 1 2 3; do
+        named once
+        unavailable 'Redis answered NOPERM'
+        same 0 "$(depth)"
+    done
+    redis ACL SETUSER default +set
+    named once
+    accepted
+    same 1 "$(depth)"
+}
+
 @test "the servers are Redis 6.2 and Valkey" { each_server it_is_that_server; }
 @test "a named delivery is queued once, also by a script that the server has lost" { each_server named_is_queued_once; }
 @test "as a replica it refuses a named delivery, 503, and takes it once it is the primary again" {
@@ -164,4 +179,7 @@ without_eval_plain_tickets_go_on() {
 }
 @test "without the rights +eval and +evalsha named deliveries are 503, plain ones 202, and /health/ready is 200" {
     each_server without_eval_plain_tickets_go_on
+}
+@test "without the right +set named deliveries are 503, and none is queued" {
+    each_server without_set_no_named_delivery_is_queued
 }
