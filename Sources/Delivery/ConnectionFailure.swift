@@ -34,6 +34,9 @@ package enum ConnectionFailure: Error, Equatable, Sendable {
     case refused(ErrorReply, word: String)
     /// A system call failed: its name and what it said.
     case system(String)
+
+    /// Whether Redis was reached, and only takes no commands yet.
+    var isBusy: Bool { if case .greetingRefused(.busy, _) = self { true } else { false } }
 }
 
 /// What a failure to connect says, and of which server where that is not the configured one.

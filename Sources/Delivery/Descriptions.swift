@@ -10,6 +10,8 @@ extension ErrorReply {
         case .busy: "Redis is busy or loading; pushes are retried"
         case .notPrimary: "this Redis is a replica"
         case .elsewhere: "this node does not have the queue"
+        case .askingRefused: "Redis refuses ASKING, without which a node does not take the queue while it moves there"
+        case .waitInterrupted: "Redis ended WAIT early: its role has changed, or somebody used CLIENT UNBLOCK"
         case .tooFewReplicas: "fewer replicas are connected than min-replicas-to-write requires"
         case .writesRefused: "Redis refuses writes: check its memory limit and its disk"
         case .notAuthenticated: "Redis requires a password"

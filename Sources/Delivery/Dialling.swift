@@ -14,6 +14,8 @@ struct Dialling {
     private(set) var attempt: Attempt?
     /// Failures in a row.
     private(set) var failures = 0
+    /// The last answer of a server was that it is busy.
+    private(set) var isServerBusy = false
     /// No attempt before this.
     private(set) var notBefore = Instant(nanoseconds: 0)
     private var lastBegin = Instant(nanoseconds: 0)
@@ -38,9 +40,10 @@ struct Dialling {
     }
 
     /// A connection for the queue can carry pushes.
-    mutating func succeeded() { (failures, wantsAnother) = (0, false) }
+    mutating func succeeded() { (failures, isServerBusy, wantsAnother) = (0, false, false) }
 
-    mutating func countFailure() { failures += 1 }
+    mutating func countFailure() { (failures, isServerBusy) = (failures + 1, false) }
+    mutating func noteServerBusy() { (failures, isServerBusy) = (0, true) }
     mutating func wait(until time: Instant) { notBefore = time }
 
     /// A connection was lost: the next is not made at once after the last.

@@ -9,8 +9,12 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
     case notPrimary
     /// Another node of the cluster has the key.
     case elsewhere
+    /// The same, of a push whose ASKING was refused.
+    case askingRefused
     /// Fewer replicas are connected than `min-replicas-to-write` asks for.
     case tooFewReplicas
+    /// Redis ended a WAIT early.
+    case waitInterrupted
     /// No memory, or no disk: Redis refuses writes at the moment.
     case writesRefused
     case notAuthenticated
@@ -43,11 +47,11 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
     var remedy: Remedy {
         switch self {
         case .busy: .repeatHere(limit: .max)
-        case .tooFewReplicas: .repeatHere(limit: 1)
+        case .tooFewReplicas, .waitInterrupted: .repeatHere(limit: 1)
         case .notPrimary, .notAuthenticated, .tooManyClients: .reconnect
         case .unknownScript: .sendScript
         case .elsewhere: .redirect
-        case .writesRefused, .protectedMode, .misconfigured: .fail
+        case .writesRefused, .protectedMode, .askingRefused, .misconfigured: .fail
         case .protocolError: .failAndClose
         }
     }
@@ -60,7 +64,8 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
     /// How soon after it another push is let through: later where only an operator can help.
     var probeInterval: Nanoseconds {
         switch self {
-        case .misconfigured, .protectedMode, .unknownScript, .elsewhere: DeliveryPolicy.misconfiguredProbe
+        case .misconfigured, .askingRefused, .protectedMode, .unknownScript, .elsewhere:
+            DeliveryPolicy.misconfiguredProbe
         default: DeliveryPolicy.refusalProbe
         }
     }
@@ -70,7 +75,7 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
     var concernsOneCommand: Bool { self == .misconfigured || self == .unknownScript }
 
     /// How error replies begin and what they mean, in the order in which they are tried. The words are those of Redis'
-    /// source (server.c, cluster.c, acl.c, script.c, networking.c, replication.c) and of its Cluster Specification.
+    /// source (server.c, cluster.c, acl.c, script.c, blocked.c, networking.c, replication.c) and of its Cluster Specification.
     private static let table: [(beginning: StaticString, meaning: ErrorReply)] = [
         ("LOADING", .busy),
         ("BUSY", .busy),
@@ -82,6 +87,7 @@ package enum ErrorReply: Equatable, Sendable, CaseIterable {
         ("MOVED", .elsewhere),
         ("ASK", .elsewhere),
         ("NOREPLICAS", .tooFewReplicas),
+        ("UNBLOCKED", .waitInterrupted),
         ("OOM", .writesRefused),
         ("MISCONF", .writesRefused),
         ("NOAUTH", .notAuthenticated),

@@ -85,6 +85,8 @@ struct Lane {
     }
 
     var isReady: Bool { state == .ready }
+    /// Redis executes nothing of a connection whose WAIT it has not answered: more pushes would only queue up behind it.
+    var takesPushes: Bool { isReady && waits == 0 }
     /// Takes any push.
     var servesQueue: Bool { isReady && !isForAsked }
 
@@ -97,8 +99,6 @@ struct Lane {
 
     /// Whether a command that Redis has whole waits for its reply.
     var awaitsReply: Bool { inFlight.first.map { $0.end <= written } ?? false }
-    /// Other connections are preferred.
-    var isSaturated: Bool { isBlocked || waits > 0 }
     var isIdle: Bool { inFlight.isEmpty && unconfirmed.isEmpty }
     var hasUnsent: Bool { taken < output.count }
     var unsentCount: Int { output.count - taken }
@@ -192,6 +192,13 @@ struct Lane {
 
     mutating func hold(_ push: Push?, _ result: PushResult) {
         unconfirmed.append(Unconfirmed(push: push, result: result))
+    }
+
+    /// Redis has refused the ASKING before the oldest command.
+    mutating func noteAskingRefused() {
+        guard !inFlight.isEmpty, case .push(var push) = inFlight[0].command else { return }
+        push.isAskingRefused = true
+        inFlight[0].command = .push(push)
     }
 
     mutating func popUnconfirmed() -> Unconfirmed? { unconfirmed.popFirst() }

@@ -31,6 +31,8 @@ struct Push {
     var wasRedirected = false
     /// The node that an ASK named: `ASKING` goes before it there.
     var asked: Endpoint?
+    /// It refused the `ASKING`, and so will send the push back.
+    var isAskingRefused = false
 
     /// Whether it may be sent again though it may have happened: its name makes the second time harmless.
     var isRepeatable: Bool { encoding != .plain }

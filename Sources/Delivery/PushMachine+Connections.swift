@@ -70,7 +70,8 @@ extension PushMachine {
         lanes[slot]!.becomeReady()
         if lanes[slot]!.servesQueue { dialling.succeeded() }
         breaker.connected()
-        note(.connected(isFirst: !hasConnected))
+        let endpoint = lanes[slot]!.endpoint
+        note(.connected(isFirst: !hasConnected, redirectedTo: endpoint == topology.home ? nil : endpoint))
         hasConnected = true
         release(at: now)
     }
@@ -96,6 +97,12 @@ extension PushMachine {
             return dialling.wait(until: now + policy.retryDelay)
         }
         guard !hasMoreAddresses else { return dialling.wait(until: now) }
+        // Redis is there, and will take jobs: they wait for it as they would on a connection, unless it was given up before.
+        if cause.isBusy && breaker.state != .unreachable {
+            if !dialling.isServerBusy { note(.dialFailed(failure)) }
+            dialling.noteServerBusy()
+            return dialling.wait(until: now + backoff.jittered(policy.retryDelay))
+        }
         dialling.countFailure()
         if dialling.failures == 1 { note(.dialFailed(failure)) }
         failAttempts(at: now) { $0.push.asked == nil }
@@ -215,7 +222,8 @@ extension PushMachine {
             complete(push, .failed(.ambiguous), at: now)
         }
         if case .leaving(_, _, let returned) = lane.state { retried += returned }
-        note(.lost(cause, ambiguous: ambiguous, retried: retried))
+        let node = lane.endpoint == topology.home ? nil : lane.endpoint
+        note(.lost(cause, ambiguous: ambiguous, retried: retried, redirectedTo: node))
         if !hasReadyLane {
             // A connection that is left had reasons, and where to go instead is known.
             if !lane.isLeaving && lane.endpoint == topology.current { topology.forgetOwner() }

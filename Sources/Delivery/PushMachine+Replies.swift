@@ -23,6 +23,8 @@ extension PushMachine {
     package mutating func repliesEnded(on slot: Int, at now: Instant) {
         guard lanes[slot] != nil else { return }
         lanes[slot]!.trim()
+        // What has gathered while WAIT was on its way.
+        if policy.waitReplicas > 0 { release(at: now) }
         if case .leaving(let cause, _, _) = lanes[slot]!.state, !lanes[slot]!.awaitsReply { lose(slot, cause, at: now) }
     }
 
@@ -102,7 +104,9 @@ extension PushMachine {
         let error = ErrorReply(text.span)
         let word = ErrorReply.word(of: text.span)
         switch command {
-        case .push(let push): refused(push, error, text, on: slot, at: now)
+        case .push(let push) where push.isAskingRefused && error == .elsewhere:
+            refused(push, .askingRefused, askingRefusal, text, on: slot, at: now)
+        case .push(let push): refused(push, error, word, text, on: slot, at: now)
         case .abandoned:
             _ = lanes[slot]!.popFirst()
             react(to: error, word, on: slot, at: now)
@@ -121,15 +125,20 @@ extension PushMachine {
             if !isLengthRefused && error != .elsewhere { note(.lengthRefused(word: word)) }
             isLengthRefused = error != .elsewhere
             queueDepth.assumeBelow(policy.maxDepth)
-        case .asking: _ = lanes[slot]!.popFirst()
+        case .asking:
+            _ = lanes[slot]!.popFirst()
+            guard error.concernsOneCommand else { break }
+            askingRefusal = word
+            lanes[slot]!.noteAskingRefused()
         }
         if error.remedy == .failAndClose || error == .tooManyClients {
             lose(slot, .refused(error, word: word), at: now)
         }
     }
 
-    private mutating func refused(_ push: Push, _ error: ErrorReply, _ text: [UInt8], on slot: Int, at now: Instant) {
-        let word = ErrorReply.word(of: text.span)
+    private mutating func refused(
+        _ push: Push, _ error: ErrorReply, _ word: String, _ text: [UInt8], on slot: Int, at now: Instant
+    ) {
         let bytes = lanes[slot]!.firstBytes()
         _ = lanes[slot]!.popFirst()
         var push = push
@@ -140,6 +149,7 @@ extension PushMachine {
         var fate = policy.fateAfterError(
             error, word: word, of: &push, isProbing: isProbing, at: now, reconnectAt: lanes[slot]!.retryAt, &backoff)
         if fate == .redirected && node == nil { fate = .failed(push.honest(.refused(error, word: word))) }
+        push.isAskingRefused = false
         switch fate {
         case .again(let time):
             if lanes[slot]!.isLeaving { lanes[slot]!.countReturned() }

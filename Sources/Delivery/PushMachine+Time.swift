@@ -72,7 +72,7 @@ extension PushMachine {
         for slot in slots { next = min(next, deadline(of: slot)) }
         if wantsToDial { next = min(next, dialling.notBefore) }
         // Without a lane nothing can be placed, and very much may wait.
-        if slots.contains(where: { lanes[$0]!.isReady }) {
+        if slots.contains(where: { lanes[$0]!.takesPushes }) {
             for item in waiting.items where item.notBefore < next && canPlace(item.push) { next = item.notBefore }
         }
         if isQueueFull { next = min(next, nextLengthCheck) }

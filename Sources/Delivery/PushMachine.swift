@@ -32,6 +32,8 @@ package struct PushMachine: ~Copyable {
     var isLengthRefused = false
     /// When WAIT is tried again after Redis has refused it.
     var nextWaitCheck = Instant.never
+    /// The first word of Redis' last refusal of ASKING.
+    var askingRefusal = ""
 
     /// Pushes that were taken and have no result yet.
     package private(set) var pendingCount = 0
@@ -113,36 +115,33 @@ package struct PushMachine: ~Copyable {
         return nil
     }
 
-    /// The lane for a push: the first that is ready and can take more, or else the one with the least to send, and
-    /// another connection is wanted.
+    /// The lane for a push: the first to which the kernel takes more, or else the one with the least to send; nil if it has
+    /// to wait. Another connection is wanted where all are busy.
     mutating func laneForPush(_ push: Push) -> Int? {
         var best: Int?
         guard breaker.state != .lackingRights else { return nil }
-        for slot in slots where lanes[slot]!.isReady {
-            if let asked = push.asked {
-                if lanes[slot]!.endpoint == asked { return slot }
-                continue
-            }
-            guard !lanes[slot]!.isForAsked else { continue }
-            if !lanes[slot]!.isSaturated { return slot }
+        for slot in slots where canPlace(push, on: slot) {
+            if push.asked != nil || !lanes[slot]!.isBlocked { return slot }
             if best == nil || lanes[slot]!.unsentCount < lanes[best!]!.unsentCount { best = slot }
         }
-        if best != nil { dialling.askForAnother() }
+        if push.asked == nil && (best != nil || hasReadyLane) { dialling.askForAnother() }
         return best
     }
 
     /// Whether there is a lane for a push.
     func canPlace(_ push: Push) -> Bool {
         guard breaker.state != .lackingRights else { return false }
-        return slots.contains { slot in
-            guard lanes[slot]!.isReady else { return false }
-            return push.asked.map { $0 == lanes[slot]!.endpoint } ?? !lanes[slot]!.isForAsked
-        }
+        return slots.contains { canPlace(push, on: $0) }
+    }
+
+    private func canPlace(_ push: Push, on slot: Int) -> Bool {
+        guard lanes[slot]!.takesPushes else { return false }
+        return push.asked.map { $0 == lanes[slot]!.endpoint } ?? !lanes[slot]!.isForAsked
     }
 
     /// Gives the pushes that wait, and whose time has come, to a lane.
     mutating func release(at now: Instant) {
-        guard !waiting.isEmpty, slots.contains(where: { lanes[$0]!.isReady }) else { return }
+        guard !waiting.isEmpty, slots.contains(where: { lanes[$0]!.takesPushes }) else { return }
         var room = waiting
         room.keep { item in
             // What is too late is told so by the next tick. Its sender would send it again.

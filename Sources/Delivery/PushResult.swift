@@ -52,9 +52,9 @@ package struct Completion: Equatable, Sendable {
 
 /// A change that belongs into a log; not every attempt.
 package enum DeliveryEvent: Equatable, Sendable {
-    case connected(isFirst: Bool)
+    case connected(isFirst: Bool, redirectedTo: Endpoint? = nil)
     /// A connection was lost, with so many pushes that may have happened, and so many that are tried again.
-    case lost(ConnectionFailure, ambiguous: Int, retried: Int)
+    case lost(ConnectionFailure, ambiguous: Int, retried: Int, redirectedTo: Endpoint? = nil)
     /// The first of a row of failures to connect.
     case dialFailed(DialFailure)
     /// A node of a cluster has named the one that has the queue.

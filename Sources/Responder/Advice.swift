@@ -8,6 +8,7 @@ extension ErrorReply {
         switch self {
         case .notPrimary: "\(explanation): point SERVICEDESK_REDIS_URL at the primary"
         case .elsewhere: "\(explanation): point SERVICEDESK_REDIS_URL at the node that does"
+        case .askingRefused: "\(explanation): the user needs the right +asking"
         case .notAuthenticated: "\(explanation): set it in SERVICEDESK_REDIS_URL"
         default: explanation
         }

@@ -68,8 +68,10 @@ extension Reason {
         case .foreignValue: self = .queueMisconfigured
         case .refused(let error, _):
             switch error {
-            case .busy, .notPrimary, .tooFewReplicas, .writesRefused, .tooManyClients: self = .queueRefused
-            case .elsewhere, .notAuthenticated, .unknownScript, .protocolError, .protectedMode, .misconfigured:
+            case .busy, .notPrimary, .tooFewReplicas, .waitInterrupted, .writesRefused, .tooManyClients:
+                self = .queueRefused
+            case .elsewhere, .askingRefused, .notAuthenticated, .unknownScript, .protocolError, .protectedMode,
+                .misconfigured:
                 self = .queueMisconfigured
             }
         }

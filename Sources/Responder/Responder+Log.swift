@@ -97,7 +97,7 @@ extension Responder {
     /// One line for each change.
     mutating func logQueue(_ event: DeliveryEvent) {
         switch event {
-        case .connected: log.line(.info, "connected to Redis at \(settings.redis)")
+        case .connected(_, let node): log.line(.info, "connected to \(server(node))")
         case .dialFailed(let failure):
             log.line(.warning, "Redis at \(settings.redis) cannot be reached: \(failure.advice); trying again")
         case .breakerOpened(let cause):
@@ -111,12 +111,15 @@ extension Responder {
                 .error,
                 "Redis answered \(word) to LLEN: the queue can grow beyond SERVICEDESK_MAX_QUEUE_DEPTH while the user lacks the right +llen"
             )
-        case .lost(let failure, let ambiguous, let retried):
-            guard log.begin(.warning, "lost a connection to Redis at \(settings.redis)") else { return }
+        case .lost(let failure, let ambiguous, let retried, let node):
+            guard log.begin(.warning, "lost a connection to \(server(node))") else { return }
             log.add("reason", text: failure.advice)
             log.add("ambiguous", number: ambiguous)
             log.add("retried", number: retried)
             log.end()
         }
     }
+
+    /// - Parameter node: of a cluster, to which another node has redirected.
+    private func server(_ node: Endpoint?) -> String { node.map { "Redis node \($0)" } ?? "Redis at \(settings.redis)" }
 }

@@ -24,7 +24,7 @@ extension Responder {
     mutating func noteQueueEvents() {
         for event in queue.takeEvents() {
             switch event {
-            case .connected(let isFirst): if isFirst { startFormatCheck() } else { metrics.add(.reconnects) }
+            case .connected(let isFirst, _): if isFirst { startFormatCheck() } else { metrics.add(.reconnects) }
             case .lost: metrics.add(.connectionsLost)
             case .dialFailed, .breakerOpened, .breakerClosed, .redirected, .lengthRefused: break
             }

@@ -6,6 +6,10 @@ import Testing
 struct ErrorReplyTests {
     @Test(arguments: [
         ("LOADING Redis is loading the dataset in memory", ErrorReply.busy),
+        (
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+            .waitInterrupted
+        ),
         ("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", .busy),
         ("TRYAGAIN Multiple keys request during rehashing of slot", .busy),
         ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", .busy),

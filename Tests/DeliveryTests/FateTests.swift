@@ -100,6 +100,7 @@ struct FateTests {
     @Test(arguments: [
         (ErrorReply.busy, Outcome.repeated, Outcome.repeated, Outcome.repeated, Outcome.repeated),
         (.tooFewReplicas, .repeated, .repeated, .repeated, .repeated),
+        (.waitInterrupted, .repeated, .repeated, .repeated, .repeated),
         (.notPrimary, .reconnected, .reconnected, .refused, .refused),
         (.notAuthenticated, .reconnected, .reconnected, .refused, .refused),
         (.tooManyClients, .reconnected, .reconnected, .refused, .refused),
@@ -107,6 +108,7 @@ struct FateTests {
         (.elsewhere, .redirected, .redirected, .redirected, .redirected),
         (.writesRefused, .refused, .refused, .refused, .refused),
         (.protectedMode, .refused, .refused, .refused, .refused),
+        (.askingRefused, .refused, .refused, .refused, .refused),
         (.misconfigured, .refused, .refused, .refused, .refused),
         (.protocolError, .refused, .refused, .refused, .refused),
     ])
@@ -125,7 +127,7 @@ struct FateTests {
 
     @Test func `the table has every error`() {
         // A new case needs a row above.
-        #expect(ErrorReply.allCases.count == 11)
+        #expect(ErrorReply.allCases.count == 13)
     }
 
     @Test(arguments: ErrorReply.allCases)

@@ -66,9 +66,9 @@ struct LaneTests {
 
     @Test func `a lane is blocked while the transport has not taken all`() {
         var lane = lane("abcdef")
-        #expect(!lane.isBlocked && !lane.isSaturated)
+        #expect(!lane.isBlocked && lane.takesPushes)
         lane.sent(4, delivered: 4)
-        #expect(lane.isBlocked && lane.isSaturated && unsent(lane) == "ef" && lane.unsentCount == 2)
+        #expect(lane.isBlocked && lane.takesPushes && unsent(lane) == "ef" && lane.unsentCount == 2)
         // What the transport took and the kernel did not is not for the lane to send again.
         lane.sent(2, delivered: 5)
         #expect(!lane.isBlocked && !lane.hasUnsent && !lane.awaitsReply)
@@ -117,7 +117,7 @@ struct LaneTests {
         #expect(lane.needsWait && lane.waits == 0)
         for count in 1...2 {
             lane.append(.wait, at: now) { $0.append(UInt8(ascii: "w")) }
-            #expect(!lane.needsWait && lane.waits == count && lane.isSaturated)
+            #expect(!lane.needsWait && lane.waits == count && !lane.takesPushes)
             append("b", push(), to: &lane)
             #expect(lane.needsWait && lane.waits == count)
         }
@@ -125,7 +125,7 @@ struct LaneTests {
             _ = lane.popFirst()
             #expect(lane.waits == waits)
         }
-        #expect(!lane.isSaturated)
+        #expect(lane.takesPushes)
         lane.append(.wait, at: now) { $0.append(UInt8(ascii: "w")) }
         _ = lane.removeAll()
         #expect(lane.waits == 0)
@@ -136,7 +136,7 @@ struct LaneTests {
         for command in [InFlight.Command.asking, .waitCheck, .length, .abandoned(.plain)] {
             lane.append(command, at: now) { $0.append(UInt8(ascii: "x")) }
         }
-        #expect(!lane.needsWait && lane.waits == 0 && !lane.isSaturated && lane.earliestDeadline == .never)
+        #expect(!lane.needsWait && lane.waits == 0 && lane.takesPushes && lane.earliestDeadline == .never)
     }
 
     @Test func `a push that waits for replicas keeps the lane from being idle`() {

@@ -60,6 +60,19 @@ struct AskTests {
         #expect(try waiters.map { try bench.await($0) } == [.queued(depth: 1), .queued(depth: 2)])
     }
 
+    @Test func `a user without the right to ASKING is told so`() throws {
+        let (bench, owner) = try Bench.cluster()
+        let session = try bench.connect()
+        let waiter = try bench.pushed("a", on: session)
+        session.send(ask(owner))
+        let other = try bench.connect(to: owner)
+        _ = try bench.commands(2, of: other)
+        other.send("-NOPERM this user has no permissions to run the 'asking' command\r\n" + moved(to: bench.redis))
+        #expect(try bench.await(waiter) == .failed(.refused(.askingRefused, word: "NOPERM")))
+        #expect(bench.events.last == .breakerOpened(.refused(.askingRefused, word: "NOPERM")))
+        #expect(!other.isAbandoned && !session.isAbandoned)
+    }
+
     @Test func `a node that ASK named and that is not there costs an attempt`() throws {
         let (bench, owner) = try Bench.cluster { $0.attempts = 2 }
         owner.stop()

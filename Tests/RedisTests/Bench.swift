@@ -176,7 +176,9 @@ final class Bench {
 
     // MARK: Events
 
-    var lossReasons: [String] { events.compactMap { if case .lost(let cause, _, _) = $0 { "\(cause)" } else { nil } } }
+    var lossReasons: [String] {
+        events.compactMap { if case .lost(let cause, _, _, _) = $0 { "\(cause)" } else { nil } }
+    }
     var dialFailures: [String] {
         events.compactMap { if case .dialFailed(let failure) = $0 { "\(failure.cause)" } else { nil } }
     }

@@ -65,7 +65,7 @@ struct DepthTests {
         session.close()
         let next = try bench.connect()
         #expect(try bench.commands(1, of: next)[0][0] == "LLEN")
-        #expect(bench.events.contains { if case .lost(_, ambiguous: 0, retried: 0) = $0 { true } else { false } })
+        #expect(bench.events.contains { if case .lost(_, ambiguous: 0, retried: 0, _) = $0 { true } else { false } })
     }
 
     @Test func `without a limit the length is not asked for`() throws {

@@ -70,10 +70,7 @@ struct GreetingTests {
         (1, "-ERR DB index is out of range", "database 9"),
         (1, "-NOPERM this user has no permissions to run the 'select' command", "NOPERM"),
         (2, "-NOAUTH Authentication required.", "NOAUTH"),
-        (2, "-LOADING Redis is loading the dataset in memory", "LOADING"),
         (3, "-NOAUTH Authentication required.", "NOAUTH"),
-        (3, "-LOADING Redis is loading the dataset in memory", "LOADING"),
-        (3, "-MASTERDOWN Link with MASTER is down", "MASTERDOWN"),
         (3, "-ERR unknown command 'PING'", "ERR"),
         (3, ":1", "type"),
         (3, "$4\r\nPONG", "type"),
@@ -98,6 +95,47 @@ struct GreetingTests {
         let text = "\(bench.events)"
         #expect(
             !text.contains("hunter2") && !text.contains("index") && !text.contains("pair"), "only the word is repeated")
+    }
+
+    @Test(arguments: [
+        (2, "-LOADING Redis is loading the dataset in memory"), (3, "-LOADING Redis is loading the dataset in memory"),
+        (1, "-BUSY Redis is busy running a script"), (3, "-MASTERDOWN Link with MASTER is down"),
+    ])
+    func `a Redis that is busy at the greeting is waited for`(step: Int, reply: String) throws {
+        let redis = try ScriptedRedis()
+        let bench = try Bench(redis, url: redis.url.replacingScheme(credentials: "u:hunter2") + "?db=9") {
+            $0.retryDelay = .milliseconds(20)
+        }
+        let waiter = bench.push("a")
+        for _ in 0..<5 {
+            let session = try bench.accept()
+            _ = try bench.commands(4, of: session)
+            session.send(String(repeating: "+OK\r\n", count: step) + "\(reply)\r\n")
+            try bench.run { session.isAbandoned }
+            #expect(!bench.pool.isUsable)
+        }
+        let session = try bench.accept()
+        _ = try bench.commands(4, of: session)
+        session.send("+OK\r\n+OK\r\n+OK\r\n+PONG\r\n")
+        _ = try bench.commands(1, of: session)
+        session.send(":1\r\n")
+        #expect(try bench.await(waiter) == .queued(depth: 1))
+        #expect(bench.dialFailures.count == 1 && bench.breakerChanges.isEmpty)
+    }
+
+    /// Given up before, Redis has to take the connection first.
+    @Test func `a Redis that comes back busy is not waited for`() throws {
+        let redis = try ScriptedRedis()
+        let bench = try Bench(redis) {
+            $0.retryDelay = .milliseconds(20)
+            $0.attempts = 1
+        }
+        try bench.accept().close()
+        try bench.run { bench.pool.breakerState == .unreachable }
+        redis.answer = { _, _ in "-LOADING wait\r\n" }
+        let session = try bench.accept()
+        try bench.run { session.isAbandoned }
+        #expect(bench.tryPush() == .breakerOpen)
     }
 
     /// A full backlog: the kernel does not answer the connect.

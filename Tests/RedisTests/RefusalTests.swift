@@ -71,7 +71,7 @@ struct RefusalTests {
         #expect(try bench.commands(6, of: second).suffix(4).map { $0[2] } == ["1", "2", "3", "4"])
         second.send(":1\r\n:2\r\n:3\r\n:4\r\n")
         for (index, waiter) in waiters.enumerated() { #expect(try bench.await(waiter) == .queued(depth: index + 1)) }
-        #expect(bench.events.contains { if case .lost(_, ambiguous: 0, retried: 4) = $0 { true } else { false } })
+        #expect(bench.events.contains { if case .lost(_, ambiguous: 0, retried: 4, _) = $0 { true } else { false } })
         #expect(bench.breakerChanges.isEmpty && bench.pool.pendingBytes == 0)
     }
 

@@ -34,15 +34,44 @@ struct ReplicationTests {
         #expect(session.commandCount == 0, "nothing to wait for")
     }
 
-    @Test func `each batch has its own WAIT`() throws {
+    /// Redis would not even read what is sent meanwhile.
+    @Test func `while WAIT is on its way pushes gather for the next one`() throws {
         let (bench, session) = try waiting()
         let first = bench.push("1")
         #expect(try bench.commands(2, of: session)[1] == wait)
+        let others = [bench.push("2"), bench.push("3", key: named("d"))]
+        session.send(":1\r\n")
+        try bench.linger(milliseconds: 20)
+        #expect(session.commandCount == 0 && bench.results.isEmpty)
+        session.send(":3\r\n")
+        #expect(try bench.await(first) == .queued(depth: 1))
+        #expect(try bench.commands(3, of: session).map { $0[0] } == ["LPUSH", "EVALSHA", "WAIT"])
+        session.send(":2\r\n:3\r\n:1\r\n")
+        for waiter in others { #expect(try bench.await(waiter) == .failed(.notReplicated(acknowledged: 1))) }
+    }
+
+    @Test func `a push whose time runs out behind a WAIT did not happen`() throws {
+        let (bench, session) = try waiting { $0.pushDeadline = .milliseconds(80) }
+        let first = bench.push("1")
+        _ = try bench.commands(2, of: session)
         let second = bench.push("2")
+        #expect(try bench.await(first) == .failed(.ambiguous))
+        #expect(try bench.await(second) == .failed(.timedOut))
+        #expect(session.commandCount == 0)
+    }
+
+    /// What CLIENT UNBLOCK does, and a primary that becomes a replica.
+    @Test func `a WAIT that was interrupted leaves its pushes unconfirmed, and others go on`() throws {
+        let (bench, session) = try waiting()
+        let first = bench.push("1")
+        _ = try bench.commands(2, of: session)
+        let second = bench.push("2")
+        session.send(":1\r\n-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")
+        #expect(try bench.await(first) == .failed(.notConfirmed(word: "UNBLOCKED")))
         #expect(try bench.commands(2, of: session)[1] == wait)
-        session.send(":1\r\n:3\r\n:2\r\n:1\r\n")
-        #expect(try bench.await(second) == .failed(.notReplicated(acknowledged: 1)))
-        #expect(bench.result(of: first) == .queued(depth: 1))
+        session.send(":2\r\n:2\r\n")
+        #expect(try bench.await(second) == .queued(depth: 2))
+        #expect(bench.breakerChanges.isEmpty)
     }
 
     @Test func `too few acknowledgements fail a push and a repeat alike`() throws {
@@ -104,7 +133,7 @@ struct ReplicationTests {
         try bench.linger(milliseconds: 10)
         session.close()
         #expect(try bench.await(waiter) == .failed(.ambiguous))
-        #expect(bench.events.contains { if case .lost(_, ambiguous: 1, retried: 0) = $0 { true } else { false } })
+        #expect(bench.events.contains { if case .lost(_, ambiguous: 1, retried: 0, _) = $0 { true } else { false } })
         let next = try bench.connect()
         try bench.linger(milliseconds: 20)
         #expect(next.commandCount == 0 && bench.pool.pendingCount == 0)
@@ -122,18 +151,33 @@ struct ReplicationTests {
         #expect(bench.result(of: waiters[0]) == .queued(depth: 1))
     }
 
-    @Test(arguments: ["-NOSCRIPT send it", "-LOADING wait"])
-    func `a push that is sent again has a WAIT of its own`(reply: String) throws {
+    @Test func `a push that is sent again as a script has a WAIT of its own`() throws {
         let (bench, session) = try waiting()
         let again = bench.push("again", key: named("d"))
         let other = bench.push("other")
         _ = try bench.commands(3, of: session)
-        session.send("\(reply)\r\n:1\r\n")
+        session.send("-NOSCRIPT send it\r\n:1\r\n")
         let commands = try bench.commands(2, of: session)
         #expect(commands[0].contains("again") && commands[1] == wait)
         session.send(":2\r\n")
         #expect(try bench.await(other) == .queued(depth: 1))
         #expect(bench.result(of: again) == nil)
+        session.send(":2\r\n:1\r\n")
+        #expect(try bench.await(again) == .failed(.notReplicated(acknowledged: 1)))
+    }
+
+    @Test func `a push that is sent again later waits for the WAIT that is on its way`() throws {
+        let (bench, session) = try waiting()
+        let again = bench.push("again", key: named("d"))
+        let other = bench.push("other")
+        _ = try bench.commands(3, of: session)
+        session.send("-LOADING wait\r\n:1\r\n")
+        try bench.linger(milliseconds: 80)
+        #expect(session.commandCount == 0)
+        session.send(":2\r\n")
+        #expect(try bench.await(other) == .queued(depth: 1))
+        let commands = try bench.commands(2, of: session)
+        #expect(commands[0].contains("again") && commands[1] == wait)
         session.send(":2\r\n:1\r\n")
         #expect(try bench.await(again) == .failed(.notReplicated(acknowledged: 1)))
     }
@@ -157,7 +201,11 @@ struct ReplicationTests {
         _ = try bench.commands(2, of: first)
         bench.push("2")
         let second = try bench.connect()
+        #expect(try bench.commands(2, of: second)[0][2] == "2")
         bench.push("3")
+        try bench.linger(milliseconds: 20)
+        #expect(first.commandCount == 0 && second.commandCount == 0)
+        second.send(":2\r\n:2\r\n")
         #expect(try bench.commands(2, of: second)[0][2] == "3")
     }
 }

@@ -1,4 +1,4 @@
-# Redis users without a right that a setting needs. Redis has a replica, so that WAIT can succeed.
+# Redis users without a right that a setting needs; and waiting for replicas, of which Redis has one.
 load stack.bash
 
 setup_file() {
@@ -6,10 +6,11 @@ setup_file() {
     redis ACL SETUSER waiter on '>p' '~*' +@all -wait
     redis ACL SETUSER counter on '>p' '~*' +@all -llen
     replica_start
-    for name in waiter counter; do
+    redis ACL SETUSER patient on '>p' '~*' +@all
+    for name in waiter counter patient; do
         SERVICEDESK_REDIS_URL=unix://$name:p@$dir/redis.sock SERVICEDESK_LOG_FILE=$dir/$name.json \
             SERVICEDESK_REDIS_WAIT=$([[ $name == counter ]] || echo 1,100) \
-            SERVICEDESK_MAX_QUEUE_DEPTH=$([[ $name == waiter ]] || echo 2) \
+            SERVICEDESK_MAX_QUEUE_DEPTH=$([[ $name != counter ]] || echo 2) \
             start_responder "$dir/$name.log" "$dir/$name.sock" --processes 1
         nginx_start "$name" "$dir/$name.sock"
     done
@@ -131,4 +132,40 @@ is_full() {
         accepted
         [[ $(redis -n "$database" LLEN "$queue") -ge 2 ]]
     done
+}
+
+# Redis reads nothing more of a connection that waits for replicas: requests must not queue up behind one another there.
+@test "however many requests wait for a replica that has stopped, each is told so in time" {
+    use patient
+    kill -s STOP "$(<"$dir/replica.pid")"
+    load_starts 100
+    sleep 2
+    load_ends
+    kill -s CONT "$(<"$dir/replica.pid")"
+    ((!good && refused >= 500))
+    same not_replicated "$(jq -r 'select(.status == 503).reason' "$SERVICEDESK_LOG_FILE" | sort -u)"
+    longest=$(jq -r 'select(.status == 503).milliseconds' "$SERVICEDESK_LOG_FILE" | sort -g | tail -n 1)
+    echo "the longest took $longest ms of $refused"
+    ((${longest%.*} < 2000))
+    wait_for 5 recovers
+}
+
+@test "WAIT that is ended early fails its own jobs only, and blames no right" {
+    use patient
+    kill -s STOP "$(<"$dir/replica.pid")"
+    SERVICEDESK_REDIS_URL=unix://patient:p@$dir/redis.sock SERVICEDESK_REDIS_WAIT=1,4000 SERVICEDESK_LOG_FILE=$dir/long.json \
+        start_responder "$dir/long.log" "$dir/long.sock" --processes 1
+    nginx_start long "$dir/long.sock"
+    use long
+    (
+        eventually eval 'redis CLIENT LIST | grep -q "flags=b.*cmd=wait"'
+        redis CLIENT UNBLOCK "$(redis CLIENT LIST | sed -n 's/^id=\([0-9]*\) .*flags=b.*cmd=wait.*/\1/p')" ERROR
+    ) 3>&- &
+    post "$(ticket)"
+    wait $!
+    same 503 "$code"
+    same 'Redis answered UNBLOCKED to WAIT: the job is queued, but may not be replicated' "$(logged error)"
+    kill -s CONT "$(<"$dir/replica.pid")"
+    wait_for 5 recovers
+    run ! grep -E 'the right|answering 503 at once' "$SERVICEDESK_LOG_FILE"
 }
