@@ -52,9 +52,9 @@ extension Responder {
             return .loaded(LoadedFiles(secrets: secrets, password: password, tls: tls))
         }
         if !isStarted {
-            // Otherwise a key that was taken out of the file would be accepted until HUP or the next change.
+            // Else a key that was taken out of the file would be accepted until HUP or the next change.
             tenantsWatch?.noteNotRead()
-            log.line(.error, "secrets not reloaded, still using the old ones: no thread can be started")
+            log.line(.error, "secrets not reloaded, still using the old ones: no thread or descriptor is available")
         }
     }
 
@@ -98,6 +98,10 @@ extension Responder {
     private mutating func take(_ secrets: Result<LoadedSecrets, SettingsFault>) {
         switch (secrets, settings.secretSource) {
         case (.failure(let faults), .tenants):
+            if faults.passesByItself { tenantsWatch?.noteNotRead() }
+            // Tried again each second, and told once.
+            guard !faults.passesByItself || faults.text != passingReloadFault else { break }
+            passingReloadFault = faults.passesByItself ? faults.text : nil
             log.line(.error, "tenants not reloaded, still using the old ones: \(faults.text)")
         case (.failure(let faults), _):
             log.line(.error, "secret not reloaded, still using the old one: \(faults.text)")
@@ -106,6 +110,7 @@ extension Responder {
             log.line(.info, "secret reloaded")
         case (.success(.tenants(let tenants, let changes, let places, let allowances)), _):
             let old = handler.secrets.tenants
+            passingReloadFault = nil
             handler.secrets = Secrets(tenants: tenants)
             use(tenants, places)
             limit(by: allowances)

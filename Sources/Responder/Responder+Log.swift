@@ -1,5 +1,6 @@
 import Delivery
 import FastCGI
+import Glibc
 import System
 import Webhook
 
@@ -77,9 +78,8 @@ extension Responder {
         switch failure {
         case .exhausted(let call, let code):
             let delay = Server.exhaustionDelay.count / 1_000_000
-            guard log.begin(.error, "cannot accept connections for \(delay) ms: raise the limit of open files") else {
-                return
-            }
+            let advice = [EMFILE, ENFILE].contains(code) ? ": raise the limit of open files" : ""
+            guard log.begin(.error, "cannot accept connections for \(delay) ms\(advice)") else { return }
             log.add("error", text: "\(call): \(SystemError.text(code))")
             log.end()
         case .dead(let code):

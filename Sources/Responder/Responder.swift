@@ -28,6 +28,8 @@ struct Responder: ~Copyable {
     /// Reads the files of secrets, and wipes the tenants that it replaced.
     var reloading: BackgroundWork<ReloadWork>
     var hasReloadWaiting = false
+    /// The fault of the last reload, if it passes by itself.
+    var passingReloadFault: String?
     /// Of the tenants file, if there is one.
     var tenantsWatch: FileWatch?
     var isWatchingTenants = false

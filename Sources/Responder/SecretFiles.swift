@@ -19,27 +19,33 @@ enum SecretFiles {
         do throws(SecretFileFault) {
             content = try readSecretFile(path, limit: TenantsFile.sizeLimit)
         } catch {
-            throw SettingsFault(lines: ["\(name): \(path) \(error)"])
+            throw SettingsFault(lines: ["\(name): \(path) \(error)"], passesByItself: error.passesByItself)
         }
         defer { content.wipe() }
+        var passesByItself = false
         do throws(TenantsFileFault) {
             let isJSON = content.first == UInt8(ascii: "{")
             let tenants =
                 isJSON
-                ? try TenantsJSON.parse(content.span) { name in readSecret(name, besides: path) }
+                ? try TenantsJSON.parse(content.span) { name in
+                    readSecret(name, besides: path, &passesByItself)
+                }
                 : try TenantsFile.parse(content.span)
             tenants.fileDigest = TenantTable.fileDigest(of: content.span)
             return tenants
         } catch {
-            throw SettingsFault(lines: ["\(name): \(path): \(error)"])
+            throw SettingsFault(lines: ["\(name): \(path): \(error)"], passesByItself: passesByItself)
         }
     }
 
     /// The secret in a file that the tenants file names.
-    private static func readSecret(_ name: String, besides path: String) -> Result<[UInt8], SecretReadFault> {
+    private static func readSecret(
+        _ name: String, besides path: String, _ passesByItself: inout Bool
+    ) -> Result<[UInt8], SecretReadFault> {
         do throws(SecretFileFault) {
             return .success(try System.readSecret(name, besides: path))
         } catch {
+            passesByItself = passesByItself || error.passesByItself
             return .failure(SecretReadFault(description: "\(error)"))
         }
     }

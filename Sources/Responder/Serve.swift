@@ -9,6 +9,13 @@ package struct StartFailure: Error {
 
 /// Serves until a stop signal. Returns false if it ended because it could no longer do its work.
 package func serve() throws(StartFailure) -> Bool {
+    // Before the settings: a HUP while a long tenants file is read must not end the process.
+    let signals: Signals
+    do throws(SystemError) {
+        signals = try Signals(Responder.signals)
+    } catch {
+        throw StartFailure(lines: ["cannot start: \(error)"])
+    }
     let settings: Settings
     do throws(SettingsFault) {
         settings = try readSettings()
@@ -19,7 +26,6 @@ package func serve() throws(StartFailure) -> Bool {
     let listener = try listener(for: settings)
     let sink = try sink(for: settings.logFile)
     do throws(SystemError) {
-        let signals = try Signals(Responder.signals)
         raiseDescriptorLimit()
         let log = Log(level: settings.logLevel, format: settings.logFormat, sink: sink)
         var responder = try Responder(settings: settings, listener: listener, signals: signals, log: log)

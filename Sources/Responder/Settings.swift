@@ -8,6 +8,8 @@ import Webhook
 /// Every fault of the environment, or of a file that it names: a line each.
 package struct SettingsFault: Error {
     package let lines: [String]
+    /// Whether a file may be read later though nobody changes anything.
+    var passesByItself = false
 }
 
 /// What the environment says, checked.

@@ -89,7 +89,7 @@ package func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8]
 
 /// Why a file that holds secrets is not read.
 package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
-    case unreadable(String)
+    case unreadable(SystemError)
     /// A directory, a FIFO, a device.
     case notRegular
     /// Others can read it, or its group can write it: the permission bits.
@@ -99,6 +99,15 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
     case empty
     /// It begins or ends with a control character.
     case control(String)
+
+    /// Whether it may be read later though nobody changes anything.
+    package var passesByItself: Bool {
+        switch self {
+        case .unreadable(let error): [EMFILE, ENFILE, ENOMEM, EIO].contains(error.code)
+        case .changing: true
+        case .notRegular, .exposed, .tooLong, .empty, .control: false
+        }
+    }
 
     package var description: String {
         switch self {
@@ -120,10 +129,10 @@ package enum SecretFileFault: Error, Equatable, CustomStringConvertible {
 /// - Parameter limit: bytes, at most.
 package func readSecretFile(_ path: String, limit: Int) throws(SecretFileFault) -> [UInt8] {
     let number = retryingInterrupts { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-    guard number >= 0 else { throw .unreadable("\(SystemError("open"))") }
+    guard number >= 0 else { throw .unreadable(SystemError("open")) }
     let file = Descriptor(owning: number)
     var status = stat()
-    guard unsafe fstat(number, &status) == 0 else { throw .unreadable("\(SystemError("fstat"))") }
+    guard unsafe fstat(number, &status) == 0 else { throw .unreadable(SystemError("fstat")) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular }
     guard status.st_mode & 0o026 == 0 else { throw .exposed(mode: status.st_mode & 0o777) }
     let size = Int(status.st_size)
@@ -143,7 +152,7 @@ package func readSecretFile(_ path: String, limit: Int) throws(SecretFileFault) 
     }
     if failure == nil && count == size { return content }
     content.wipe()
-    throw failure.map { .unreadable("\($0)") } ?? .changing
+    throw failure.map { .unreadable($0) } ?? .changing
 }
 
 /// Reads the one secret that a file holds, as `readSecretFile` does. A line feed at its end is not part of it.

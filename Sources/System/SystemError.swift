@@ -1,13 +1,17 @@
 import Glibc
 
 /// A system call that failed, and its error.
-package struct SystemError: Error, CustomStringConvertible {
+package struct SystemError: Error, Equatable, CustomStringConvertible {
     package let call: StaticString
     package let code: Int32
 
     package init(_ call: StaticString, _ code: Int32 = errno) {
         self.call = call
         self.code = code
+    }
+
+    package static func == (a: SystemError, b: SystemError) -> Bool {
+        a.code == b.code && a.call.description == b.call.description
     }
 
     /// `connect: Connection refused`

@@ -17,6 +17,16 @@ struct TenantsFileTests {
         }
     }
 
+    /// Only a first byte of `{` makes it JSON.
+    @Test(arguments: [
+        ("\u{FEFF}{\"tenants\": []}", "the file begins with a byte-order mark: save it without one"),
+        ("\u{FEFF}acme secret\n", "the file begins with a byte-order mark: save it without one"),
+        ("\n {\"tenants\": []}", "JSON must begin with { as the first byte"),
+    ])
+    func `a file that is neither lines nor JSON because of its beginning is told so`(text: String, fault: String) {
+        #expect(faults(utf8(text)) == fault)
+    }
+
     /// The named tenants of a file whose secrets accept a signature under `secret`.
     private func tenants(_ names: [String], of text: String, accepting secret: [UInt8]) -> [String] {
         var secrets = secrets(of: text)

@@ -102,6 +102,26 @@ refused() {
     run -1 grep -E "$acme|$globex|$old" "$SERVICEDESK_LOG_FILE" "$dir/responder.log"
 }
 
+@test "a file that cannot be read for want of a descriptor is read once there is one, and that is told once" {
+    sleep 3.5 # until nginx has closed its connections
+    local child children
+    children=$(pgrep -P "$(<"$dir/responder.sock.pid")")
+    declare -A limit
+    for child in $children; do
+        limit[$child]=$(prlimit --pid "$child" --nofile --output SOFT --noheadings)
+        # One for the thread, and none for the file. The high one is of bats.
+        prlimit --pid "$child" --nofile="$(($(ls "/proc/$child/fd" | awk '$1 < 100' | wc -l) + 1)):"
+    done
+    both_say 'tenants not reloaded, still using the old ones: .*Too many open files' write '.tenants[0].active = false'
+    sleep 2.5
+    same 2 "$(said 'Too many open files')"
+    for child in $children; do prlimit --pid "$child" --nofile="${limit[$child]}:"; done
+    both_say 'tenants reloaded: 3; tenants: 0 added, 0 removed, 1 changed' true
+    post "$(ticket)"
+    problem 401
+    both_say 'tenants reloaded: 3' write
+}
+
 @test "HUP reads the file and the files of its secrets again" {
     echo another-globex-secret-000000000000001 >"$dir/globex.key"
     both_say 'tenants reloaded: 3; .*keys: 0 added, 0 removed, 1 changed' hup
@@ -182,4 +202,19 @@ refused() {
     echo "the longest request took $longest ms"
     ((${longest%.*} < 500))
     both_say 'tenants reloaded: 3' write
+}
+
+@test "HUP while the file is read at the start does not end the process" {
+    printf '{"tenants":[{"id":"acme","keys":[{"id":"1","mode":"servicedesk","secret":"%s"}]}%s]}' "$acme" "$(
+        awk 'BEGIN { for (n = 1; n < 100000; n++) printf ",\n{\"id\":\"t-%d\",\"keys\":[{\"id\":\"1\",\"mode\":\"servicedesk\",\"secret\":\"secret-of-some-length-for-tenant-%d\"}]}", n, n }'
+    )" >"$BATS_TEST_TMPDIR/many"
+    chmod 600 "$BATS_TEST_TMPDIR/many"
+    SERVICEDESK_TENANTS_FILE=$BATS_TEST_TMPDIR/many SERVICEDESK_LOG_FILE=$BATS_TEST_TMPDIR/json \
+        background "$BATS_TEST_TMPDIR/log" spawn-fcgi -n -s "$BATS_TEST_TMPDIR/s" -- "$program"
+    eventually grep -q servicedesk "/proc/$pid/comm"
+    sleep 0.1
+    kill -HUP "$pid"
+    wait_up "$pid" responder_answers "$BATS_TEST_TMPDIR/s" live
+    SERVICEDESK_LOG_FILE=$BATS_TEST_TMPDIR/json eventually said_at_least 1 'tenants reloaded: 100000'
+    stop "$pid"
 }

@@ -34,6 +34,10 @@ package enum TenantsFile {
     /// Reads the text.
     package static func parse(_ text: Span<UInt8>) throws(TenantsFileFault) -> TenantTable {
         var faults = TenantsFileFault()
+        if let fault = beginning(of: text) {
+            faults.add(fault)
+            throw faults
+        }
         var size = (tenants: 0, secrets: 0, idBytes: 0)
         forEachLine(of: text) { number, id, secrets in
             check(number, id, secrets, in: text, &faults)
@@ -61,6 +65,13 @@ package enum TenantsFile {
         guard faults.isEmpty else { throw faults }
         table.warnings = warnings.tell()
         return table
+    }
+
+    /// Why a text that was taken for lines, since its first byte is not `{`, is neither lines nor JSON.
+    private static func beginning(of text: Span<UInt8>) -> String? {
+        if text.hasPrefix("\u{FEFF}") { return "the file begins with a byte-order mark: save it without one" }
+        let brace = text.indices.first { !Array(" \t\r\n".utf8).contains(text[$0]) }
+        return brace.map { text[$0] == UInt8(ascii: "{") } == true ? "JSON must begin with { as the first byte" : nil
     }
 
     private static func check(
