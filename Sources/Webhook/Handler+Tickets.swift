@@ -35,7 +35,11 @@ extension Handler {
         var sender: TicketSender?
         do throws(Refusal) {
             guard let profile else {
-                if claimant.isSender { sender = try route(body, &exchange) }
+                if claimant.isSender {
+                    let routed = try route(body, &exchange)
+                    sender = routed
+                    try checkClaim(of: body, by: routed, &exchange)
+                }
                 try charge(sender?.tenantID ?? claimant.id, &exchange)
                 try readTicket(body, from: sender, &exchange)
                 try checkDelivery(&exchange, time: time)
@@ -64,6 +68,17 @@ extension Handler {
         case .refused(let cause): throw Refusal(refuse(&exchange, cause))
         case .notJSON(let fault): throw Refusal(note(.json(fault), of: content, in: &exchange))
         }
+    }
+
+    /// A sender's payload may name no other tenant than that for which the sender's key counts.
+    private func checkClaim(
+        of payload: Span<UInt8>, by sender: TicketSender, _ exchange: inout Exchange
+    ) throws(Refusal) {
+        var claimed: [UInt8] = []
+        reader.tenant(of: payload, into: &claimed)
+        guard claimed != sender.tenantID, Ticket.isTenantID(claimed.span) else { return }
+        exchange.claimedTenant = claimed
+        throw Refusal(refuse(&exchange, .otherTenant))
     }
 
     /// Finds the tenant of a sender's ticket, and charges the request to it.

@@ -12,14 +12,16 @@ write() {
     umask 077
     jq -n --arg acme "$acme" --arg desk "$desk" --arg msp "$msp" '
         def key(secret): [{id: "1", mode: "servicedesk", secret: secret}];
-        {tenants: [{id: "acme", keys: key($acme)}, {id: "globex"}, {id: "initech"}, {id: "hooli", active: false}],
+        {tenants: [{id: "acme", keys: key($acme)}, {id: "globex"}, {id: "initech"}, {id: "hooli", active: false},
+            {id: "slow", limit: {per_second: 0.01, burst: 2}}],
         senders: [
             {id: "desk", keys: key($desk), tenant: "globex"},
             {id: "msp", keys: key($msp), tenant_from: {path: "account.name",
                 tenants: {"Globex & Söhne": "globex", "4711": "initech", "ACME": "acme", "Hooli": "hooli"}}},
             {id: "idle", active: false, keys: key($desk + "-idle"), tenant: "globex"},
             {id: "token", keys: [{id: "t", mode: "token", header: "X-Webhook-Secret", plaintext: true, secret: ($desk + "-token")}],
-                tenant: "initech"}
+                tenant: "initech"},
+            {id: "slow", keys: key($desk + "-slow"), tenant: "slow"}
         ]} | '"${1-.}" >"$SERVICEDESK_TENANTS_FILE.new"
     mv "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
 }
@@ -55,7 +57,21 @@ refused() {
     refused 'the payload names another tenant' desk
     from msp "$msp" "$(ticket '.account = {name: "ACME"} | .tenant_id = "globex"')"
     refused 'the payload names another tenant' msp
-    same 0 "$(depth)"
+    same 'globex null' "$(logged claimed_tenant) $(logged ticket_id)"
+    from desk "$desk" "$(ticket '.priority = "none"')"
+    refused 'the payload names another tenant' desk
+    # It is nobody's ticket, and counts against no tenant's limit.
+    from slow "$desk-slow" "$(ticket 'del(.tenant_id)')"
+    accepted
+    for _ in 1 2 3; do
+        from slow "$desk-slow" "$(ticket '.tenant_id = "globex"')"
+        refused 'the payload names another tenant' slow
+    done
+    from slow "$desk-slow" "$(ticket 'del(.tenant_id)')"
+    accepted
+    from slow "$desk-slow" "$(ticket 'del(.tenant_id)')"
+    same 429 "$code"
+    same 2 "$(depth)"
 }
 
 @test "a value in the payload determines the tenant, and its member is no unknown field" {
@@ -139,8 +155,8 @@ of_cause() {
 }
 
 @test "a changed sender is counted, and its tickets go to the new tenant" {
-    write '.senders[0].tenant = "initech" | .senders |= .[:3] | .senders[1].tenant_from.tenants["New"] = "acme"'
-    eventually grep -q 'tenants reloaded: 4; tenants: 0 added, 0 removed, 0 changed; senders: 0 added, 1 removed, 2 changed; keys: 0 added, 1 removed, 0 changed' "$SERVICEDESK_LOG_FILE"
+    write '.senders[0].tenant = "initech" | del(.senders[3]) | .senders[1].tenant_from.tenants["New"] = "acme"'
+    eventually grep -q 'tenants reloaded: 5; tenants: 0 added, 0 removed, 0 changed; senders: 0 added, 1 removed, 2 changed; keys: 0 added, 1 removed, 0 changed' "$SERVICEDESK_LOG_FILE"
     sleep 1.2
     from desk "$desk" "$(ticket 'del(.tenant_id)')"
     accepted
@@ -154,7 +170,7 @@ of_cause() {
     for fault in 'senders[0].tenant: is not one of the file'"'"'s tenants' \
         'senders[1].tenant_from.tenants: 1 of them are none of the file'"'"'s tenants' \
         'senders[2].keys: expected 1 to 8 keys, found 0' 'senders[3]: has both tenant and tenant_from' \
-        'tenants[4].keys: expected 1 to 8 keys, or a sender for the tenant'; do
+        'tenants[5].keys: expected 1 to 8 keys, or a sender for the tenant'; do
         [[ $output == *"$fault"* ]] || { echo "no $fault in $output"; return 1; }
     done
 }
