@@ -12,6 +12,9 @@ enum Drain {
     case finishing(since: Instant, until: Instant)
     case ended
 
+    /// A later stop signal has ended it.
+    var isAtOnce: Bool { if case .ended = self { true } else { false } }
+
     var hasBegun: Bool { if case .none = self { false } else { true } }
 
     /// When it must go on by itself.

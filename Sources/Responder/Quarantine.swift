@@ -17,7 +17,7 @@ struct Quarantine: ~Copyable {
     /// Tenants that are remembered for that, at most.
     private static let pausedLimit = 10_000
     /// For how long a process that ends waits for the thread.
-    private static let patience = Nanoseconds.seconds(3)
+    static let patience = Nanoseconds.seconds(3)
     /// Bytes of a reply's string; those that are expected are numbers.
     private static let replyLimit = 1_024
 
@@ -127,9 +127,8 @@ struct Quarantine: ~Copyable {
         return result
     }
 
-    /// Waits for the thread, and for what still waits for it, but not for long.
-    mutating func close() {
-        let end = Instant.now + Quarantine.patience
+    /// Waits for the thread, and for what still waits for it, until `end`.
+    mutating func close(by end: Instant) {
         while true {
             endTurn()
             guard work.isBusy else { return }
@@ -170,9 +169,9 @@ extension Responder {
         quarantine?.take(request, at: loop.now)
     }
 
-    /// At the end of the process: what waits is kept, if that does not take long.
+    /// At the end of the process: what waits is kept if that does not take long, and the process may wait.
     mutating func closeQuarantine() {
-        quarantine?.close()
+        quarantine?.close(by: drain.isAtOnce ? .now : .now + Quarantine.patience)
         noteQuarantine()
     }
 

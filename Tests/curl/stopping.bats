@@ -76,3 +76,19 @@ all() {
     all 202
     wait_for 3 gone "$watch"
 }
+
+@test "a second stop ends the processes at once, whatever the quarantine still waits for" {
+    stop "$watch"
+    SERVICEDESK_QUARANTINE=10 SERVICEDESK_LOG_FILE=$BATS_TEST_TMPDIR/json start_responder "$BATS_TEST_TMPDIR/log" "$set" --processes 1
+    watch=$pid
+    wait_up "$pid" responder_answers "$set" ready
+    kill -STOP "$(<"$dir/redis.pid")"
+    post "$(ticket '.priority = "none"')"
+    same 400 "$code"
+    kill -TERM "$watch"
+    sleep 2.2
+    kill -TERM "$watch"
+    wait_for 2 gone "$watch"
+    grep -q 'stopping at once' "$BATS_TEST_TMPDIR/json"
+    grep -q 'refused requests are not kept .*the process ends' "$BATS_TEST_TMPDIR/json"
+}
