@@ -8,7 +8,6 @@ export SERVICEDESK_TENANTS_FILE=$dir/tenants.json SERVICEDESK_RUNTIME_DIR=$dir/r
 export SERVICEDESK_QUARANTINE=1000
 
 setup_file() {
-    mkdir -m 750 "$SERVICEDESK_RUNTIME_DIR"
     servicedeskctl tenant add globex >/dev/null
     stack_up
 }

@@ -93,6 +93,22 @@ proxy() {
     [[ $output == *SERVICEDESK_RUNTIME_DIR*/no/such* ]]
 }
 
+@test "spawn/responder makes the directory that SERVICEDESK_RUNTIME_DIR names, since systemd has emptied the one above" {
+    export SERVICEDESK_RUNTIME_DIR=$PWD/run/counters
+    start_responder log "$PWD/run/s" --processes 1
+    started+=("$pid")
+    same '750 750' "$(stat -c %a run run/counters | xargs)"
+    [[ $(ls run/counters) == *counters-* ]]
+}
+
+@test "a runtime directory that cannot be made is reported with all other faults" {
+    : >file
+    SERVICEDESK_RUNTIME_DIR=$PWD/file/x SERVICEDESK_LOG_LEVEL=loud run -78 "$root/spawn/responder" "$PWD/s"
+    [[ $output == *SERVICEDESK_RUNTIME_DIR*"$PWD/file/x"* && $output == *SERVICEDESK_LOG_LEVEL* && ! -e s ]]
+    # The program does not need the directory of the socket.
+    SERVICEDESK_RUNTIME_DIR=$PWD run -1 timeout 5 "$root/spawn/responder" "$PWD/file/s"
+}
+
 @test "a log file may be a symbolic link to a file that does not exist yet" {
     mkdir logs
     ln -s logs/log link

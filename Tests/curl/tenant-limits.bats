@@ -22,7 +22,6 @@ write() {
 }
 
 setup_file() {
-    mkdir -m 750 "$SERVICEDESK_RUNTIME_DIR"
     write
     stack_up
 }

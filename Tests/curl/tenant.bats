@@ -7,7 +7,6 @@ export SERVICEDESK_TENANTS_FILE=$dir/tenants.json SERVICEDESK_RUNTIME_DIR=$dir/r
 ctl() { "${program%/*}/servicedeskctl" "$@"; }
 
 setup_file() {
-    mkdir -m 750 "$SERVICEDESK_RUNTIME_DIR"
     (umask 000 && ctl tenant add acme --no-wait >"$dir/acme")
     same 600 "$(stat -c %a "$SERVICEDESK_TENANTS_FILE")"
     stack_up
