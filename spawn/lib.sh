@@ -83,6 +83,18 @@ bound_path() {
     realpath -m -- "$path"
 }
 
+# is_main_process PID: true if systemd started it as the main process of a service. Its descendants have its id in their
+# environment too, not their own.
+is_main_process() { grep -qzsFx "SYSTEMD_EXEC_PID=$1" "/proc/$1/environ"; }
+
+# service_in FILE: prints the systemd service that a file such as /proc/PID/cgroup names, as arguments of systemctl.
+service_in() {
+    local path
+    path=$(grep -Em 1 '^(0:|[0-9]+:name=systemd):/.*\.service$' "$1") || return
+    [[ $path != */user@*.service/* ]] || printf -- '--user '
+    echo "${path##*/}"
+}
+
 # --- what has to be there --------------------------------------------------------------------------------------------
 
 # need_packages NAME...: installs those of these Debian packages that are missing, or says what to install.

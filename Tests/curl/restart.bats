@@ -167,3 +167,37 @@ load sets.bash
     wait_for 11 gone "$set"
     only "$(<"$socket.pid")"
 }
+
+# --- a set that systemd started --------------------------------------------------------------------------------------
+
+# serve_with VALUE: starts a set with this value, a shell expression, of the variable that systemd sets; $$ is the set's id.
+serve_with() {
+    background log sh -c "SYSTEMD_EXEC_PID=$1"' exec "$@"' sh "$root/spawn/responder" "$socket" --processes 1
+    set=$pid
+    wait_up "$set" responder_answers "$socket" ready
+}
+
+@test "a systemd service is refused before anything is started, and the refusal says what to do" {
+    serve_with '$$'
+    run -1 restart
+    [[ $output == *"process $set"*'systemctl restart '* ]]
+    [[ ! -e $socket.log ]]
+    only "$set"
+}
+
+@test "a set that a descendant of a systemd service started is replaced" {
+    serve_with $$
+    restart
+    gone "$set"
+    only "$(<"$socket.pid")"
+}
+
+@test "the service is found in cgroups of both versions, and of a user" {
+    cgroup() { printf '%s\n' "$@" >cgroup && service_in cgroup; }
+    same desk.service "$(cgroup 0::/system.slice/desk.service)"
+    same desk@1.service "$(cgroup 4:memory:/other.service 1:name=systemd:/system.slice/desk@1.service 0::/)"
+    same '--user desk.service' "$(cgroup 0::/user.slice/user-1000.slice/user@1000.service/app.slice/desk.service)"
+    for path in / /user.slice/user-1000.slice/session-2.scope /system.slice/docker-0a.scope; do
+        run ! cgroup "0::$path"
+    done
+}
