@@ -168,6 +168,28 @@ load sets.bash
     only "$(<"$socket.pid")"
 }
 
+# --- the old set's log -----------------------------------------------------------------------------------------------
+
+@test "the new set logs where the old one does if both append" {
+    unset SERVICEDESK_LOG_FILE
+    serve
+    run -0 restart
+    [[ ! -e $socket.log && $output != *'logs to'* ]]
+    same 2 "$(grep -c '"message":"started"' log)"
+    grep -q '"message":"stopped"' log
+}
+
+@test "a log that the old set would write over is left to it" {
+    unset SERVICEDESK_LOG_FILE
+    "$root/spawn/responder" "$socket" --processes 1 2>log 3>&- &
+    wait_up $! responder_answers "$socket" ready
+    run -0 restart
+    [[ $output == *"the new set logs to $socket.log"* ]]
+    grep -q '"message":"stopped"' log
+    same 1 "$(grep -c '"message":"started"' log)"
+    grep -q '"message":"started"' "$socket.log"
+}
+
 # --- a set that systemd started --------------------------------------------------------------------------------------
 
 # serve_with VALUE: starts a set with this value, a shell expression, of the variable that systemd sets; $$ is the set's id.
