@@ -114,6 +114,9 @@ need_packages() {
         -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null
 }
 
+# need_command NAME PACKAGE: says what to install if the command is missing.
+need_command() { type -P "$1" >/dev/null || die "needs $1: apt-get install $2"; }
+
 # need_swift: checks the version of the toolchain.
 need_swift() {
     local found
@@ -142,6 +145,7 @@ redis_up() { [[ $(redis-cli -s "$1" ping 2>/dev/null) == PONG ]]; }
 
 # start_responder LOG SOCKET [OPTION...]: starts spawn/responder and waits until it answers; sets $pid.
 start_responder() {
+    need_command cgi-fcgi libfcgi-bin
     background "$1" "$root/spawn/responder" "${@:2}"
     wait_up "$pid" responder_answers "$2" live || die "the responder did not start: $(tail -n 3 "$1")"
 }
@@ -149,7 +153,7 @@ start_responder() {
 # responder_answers SOCKET live|ready: asks without nginx. Nothing of our environment goes over the wire.
 responder_answers() {
     [[ -S $1 ]] && timeout 5 env -i REQUEST_METHOD=GET SCRIPT_NAME="/health/$2" \
-        /usr/bin/cgi-fcgi -bind -connect "$1" </dev/null 2>/dev/null | grep -q '^Status: 200'
+        "$(type -P cgi-fcgi)" -bind -connect "$1" </dev/null 2>/dev/null | grep -q '^Status: 200'
 }
 
 # start_nginx DIR SOCKET PORT [SED]: starts nginx with the shipped files, on PORT of 127.0.0.1 or the next free one;

@@ -223,3 +223,19 @@ serve_with() {
         run ! cgroup "0::$path"
     done
 }
+
+# --- cgi-fcgi --------------------------------------------------------------------------------------------------------
+
+@test "without cgi-fcgi a restart says at once what to install, and so does a start that waits for the answer" {
+    serve
+    mkdir bin
+    cp -s /usr/bin/* /bin/* bin 2>/dev/null || true # in Debian both are the same
+    rm bin/cgi-fcgi
+    PATH=$PWD/bin
+    run -1 restart
+    [[ $output == *'needs cgi-fcgi: apt-get install libfcgi-bin' ]]
+    run -1 start_responder log "$PWD/other.sock"
+    [[ $output == *'needs cgi-fcgi: apt-get install libfcgi-bin' ]]
+    same "$set" "$(sets)"
+    same '' "$(members "$PWD/other.sock")"
+}
