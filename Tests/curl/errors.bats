@@ -1,34 +1,12 @@
 # The errors of nginx itself, above all those before it has chosen a location.
 load stack.bash
-
-# raw BYTES: expands them with printf, sends them, and sets what request sets. In one write, since nginx may have
-# refused the first part of two and closed the connection before the second arrives.
-raw() {
-    headers=$BATS_TEST_TMPDIR/headers
-    printf "$1" >"$BATS_TEST_TMPDIR/bytes"
-    socat -b 65536 -t 5 - "TCP:${url#http://}" <"$BATS_TEST_TMPDIR/bytes" >"$BATS_TEST_TMPDIR/raw"
-    sed '/^\r$/q' "$BATS_TEST_TMPDIR/raw" >"$headers"
-    sed '1,/^\r$/d' "$BATS_TEST_TMPDIR/raw" >"$BATS_TEST_TMPDIR/answer"
-    answer=$(<"$BATS_TEST_TMPDIR/answer")
-    code=$(sed -n '1s|^HTTP/1.1 \([0-9]*\) .*|\1|p' "$headers")
-}
-
-# refused STATUS BYTES: checks that nginx answers with this problem, and with the right length.
-refused() {
-    printf 'for: %.60s\n' "$2"
-    raw "$2"
-    problem "$1"
-    same "$(stat -c %s "$BATS_TEST_TMPDIR/answer")" "$(header Content-Length)"
-}
+load raw.bash
 
 # access_line: prints the line of the access log for the last request.
 access_line() {
     eventually grep -qs "$(header X-Request-ID)" "$dir"/*/access.log
     grep -h "$(header X-Request-ID)" "$dir"/*/access.log
 }
-
-long=$(printf '%09000d' 0)
-end='Host: x\r\nConnection: close\r\n\r\n'
 
 @test "a request line that nginx cannot read is a 400 problem" {
     for target in /%%zz /%% /%%00 /../.. '*' nothing http:// ''; do

@@ -1,6 +1,7 @@
 # nginx/servicedesk/tls-example.conf, as an operator copies it: TLS, tokens over it, plain HTTP, client certificates,
 # real_ip.
 load stack.bash
+load raw.bash
 
 unset SERVICEDESK_SECRET
 export SERVICEDESK_TENANTS_FILE=$dir/tenants.json
@@ -137,6 +138,19 @@ protocol() { tr -d '\r' <"$headers" | sed -n '1s/ *$//p'; }
     request /webhook/servicedesk -I
     same "308 https://127.0.0.1/webhook/servicedesk" "$code $(header Location)"
     same 0 "$(depth)"
+}
+
+@test "what nginx itself refuses over plain HTTP is a problem too" {
+    example_use main http
+    refused 400 "GET /%%zz HTTP/1.1\r\n$end"
+    refused 400 "POST /webhook/servicedesk HTTP/1.1\r\nContent-Length: x\r\n$end"
+    refused 400 '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n'
+    refused 405 "TRACE / HTTP/1.1\r\n$end"
+    refused 414 "GET /$long HTTP/1.1\r\n$end"
+    refused 501 "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n$end"
+    refused 505 "GET / HTTP/9.9\r\n$end"
+    refused 404 "GET /servicedesk-problem HTTP/1.1\r\n$end"
+    refused 403 "POST /servicedesk-problem HTTP/1.1\r\n$end"
 }
 
 @test "plain HTTP to the port of TLS is refused" {
