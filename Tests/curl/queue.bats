@@ -59,9 +59,9 @@ load stack.bash
     done
 }
 
-# loading: starts Redis so that it loads its jobs, and other data for three seconds.
+# loading: starts Redis so that it loads its jobs, and other data for two seconds.
 loading() {
-    redis EVAL 'for n = 1, 3000 do redis.call("SET", n, string.rep("x", 100)) end' 0 >/dev/null
+    redis EVAL 'for n = 1, 2000 do redis.call("SET", n, string.rep("x", 100)) end' 0 >/dev/null
     stop "$(<"$dir/redis.pid")" KILL
     background "$dir/redis.log" redis-server --dir "$dir" --port 0 --unixsocket "$dir/redis.sock" --save '' \
         --appendonly yes --key-load-delay 1000 --loading-process-events-interval-bytes 1024
