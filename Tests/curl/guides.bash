@@ -5,8 +5,8 @@ PATH=${program%/*}:$PATH
 unset SERVICEDESK_SECRET
 export SERVICEDESK_TENANTS_FILE=$dir/tenants.json SERVICEDESK_RUNTIME_DIR=$dir/responder.sock.counters
 export CURL_CA_BUNDLE=$dir/server.pem SSL_CERT_FILE=$dir/server.pem
+over_tls="s|listen 127.0.0.1:\([0-9]*\);|listen 127.0.0.1:\1 ssl; ssl_certificate $dir/server.pem; ssl_certificate_key $dir/server.key;|"
 products=(servicedesk-plus-on-premises servicedesk-plus-cloud servicedesk-plus-scripts zendesk jira glpi freshservice halo)
-
 
 # blocks FILE INFO: prints the fenced blocks with that info string, each followed by a line of \x1e.
 blocks() { awk -v open="\`\`\`$2" '$0 == open { inside = 1; next } $0 == "```" { if (inside) print "\x1e"; inside = 0 } inside' "$1"; }
@@ -43,7 +43,7 @@ masked() { sed 's/^[0-9a-f]\{64\}$/SECRET/' "$1"; }
 
 # guides_up: sets up every sender by the commands of its guide, then starts the stack, with TLS.
 guides_up() {
-    local product tls identifier
+    local product identifier
     mkdir -m 750 "$SERVICEDESK_RUNTIME_DIR"
     mkdir "$dir/said" "$dir/work"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=server \
@@ -53,9 +53,8 @@ guides_up() {
     redis_start
     SERVICEDESK_JOB_MEMBERS=event,delivery_id start_responder "$dir/responder.log" "$dir/responder.sock" --processes 1
     wait_up "$pid" responder_answers "$dir/responder.sock" ready
-    tls="ssl; ssl_certificate $dir/server.pem; ssl_certificate_key $dir/server.key"
     identifier=$(blocks "$guides/jira.md" nginx | sed 1q)
-    nginx_start main "$dir/responder.sock" "s|listen 127.0.0.1:\([0-9]*\);|listen 127.0.0.1:\1 $tls;|
+    nginx_start main "$dir/responder.sock" "$over_tls
         s|^fastcgi_param HTTP_IDEMPOTENCY_KEY .*|&\n$identifier|"
     nginx_start plain "$dir/responder.sock"
     cp "$guides"/signers/* "$dir/work"

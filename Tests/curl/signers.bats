@@ -2,7 +2,25 @@
 load stack.bash
 load guides.bash
 
-setup_file() { guides_up; }
+# What a gateway may answer in place of the responder: none of it means that the ticket is queued.
+gateway_answers=('400 {"errors":null}' '400 {"errors":[{"code":1,"message":"m"}]}' '400 {"errors":[null,7]}' '400 {"errors":"x"}'
+    '400 []' '400 "x"' '400 null' '418 ' '403 <html>' '202 []' '202 {}' '202 Accepted')
+
+# Besides the guides' stack, an nginx that gives the answer N at /gateway/N.
+setup_file() {
+    guides_up
+    local locations='' number
+    for number in "${!gateway_answers[@]}"; do
+        locations+=" location = /gateway/$number { return ${gateway_answers[number]%% *} '${gateway_answers[number]#* }'; }"
+    done
+    nginx_start gateway "$dir/responder.sock" "$over_tls; s|location / .*|&$locations|"
+}
+
+# at_gateway N: has the signers post to that.
+at_gateway() { nginx_use gateway && url=https${url#http}/gateway/$1; }
+
+languages=(python bash)
+! command -v pwsh >/dev/null || languages+=(powershell)
 
 v3() {
     jq -nc '{request: {id: "123640000000240013", subject: "No mail", description: "<div>He said &quot;no&quot;<br>Twice</div>",
@@ -19,6 +37,7 @@ command_of() {
 # posts LANGUAGE: checks the guide's commands for it against the stack.
 posts() {
     cp "$dir/secret.sdp-scripts" secret.txt
+    rm -rf sdp-scripts
     # Another file for each, since one that came before makes no second job.
     v3 ".LOGIN_NAME = \"$1\"" >v3.json
     run -0 --separate-stderr env COMPLETE_V3_JSON_FILE=v3.json bash -c "$(command_of "$1" COMPLETE_V3_JSON_FILE)"
@@ -30,24 +49,30 @@ posts() {
     first=$output
     run -0 --separate-stderr env COMPLETE_V3_JSON_FILE=v3.json bash -c "$(command_of "$1" COMPLETE_V3_JSON_FILE)"
     same "$first 1" "$output $(depth)"
+    same '' "$(ls sdp-scripts)"
     refuses "$1"
 }
 
 # refuses LANGUAGE: its result and exit status for tickets that are refused, and the copy that it keeps.
 refuses() {
-    local keep=--keep
-    [[ $1 != powershell ]] || keep=-Keep
-    rm -rf failed
-    mkdir failed
     v3 '.request.id = "a b"' >bad.json
-    run -1 --separate-stderr env COMPLETE_V3_JSON_FILE=bad.json bash -c "$(command_of "$1" COMPLETE_V3_JSON_FILE | sed "s| \\$| $keep failed \$|")"
-    same failure "$(jq -r .result <<<"$output")"
-    [[ $(jq -r .message <<<"$output") == *'400 Invalid webhook payload'*ticket_id*'must be a string of 1 to 100'*'(request '* ]]
-    cmp bad.json failed/bad.json
+    run -1 --separate-stderr env COMPLETE_V3_JSON_FILE=bad.json bash -c "$(command_of "$1" COMPLETE_V3_JSON_FILE)"
+    like 'failure 400 Invalid webhook payload.*ticket_id.*must be a string of 1 to 100.*\(request .*' "$(outcome)"
+    is_kept sdp-scripts bad.json
     echo another-secret-of-somebody-else-0001 >secret.txt
     run -1 --separate-stderr env COMPLETE_V3_JSON_FILE=v3.json bash -c "$(command_of "$1" COMPLETE_V3_JSON_FILE)"
-    like '401 Invalid webhook signature *\(request [0-9a-f]{32}\)' "$(jq -r .message <<<"$output")"
+    like 'failure 401 Invalid webhook signature \(request [0-9a-f]{32}\); kept as .*' "$(outcome)"
     same 1 "$(depth)"
+}
+
+# outcome: prints what the signer has said, in $output, as text.
+outcome() { jq -r '"\(.result) \(.message)"' <<<"$output"; }
+
+# copy_in DIRECTORY FILE: prints where the file is kept. is_kept DIRECTORY FILE: whether $output says so, and it is there.
+copy_in() { echo "$1/$(sha256sum <"$2" | cut -d' ' -f1).json"; }
+is_kept() {
+    cmp "$2" "$(copy_in "$@")"
+    [[ $(outcome) == *"; kept as $PWD/$(copy_in "$@")" ]]
 }
 
 @test "the Python signer posts the file of a custom trigger once" { posts python; }
@@ -74,18 +99,23 @@ flaky() {
     url=https://127.0.0.1:$(<"$1.port")/hook
 }
 
-# signer LANGUAGE ARGUMENT...: runs it.
-signer() {
+# words_of LANGUAGE ARGUMENT...: sets $words to the command of a signer with these. signer LANGUAGE ARGUMENT...: runs it.
+words_of() {
+    words=("${@:2}")
     case $1 in
-        python) python3 post_ticket.py --url "$url" "${@:2}" ;;
-        bash) bash post_ticket.sh --url "$url" "${@:2}" ;;
+        python) words=(python3 post_ticket.py --url "$url" "${words[@]}") ;;
+        bash) words=(bash post_ticket.sh --url "$url" "${words[@]}") ;;
+        powershell)
+            words=("${words[@]/#--keep/-Keep}") && words=("${words[@]/#--secret-file/-SecretFile}")
+            words=(pwsh -NoProfile -File post_ticket.ps1 -Url "$url" "${words[@]/#--id/-Id}")
+            ;;
     esac
 }
+signer() { words_of "$@" && "${words[@]}"; }
 
-# starts LANGUAGE NAME ANSWER...: runs a signer, in the background, against a server that gives these. It keeps the file, in
-# NAME, if the ticket is not queued; NAME.said is what it prints, and its exit status.
+# starts LANGUAGE NAME ANSWER...: runs a signer, in the background, against a server that gives these. It keeps the file in
+# NAME; NAME.said is what it prints, and its exit status.
 starts() {
-    mkdir "$2"
     flaky "${@:2}"
     servers+=("$pid")
     (signer "$1" --id 4711-a --keep "$2" v3.json && echo "exit 0" || echo "exit $?") >"$2.said" 3>&- &
@@ -95,28 +125,30 @@ starts() {
 @test "the signers try again after 503, 429 and a lost connection, with the same id and signature, but only three times" {
     v3 >v3.json
     export SERVICEDESK_SECRET='%s \x41 ü$`"-and-so-on-for-more-than-64-bytes-so-that-the-key-is-hashed-first'
-    for language in python bash; do
+    for language in "${languages[@]}"; do
         starts "$language" "$language-last" 503:1 drop 429 202
         starts "$language" "$language-never" 502 504 503 drop
     done
     wait "${signers[@]}"
     for server in "${servers[@]}"; do stop "$server"; done
-    for language in python bash; do
-        like '\{"result": ?"success", ?"message": ?"queued as job of-the-test"\}
-exit 0' "$(<"$language-last.said")"
-        like '\{"result": ?"failure", ?"message": ?"no response: .*"\}
+    for language in "${languages[@]}"; do
+        for name in last; do
+            like '\{"result": ?"success", ?"message": ?"queued as job of-the-test"\}
+exit 0' "$(<"$language-$name.said")"
+            same '' "$(ls "$language-$name")"
+        done
+        like '\{"result": ?"failure", ?"message": ?"no response: .*; kept as [^ ]*"\}
 exit 1' "$(<"$language-never.said")"
         same "8 4711-a $(sign "$SERVICEDESK_SECRET" <v3.json) $(sha256sum <v3.json | cut -d' ' -f1)" \
             "$(cat "$language"-*.log | sort | uniq -c | sed 's/^ *//')"
-        same '' "$(ls "$language-last")"
-        cmp v3.json "$language-never/v3.json"
+        cmp v3.json "$(copy_in "$language-never" v3.json)"
     done
 }
 
 @test "the signers follow no redirect, take no plain HTTP and no other certificate" {
     v3 >v3.json
     export SERVICEDESK_SECRET=$secret
-    for language in python bash; do
+    for language in "${languages[@]}"; do
         flaky "$language" 302 202
         run -1 --separate-stderr signer "$language" v3.json
         [[ $output == *failure*302* ]]
@@ -127,6 +159,109 @@ exit 1' "$(<"$language-never.said")"
         [[ $output == *https://* ]]
     done
 }
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+@test "the signers keep the ticket whatever a gateway answers" {
+    export SERVICEDESK_SECRET=$secret
+    for number in "${!gateway_answers[@]}"; do
+        v3 ".LOGIN_NAME = \"$number\"" >v3.json
+        at_gateway "$number"
+        for language in "${languages[@]}"; do
+            run -1 --separate-stderr signer "$language" --keep "$language-gateway" v3.json
+            like "failure ${gateway_answers[number]%% *} (: m )?\(not the responder's answer\); kept as .*" "$(outcome)"
+            is_kept "$language-gateway" v3.json
+        done
+    done
+}
+
+@test "the signers make the directory, for nobody else to read, and keep files of one name apart, each once" {
+    export SERVICEDESK_SECRET=$secret
+    at_gateway 0
+    mkdir one two
+    v3 '.LOGIN_NAME = "one"' >one/request.json
+    v3 '.LOGIN_NAME = "two"' >two/request.json
+    for language in "${languages[@]}"; do
+        directory=$language-made/for/us
+        for file in one/request.json two/request.json; do
+            run -1 --separate-stderr signer "$language" --keep "$directory" "$file"
+            is_kept "$directory" "$file"
+            run -1 --separate-stderr signer "$language" --keep "$directory" "$(copy_in "$directory" "$file")"
+            is_kept "$directory" "$file"
+        done
+        same 2 "$(find "$directory" -type f | wc -l)"
+        [[ $language == powershell ]] || same '700 600 600' "$(stat -c %a "$directory" "$directory"/* | paste -sd ' ')"
+    done
+}
+
+# keeps_without_sending ARGUMENT...: whether each signer prints a failure that matches $reason, and keeps the file.
+keeps_without_sending() {
+    for language in "${languages[@]}"; do
+        rm -rf unsent
+        run -1 --separate-stderr signer "$language" --keep unsent "$@" v3.json
+        like "failure $reason.*" "$(outcome)"
+        is_kept unsent v3.json
+    done
+}
+
+@test "the signers keep the ticket if the secret or the URL is of no use" {
+    v3 >v3.json
+    reason='.*nowhere' keeps_without_sending --secret-file nowhere
+    reason='there is no secret' keeps_without_sending
+    reason='there is no secret' keeps_without_sending --secret-file /dev/null
+    url=http://127.0.0.1:1/hook reason='--?[Uu]rl must begin with https://' keeps_without_sending
+}
+
+@test "the bash signer keeps the ticket if a program that it needs is missing" {
+    mkdir -p broken
+    ln -sf /bin/false broken/openssl
+    v3 >v3.json
+    PATH=$PWD/broken:$PATH run -1 --separate-stderr signer bash --keep no-openssl v3.json
+    cmp v3.json "$(find no-openssl -name 'unfinished-*')"
+    like "failure .*; kept as $PWD/no-openssl/unfinished-.*" "$(outcome)"
+}
+
+@test "a signer that is killed leaves the copy" {
+    v3 >v3.json
+    export SERVICEDESK_SECRET=$secret
+    for language in "${languages[@]}"; do
+        flaky "$language-killed" 503:9
+        words_of "$language" --keep "$language-kept" v3.json
+        background "$language-killed.said" "${words[@]}"
+        eventually test -s "$language-killed.log"
+        kill -s KILL -- "-$pid"
+        cmp v3.json "$(find "$language-kept" -name 'unfinished-*')"
+    done
+}
+
+@test "the signers deliver the ticket if it cannot be kept, and a failure says that it is not" {
+    cp "$dir/secret.sdp-scripts" secret.txt
+    echo 'no directory' >occupied
+    url+=/webhook/servicedesk/sdp-scripts
+    for language in "${languages[@]}"; do
+        v3 ".LOGIN_NAME = \"occupied-$language\"" >v3.json
+        run -0 --separate-stderr signer "$language" --keep occupied --secret-file secret.txt v3.json
+        like 'success queued as job [0-9a-f-]{36}' "$(outcome)"
+        run -1 --separate-stderr signer "$language" --keep occupied --secret-file nowhere v3.json
+        like 'failure .*nowhere.*; not kept: .*occupied.*' "$(outcome)"
+    done
+    same "${#languages[@]} no directory" "$(depth) $(<occupied)"
+}
+
+@test "a kept copy is sent again with the same webhook-id, and is left to whoever sends it" {
+    cp "$dir/secret.sdp-scripts" secret.txt
+    for language in "${languages[@]}"; do
+        v3 ".LOGIN_NAME = \"again-$language\"" >v3.json
+        run -1 --separate-stderr signer "$language" --keep again --secret-file nowhere v3.json
+        copy=$(copy_in again v3.json)
+        url=$url/webhook/servicedesk/sdp-scripts run -0 signer "$language" --keep again --secret-file secret.txt "$copy"
+        same "sha256-$(basename "$copy" .json)" "$(newest | jq -r .delivery_id)"
+        cmp v3.json "$copy"
+    done
+    same "${#languages[@]} ${#languages[@]}" "$(depth) $(find again -type f | wc -l)"
+}
+
+# --- the secret ------------------------------------------------------------------------------------------------------
 
 @test "the bash signer shows the secret in no command's arguments" {
     mkdir -p seen

@@ -4,8 +4,10 @@
 #     post_ticket.sh --url https://webhooks.example.com/webhook/servicedesk/SENDER --secret-file SECRET FILE
 #
 # The secret is the sender's, of mode servicedesk. Without --secret-file it is in the variable SERVICEDESK_SECRET. The delivery
-# is named after the SHA-256 of the file, or by --id, so posting the same file again makes no second job. With --keep DIRECTORY
-# the file is copied there if the ticket is not queued.
+# is named after the SHA-256 of the file, or by --id, so posting the same file again makes no second job.
+#
+# With --keep DIRECTORY the file is copied there first, and the copy is removed once the ticket is queued. If it is not, whatever
+# the reason, the copy stays as SHA-256.json; if this script is killed, as unfinished-*.
 #
 # Prints the result that ServiceDesk Plus expects of a script. Exit status: 0 if the ticket is queued, 1 if not, 64 for
 # arguments that make no sense.
@@ -27,12 +29,70 @@ while (($# > 1)); do
     esac
     shift 2
 done
-(($# == 1)) && [[ $url == https://* ]] || usage
-body=$1
-[[ -r $body ]] || { echo "${0##*/}: cannot read $body" >&2 && exit 1; }
-if [[ $secret_file ]]; then secret=$(tr -d '\r' <"$secret_file"); else secret=${SERVICEDESK_SECRET:?}; fi
+(($# == 1)) && [[ $url ]] || usage
+file=$1
+
+# --- the copy and the result -----------------------------------------------------------------------------------------
+
+job='' message='this script has failed: see its error output' copy='' not_copied='' digest='' scratch=''
+
+# copy_of FILE DIRECTORY: copies it under a name that no other process uses, and prints the full path.
+copy_of() {
+    local path
+    mkdir -p -m 700 -- "$2" && path=$(CDPATH='' cd -- "$2" && mktemp "$PWD/unfinished-XXXXXX") || return 1
+    cp -- "$1" "$path" || { rm -f -- "$path"; return 1; }
+    echo "$path"
+}
+
+# rename_copy: names it after its content, so that the same ticket is kept once.
+rename_copy() {
+    local path=${copy%/*}/$digest.json
+    [[ ! $digest ]] || { mv -f -- "$copy" "$path" && copy=$path; }
+}
+
+# result success|failure MESSAGE: in the form that ServiceDesk Plus expects.
+result() {
+    local text
+    text=$(tr '\n' ' ' <<<"$2" | tr -d '"\\[:cntrl:]' | tr -s ' ' | sed 's/ *$//')
+    printf '{"result":"%s","message":"%s"}\n' "$1" "$text"
+}
+
+# finish: keeps the copy unless the ticket is queued, prints the result and sets the exit status; runs however the script ends.
+finish() {
+    trap - EXIT
+    set +e
+    [[ ! $scratch ]] || rm -rf "$scratch"
+    if [[ $job ]]; then
+        [[ ! $copy ]] || rm -f -- "$copy"
+        result success "queued as job $job"
+        exit 0
+    fi
+    [[ ! $copy ]] || rename_copy
+    result failure "$message${copy:+; kept as $copy}${not_copied:+; not kept: $not_copied}"
+    exit 1
+}
+trap finish EXIT
+
+# fail MESSAGE
+fail() {
+    message=$1
+    exit 1
+}
+
+[[ -r $file && -f $file ]] || fail "cannot read $file"
+if [[ $keep ]]; then
+    if copy=$(copy_of "$file" "$keep" 2>&1); then file=$copy; else not_copied=$copy copy=''; fi
+fi
+
+# --- the signature ---------------------------------------------------------------------------------------------------
 
 sha256() { openssl dgst -sha256 -r | cut -c 1-64; }
+
+digest=$(sha256 <"$file")
+[[ $url == https://* ]] || fail '--url must begin with https://'
+secret=${SERVICEDESK_SECRET-}
+if [[ $secret_file ]]; then secret=$(tr -d '\r' <"$secret_file") || fail "cannot read $secret_file"; fi
+[[ $secret ]] || fail 'there is no secret: give --secret-file, or set SERVICEDESK_SECRET'
 
 # `openssl dgst -hmac` would show the secret in the list of processes. So the HMAC (RFC 2104) is put together here, of two
 # SHA-256; printf is a part of bash, so nobody sees its arguments.
@@ -49,21 +109,23 @@ padded() {
     printf %b "$text"
 }
 
-inner() { { padded 0x36 && cat "$body"; } | openssl dgst -sha256 -binary; }
+inner() { { padded 0x36 && cat "$file"; } | openssl dgst -sha256 -binary; }
 signature=$({ padded 0x5c && inner; } | sha256)
-[[ $id ]] || id=sha256-$(sha256 <"$body")
+[[ $id ]] || id=sha256-$digest
+
+# --- the delivery ----------------------------------------------------------------------------------------------------
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 
 # post: sets $status, 000 if there was no response, and $pause to what Retry-After asks for. Redirects are not followed.
 post() {
     : >"$scratch/answer"
+    : >"$scratch/headers"
     status=$(curl --silent --show-error --max-time 20 --proto =https --output "$scratch/answer" \
-        --dump-header "$scratch/headers" --write-out '%{http_code}' --data-binary "@$body" \
+        --dump-header "$scratch/headers" --write-out '%{http_code}' --data-binary "@$file" \
         --header 'Content-Type: application/json' --header "X-ServiceDesk-Signature: $signature" \
         --header "webhook-id: $id" "$url" 2>"$scratch/error") || status=000
-    pause=$(tr -d '\r' <"$scratch/headers" 2>/dev/null | sed -n 's/^retry-after: \([0-9]\{1,4\}\)$/\1/Ip' | tail -n 1)
+    pause=$(tr -d '\r' <"$scratch/headers" | sed -n 's/^retry-after: \([0-9]\{1,4\}\)$/\1/Ip' | tail -n 1)
 }
 
 for least in 1 2 4 0; do
@@ -77,16 +139,10 @@ done
 # member NAME: prints a text of the answer.
 member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$scratch/answer"; }
 
-# result success|failure MESSAGE: in the form that ServiceDesk Plus expects.
-result() { printf '{"result":"%s","message":"%s"}\n' "$1" "$(tr '\n' ' ' <<<"$2" | tr -d '"\\[:cntrl:]' | sed 's/ *$//')"; }
-
-case $status in
-    202) result success "queued as job $(member job_id)" && exit 0 ;;
-    000) result failure "no response: $(<"$scratch/error")" ;;
-    *)
-        faults=$(sed -n 's/.*"errors":\[\(.*\)\],"request_id".*/\1/p' "$scratch/answer")
-        result failure "$status $(member detail) $faults (request $(member request_id))"
-        ;;
-esac
-[[ ! $keep ]] || cp "$body" "$keep"
-exit 1
+[[ $status != 202 ]] || job=$(member job_id)
+[[ ! $job ]] || exit 0
+[[ $status != 000 ]] || fail "no response: $(<"$scratch/error")"
+faults=$(sed -n 's/.*"errors":\[\(.*\)\],"request_id".*/\1/p' "$scratch/answer")
+origin="not the responder's answer" request=$(member request_id)
+[[ ! $request ]] || origin="request $request"
+fail "$status $(member detail) $faults ($origin)"
