@@ -127,19 +127,20 @@ starts() {
     export SERVICEDESK_SECRET='%s \x41 ü$`"-and-so-on-for-more-than-64-bytes-so-that-the-key-is-hashed-first'
     for language in "${languages[@]}"; do
         starts "$language" "$language-last" 503:1 drop 429 202
+        starts "$language" "$language-odd" 503:08 429:² 202
         starts "$language" "$language-never" 502 504 503 drop
     done
     wait "${signers[@]}"
     for server in "${servers[@]}"; do stop "$server"; done
     for language in "${languages[@]}"; do
-        for name in last; do
+        for name in last odd; do
             like '\{"result": ?"success", ?"message": ?"queued as job of-the-test"\}
 exit 0' "$(<"$language-$name.said")"
             same '' "$(ls "$language-$name")"
         done
         like '\{"result": ?"failure", ?"message": ?"no response: .*; kept as [^ ]*"\}
 exit 1' "$(<"$language-never.said")"
-        same "8 4711-a $(sign "$SERVICEDESK_SECRET" <v3.json) $(sha256sum <v3.json | cut -d' ' -f1)" \
+        same "11 4711-a $(sign "$SERVICEDESK_SECRET" <v3.json) $(sha256sum <v3.json | cut -d' ' -f1)" \
             "$(cat "$language"-*.log | sort | uniq -c | sed 's/^ *//')"
         cmp v3.json "$(copy_in "$language-never" v3.json)"
     done

@@ -62,7 +62,7 @@ def post(url, body, headers):
     except (OSError, http.client.HTTPException) as error:
         return None, str(error), 0
     seconds = response.headers.get("Retry-After", "")
-    return response.code, text, int(seconds) if seconds.isdigit() else 0
+    return response.code, text, int(seconds) if seconds.isdecimal() else 0
 
 
 def object_of(text):

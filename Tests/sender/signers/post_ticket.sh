@@ -132,7 +132,8 @@ for least in 1 2 4 0; do
     post
     case $status in 000 | 429 | 502 | 503 | 504) ;; *) break ;; esac
     ((least)) || break
-    pause=$((${pause:-0} > least ? ${pause:-0} : least))
+    pause=$((10#${pause:-0}))
+    ((pause > least)) || pause=$least
     sleep $((pause < 10 ? pause : 10))
 done
 
