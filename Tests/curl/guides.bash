@@ -97,3 +97,32 @@ refused_with() {
     [[ $(jq -r '.errors[0].message' <<<"$answer") == *"$2"* ]] || { echo "no '$2' in $answer"; return 1; }
     same 0 "$(depth)"
 }
+
+# --- signers ---------------------------------------------------------------------------------------------------------
+
+languages=(python bash)
+! command -v pwsh >/dev/null || languages+=(powershell)
+
+# words_of LANGUAGE ARGUMENT...: sets $words to the command of a signer with these. signer LANGUAGE ARGUMENT...: runs it.
+words_of() {
+    words=("${@:2}")
+    case $1 in
+        python) words=(python3 post_ticket.py --url "$url" "${words[@]}") ;;
+        bash) words=(bash post_ticket.sh --url "$url" "${words[@]}") ;;
+        powershell)
+            words=("${words[@]/#--keep/-Keep}") && words=("${words[@]/#--secret-file/-SecretFile}")
+            words=(pwsh -NoProfile -File post_ticket.ps1 -Url "$url" "${words[@]/#--id/-Id}")
+            ;;
+    esac
+}
+signer() { words_of "$@" && "${words[@]}"; }
+
+# outcome: prints what the signer has said, in $output, as text.
+outcome() { jq -r '"\(.result) \(.message)"' <<<"$output"; }
+
+# copy_in DIRECTORY FILE: prints where the file is kept. is_kept DIRECTORY FILE: whether $output says so, and it is there.
+copy_in() { echo "$1/$(sha256sum <"$2" | cut -d' ' -f1).json"; }
+is_kept() {
+    cmp "$2" "$(copy_in "$@")"
+    [[ $(outcome) == *"; kept as $PWD/$(copy_in "$@")" ]]
+}

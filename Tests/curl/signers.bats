@@ -4,7 +4,7 @@ load guides.bash
 
 # What a gateway may answer in place of the responder: none of it means that the ticket is queued.
 gateway_answers=('400 {"errors":null}' '400 {"errors":[{"code":1,"message":"m"}]}' '400 {"errors":[null,7]}' '400 {"errors":"x"}'
-    '400 []' '400 "x"' '400 null' '418 ' '403 <html>' '202 []' '202 {}' '202 Accepted')
+    '400 []' '400 "x"' '400 null' '418 ' '403 <html>' "413 $(printf '[%.0s' {1..3000})" '202 []' '202 {}' '202 Accepted')
 
 # Besides the guides' stack, an nginx that gives the answer N at /gateway/N.
 setup_file() {
@@ -18,9 +18,6 @@ setup_file() {
 
 # at_gateway N: has the signers post to that.
 at_gateway() { nginx_use gateway && url=https${url#http}/gateway/$1; }
-
-languages=(python bash)
-! command -v pwsh >/dev/null || languages+=(powershell)
 
 v3() {
     jq -nc '{request: {id: "123640000000240013", subject: "No mail", description: "<div>He said &quot;no&quot;<br>Twice</div>",
@@ -65,16 +62,6 @@ refuses() {
     same 1 "$(depth)"
 }
 
-# outcome: prints what the signer has said, in $output, as text.
-outcome() { jq -r '"\(.result) \(.message)"' <<<"$output"; }
-
-# copy_in DIRECTORY FILE: prints where the file is kept. is_kept DIRECTORY FILE: whether $output says so, and it is there.
-copy_in() { echo "$1/$(sha256sum <"$2" | cut -d' ' -f1).json"; }
-is_kept() {
-    cmp "$2" "$(copy_in "$@")"
-    [[ $(outcome) == *"; kept as $PWD/$(copy_in "$@")" ]]
-}
-
 @test "the Python signer posts the file of a custom trigger once" { posts python; }
 
 @test "the bash signer posts the file of a custom trigger once" { posts bash; }
@@ -98,20 +85,6 @@ flaky() {
     eventually test -s "$1.port"
     url=https://127.0.0.1:$(<"$1.port")/hook
 }
-
-# words_of LANGUAGE ARGUMENT...: sets $words to the command of a signer with these. signer LANGUAGE ARGUMENT...: runs it.
-words_of() {
-    words=("${@:2}")
-    case $1 in
-        python) words=(python3 post_ticket.py --url "$url" "${words[@]}") ;;
-        bash) words=(bash post_ticket.sh --url "$url" "${words[@]}") ;;
-        powershell)
-            words=("${words[@]/#--keep/-Keep}") && words=("${words[@]/#--secret-file/-SecretFile}")
-            words=(pwsh -NoProfile -File post_ticket.ps1 -Url "$url" "${words[@]/#--id/-Id}")
-            ;;
-    esac
-}
-signer() { words_of "$@" && "${words[@]}"; }
 
 # starts LANGUAGE NAME ANSWER...: runs a signer, in the background, against a server that gives these. It keeps the file in
 # NAME; NAME.said is what it prints, and its exit status.
@@ -247,6 +220,25 @@ keeps_without_sending() {
         like 'failure .*nowhere.*; not kept: .*occupied.*' "$(outcome)"
     done
     same "${#languages[@]} no directory" "$(depth) $(<occupied)"
+}
+
+# no_room COMMAND...: runs it where no file can be larger than 1 KiB.
+no_room() (
+    ulimit -f 1
+    "$@"
+)
+
+@test "half a copy is removed, and the ticket is delivered" {
+    cp "$dir/secret.sdp-scripts" secret.txt
+    url+=/webhook/servicedesk/sdp-scripts
+    for language in python bash; do
+        v3 ".LOGIN_NAME = \"$language\" * 1000" >v3.json
+        run -0 --separate-stderr no_room signer "$language" --keep full --secret-file secret.txt v3.json
+        same '' "$(ls full)"
+        run -1 --separate-stderr no_room signer "$language" --keep full --secret-file nowhere v3.json
+        like 'failure .*nowhere.*; not kept: .*' "$(outcome)"
+    done
+    same 2 "$(depth)"
 }
 
 @test "a kept copy is sent again with the same webhook-id, and is left to whoever sends it" {

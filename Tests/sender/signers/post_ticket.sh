@@ -81,7 +81,7 @@ fail() {
 
 [[ -r $file && -f $file ]] || fail "cannot read $file"
 if [[ $keep ]]; then
-    if copy=$(copy_of "$file" "$keep" 2>&1); then file=$copy; else not_copied=$copy copy=''; fi
+    if copy=$(copy_of "$file" "$keep" 2>&1); then file=$copy; else not_copied=${copy:-no copy was made} copy=''; fi
 fi
 
 # --- the signature ---------------------------------------------------------------------------------------------------
