@@ -186,6 +186,14 @@ keeps_without_sending() {
     url=http://127.0.0.1:1/hook reason='--?[Uu]rl must begin with https://' keeps_without_sending
 }
 
+@test "a file that cannot be read is a failure, and nothing is kept" {
+    for language in "${languages[@]}"; do
+        run -1 --separate-stderr signer "$language" --keep unread nowhere
+        like 'failure .*nowhere.*' "$(outcome)"
+        [[ ! -e unread ]]
+    done
+}
+
 @test "the bash signer keeps the ticket if a program that it needs is missing" {
     mkdir -p broken
     ln -sf /bin/false broken/openssl
