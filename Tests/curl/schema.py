@@ -4,6 +4,7 @@
     schema.py tickets URL SECRET SCHEMA      does the responder answer 202 to what the schema accepts, and 400 to the rest?
     schema.py jobs SCHEMA JOBS               does the schema accept these jobs, one a line, and know their members?
     schema.py spoilt-jobs SCHEMA <JOB        does it refuse this job with a member missing or changed?
+    schema.py files SCHEMA FILE...           are these files good or bad? prints a word for each
 """
 import datetime, hashlib, hmac, http.client, json, random, re, sys, urllib.parse
 from jsonschema import Draft202012Validator
@@ -167,5 +168,12 @@ def check_spoilt_jobs(path):
     validator.validate({**job, "traceparent": "00-" + "1" * 32 + "-" + "1" * 16 + "-01", "tracestate": "a=1"})
 
 
-COMMANDS = {"schemas": check_schemas, "tickets": compare_tickets, "jobs": check_jobs, "spoilt-jobs": check_spoilt_jobs}
+def judge_files(path, *files):
+    validator = Draft202012Validator(json.load(open(path)))
+    for file in files:
+        print("good" if validator.is_valid(json.load(open(file))) else "bad")
+
+
+COMMANDS = {"schemas": check_schemas, "tickets": compare_tickets, "jobs": check_jobs, "spoilt-jobs": check_spoilt_jobs,
+            "files": judge_files}
 COMMANDS[sys.argv[1]](*sys.argv[2:])
