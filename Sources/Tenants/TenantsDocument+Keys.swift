@@ -1,4 +1,5 @@
 import JSON
+package import System
 import Webhook
 
 /// Adding keys, and taking them away.
@@ -61,10 +62,10 @@ extension TenantsDocument {
     /// Takes a key away.
     ///
     /// - Parameters:
-    ///   - lastUse: of the key, in seconds since 1970, if it is known.
-    ///   - isForced: even if nothing else is accepted then, or the key is in use.
+    ///   - use: what is known of the key's uses.
+    ///   - isForced: even if nothing else is accepted then, or the key is or may be in use.
     package mutating func retire(
-        _ kind: OwnerKind, _ id: String, key keyID: String, lastUse: Int?, at now: Int, isForced: Bool
+        _ kind: OwnerKind, _ id: String, key keyID: String, use: KeyUses.Use?, at now: Int, isForced: Bool
     ) throws(EditRefusal) {
         try change(kind, id) { owner throws(EditRefusal) in
             guard let key = owner.keys.first(where: { $0.id == keyID }) else {
@@ -77,11 +78,7 @@ extension TenantsDocument {
                         "\(keyID) is the only key of the \(kind) \(id) that is accepted now: rotate first; `\(kind) remove` removes the \(kind)"
                     )
                 }
-                if key.isAccepted(at: now), let lastUse, now - lastUse < TenantsDocument.day {
-                    throw EditRefusal(
-                        "\(keyID) was used within the last day, at \(Timestamp.text(lastUse)): the sender still signs with it"
-                    )
-                }
+                if key.isAccepted(at: now), let reason = use?.doubt(at: now) { throw EditRefusal("\(keyID) \(reason)") }
             }
             owner.keys = others
         }
@@ -109,9 +106,24 @@ extension TenantsDocument {
     private mutating func keep(_ kind: OwnerKind, _ isKept: (Owner) -> Bool) {
         root[kind.member] = .array(owners(kind).filter(isKept).map(\.tree))
     }
+}
 
-    /// Seconds.
-    private static let day = 86_400
+extension KeyUses.Use {
+    /// Seconds without a use after which a key counts as unused: a sender that is in use posts more often than that.
+    private static let quietTime = 86_400
+
+    /// Why the key may still be in use; nil if every use of the last day would be known, and there was none.
+    fileprivate func doubt(at now: Int) -> String? {
+        if let last {
+            guard last > now - Self.quietTime else { return nil }
+            return "was used within the last day, at \(Timestamp.text(last)): the sender still signs with it"
+        }
+        guard since > now - Self.quietTime else { return nil }
+        return """
+            may still be in use: its uses are noted only since \(Timestamp.text(since)), and there was none yet; try again \
+            after \(Timestamp.text(since + Self.quietTime)), or use --force if its sender has the new secret
+            """
+    }
 }
 
 extension TenantsDocument.Key {

@@ -96,8 +96,9 @@ struct RetireKey<Group: OwnerGroup>: ParsableCommand {
         CommandConfiguration(
             commandName: "retire", abstract: "Removes a key of a \(Group.kind).",
             discussion: """
-                The only key that is accepted now, and one that was used within the last day, are removed only with \
-                --force. The uses are known from the directory in which the responders share their counters.
+                The only key that is accepted now, one that was used within the last day, and one whose uses have been \
+                noted for less than a day, are removed only with --force. The uses are known from the directory in which \
+                the responders share their counters, from the moment at which the key was one of several.
 
                 \(TenantCommands.statuses)
                 """)
@@ -105,7 +106,7 @@ struct RetireKey<Group: OwnerGroup>: ParsableCommand {
 
     @Argument(help: "The id.", completion: .ids(of: Group.kind)) var id: String
     @Option(help: "The key's id, as `list` shows it.", completion: .keys(of: Group.kind)) var key: String
-    @Flag(help: "Remove it even if it is in use, or the only one that is accepted.") var force = false
+    @Flag(help: "Remove it even if it is or may be in use, or the only one that is accepted.") var force = false
     @OptionGroup var options: EditOptions
 
     func run() throws {
@@ -115,7 +116,7 @@ struct RetireKey<Group: OwnerGroup>: ParsableCommand {
         }
         try options.edit { document in
             try document.retire(
-                Group.kind, id, key: key, lastUse: use?.last, at: TenantCommands.now, isForced: force)
+                Group.kind, id, key: key, use: use, at: TenantCommands.now, isForced: force)
         } announce: {
             try options.announce(Group.kind, [("id", .string(id)), ("key", .string(key))])
         }

@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import Webhook
 
+@testable import System
 @testable import Tenants
 
 /// The rules of editing the tenants file.
@@ -139,9 +140,10 @@ struct TenantsDocumentTests {
         var document = try tenant(
             key("a"), key("old", #","not_after":"2026-11-27T09:29:59Z""#),
             key("next", #","not_before":"2026-11-27T09:30:01Z""#))
-        func retire(_ key: String, lastUse: Int? = nil, force: Bool = false) -> String? {
+        func retire(_ key: String, since: Int = 0, lastUse: Int? = nil, force: Bool = false) -> String? {
             refusal {
-                try document.retire(.tenant, "acme", key: key, lastUse: lastUse, at: now, isForced: force)
+                try document.retire(
+                    .tenant, "acme", key: key, use: .init(since: since, last: lastUse), at: now, isForced: force)
             }
         }
         #expect(
@@ -158,6 +160,28 @@ struct TenantsDocumentTests {
         #expect(retire("2026-11-27", lastUse: now, force: true) == nil)
         #expect(retire("next") == nil)
         #expect(try document.owner(.tenant, "acme").tree.members?.map { $0.name } == ["id"])
+    }
+
+    @Test func `a key that was watched for less than a day is retired by force alone, unless it is not accepted`()
+        throws
+    {
+        var document = try tenant(key("a"), key("b"), key("c"), key("old", #","not_after":"2026-11-27T09:29:59Z""#))
+        func retire(_ key: String, since: Int?, force: Bool = false) -> String? {
+            refusal {
+                try document.retire(
+                    .tenant, "acme", key: key, use: since.map { .init(since: $0, last: nil) }, at: now, isForced: force)
+            }
+        }
+        #expect(
+            retire("a", since: now - 86_399)
+                == """
+                a may still be in use: its uses are noted only since 2026-11-26T09:30:01Z, and there was none yet; try again \
+                after 2026-11-27T09:30:01Z, or use --force if its sender has the new secret
+                """)
+        #expect(retire("a", since: now - 86_400) == nil)
+        #expect(retire("b", since: now, force: true) == nil)
+        #expect(retire("old", since: now) == nil)
+        #expect(try keys(document).map(\.id) == ["c"])
     }
 
     @Test
