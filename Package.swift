@@ -81,7 +81,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["System", "COpenSSL"], path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("Bytes", ["Bytes"]),
-        tests("System", ["System"]),
+        tests("System", ["System", "CLinux"]),
         tests("EventLoop", ["System", "EventLoop"]),
         tests("RESP", ["RESP"]),
         tests("JSON", ["JSON"]),

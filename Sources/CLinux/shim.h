@@ -11,6 +11,7 @@
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 extern int memfd_create(const char *name, unsigned int flags);
 extern int pipe2(int ends[2], int flags);
+extern int syncfs(int file);
 
 // The credentials of a unix socket's peer, from <sys/socket.h>.
 struct peer_credentials {

@@ -12,7 +12,7 @@ package struct FileReplacementFailure: Error, CustomStringConvertible {
 ///     var replacement = try FileReplacement(of: path, waitingUntil: deadline)
 ///     … read the file …
 ///     try replacement.prepare(content)
-///     try replacement.commit()
+///     let doubt = try replacement.commit()
 ///
 /// The new content is first written to a hidden file in the same directory, which is the lock, too. One that a killed
 /// process has left is used again. A symbolic link stays, and the file that it leads to is replaced.
@@ -120,29 +120,40 @@ package struct FileReplacement: ~Copyable {
             // Not permitted to a user who does not own the old file, or is not in its group.
             guard fchown(file.number, old.st_uid, old.st_gid) == 0 else { throw SystemError("fchown") }
         }
+        // Before the mode, which sets how much of the list counts.
+        try copyAccessList()
         guard fchmod(file.number, old.st_mode & 0o7777) == 0 else { throw SystemError("fchmod") }
-        // Without it, the group of a file with further users could read what those users could read.
-        let list = "system.posix_acl_access"
-        var value = [UInt8](repeating: 0, count: 65_536)
-        let count = unsafe getxattr(oldPath, list, &value, value.count)
-        guard count >= 0 || errno == ENODATA || errno == ENOTSUP else { throw SystemError("getxattr") }
-        guard count > 0 else { return }
-        guard unsafe fsetxattr(file.number, list, value, count, 0) == 0 else { throw SystemError("fsetxattr") }
     }
 
-    /// Puts the new content in the place of the old. Only a failure of the last step, which makes sure that the change
-    /// outlives a crash of the machine, comes after the change.
-    package consuming func commit() throws(FileReplacementFailure) {
+    /// Without it, the group of a file with further users could read what those users could read. A list that the new file
+    /// has from its directory goes: it may name users who could not read the old file.
+    private func copyAccessList() throws(SystemError) {
+        let list = "system.posix_acl_access"
+        let isMissing = { errno == ENODATA || errno == ENOTSUP }
+        var value = [UInt8](repeating: 0, count: 65_536)
+        let count = unsafe getxattr(oldPath, list, &value, value.count)
+        guard count >= 0 || isMissing() else { throw SystemError("getxattr") }
+        if count > 0 {
+            guard unsafe fsetxattr(file.number, list, value, count, 0) == 0 else { throw SystemError("fsetxattr") }
+        } else {
+            let result = unsafe fremovexattr(file.number, list)
+            guard result == 0 || isMissing() else { throw SystemError("fremovexattr") }
+        }
+    }
+
+    /// Puts the new content in the place of the old. If it throws, the file was not changed.
+    ///
+    /// - Returns: why a crash of the machine could undo the change; nil if none can.
+    package consuming func commit() throws(FileReplacementFailure) -> SystemError? {
         guard unsafe rename(hidden, path) == 0 else {
             throw FileReplacementFailure(description: "\(path) was not changed (\(SystemError("rename")))")
         }
         isCommitted = true
         let number = unsafe open(directory(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // A directory that this user may write to, but not read, is synced with all of its file system.
+        guard number >= 0 else { return syncfs(file.number) == 0 ? nil : SystemError("syncfs") }
         let place = Descriptor(owning: number)
-        guard number >= 0, fsync(place.number) == 0 else {
-            throw FileReplacementFailure(
-                description: "\(path) was changed, but a crash of the machine could undo it (\(SystemError("fsync")))")
-        }
+        return fsync(place.number) == 0 ? nil : SystemError("fsync")
     }
 
     deinit { if !isCommitted { unsafe unlink(hidden) } }

@@ -1,5 +1,5 @@
 import JSON
-import System
+package import System
 import Webhook
 
 /// Why the tenants file cannot be read or edited.
@@ -90,6 +90,8 @@ package struct TenantsStore {
         package let isNew: Bool
         /// The lines that nginx's pass.conf may lack for headers that the file did not name before.
         package let headerLines: [String]
+        /// Why a crash of the machine could undo the edit; nil if none can.
+        package let doubt: SystemError?
     }
 
     /// Edits the file: readers see either the old file or the new one, and edits at the same time are made one after another.
@@ -114,12 +116,14 @@ package struct TenantsStore {
             (document, lines) = try self.document(of: text)
         }
         try change(&document)
-        let newLines = try put(document, in: replacement, announce).filter { !lines.contains($0) }
-        return Outcome(isNew: isNew, headerLines: newLines)
+        let (newLines, doubt) = try put(document, in: replacement, announce)
+        return Outcome(isNew: isNew, headerLines: newLines.filter { !lines.contains($0) }, doubt: doubt)
     }
 
     /// Writes the file, which is one of lines, as JSON: in its own place, or as a new file with the same rights.
-    package func convert(to store: TenantsStore) throws {
+    ///
+    /// - Returns: why a crash of the machine could undo that; nil if none can.
+    package func convert(to store: TenantsStore) throws -> SystemError? {
         let replacement = try FileReplacement(
             of: store.path, rightsOf: path, waitingUntil: .now + .seconds(TenantsStore.patience))
         guard replacement.isFirst || store.path == path else {
@@ -127,17 +131,16 @@ package struct TenantsStore {
         }
         let content = try read()
         guard !content.isJSON else { throw TenantsStoreFault(description: "\(path) is JSON already") }
-        _ = try store.put(content.document, in: replacement) {}
+        return try store.put(content.document, in: replacement) {}.doubt
     }
 
     private func put(
         _ document: TenantsDocument, in replacement: consuming FileReplacement, _ announce: () throws -> Void
-    ) throws -> [String] {
+    ) throws -> (headerLines: [String], doubt: SystemError?) {
         let text = document.text
         let lines = try check(text, "nothing was changed, since \(path) would have faults")
         try replacement.prepare(text.span)
         try announce()
-        try replacement.commit()
-        return lines
+        return (lines, try replacement.commit())
     }
 }

@@ -6,12 +6,13 @@ import Webhook
 
 /// What the commands for tenants and for senders have in common.
 enum TenantCommands {
-    /// The exit status if the file was changed, and a responder does not use it yet.
-    static let notReloaded: Int32 = 2
+    /// The exit status if the file was changed, but a responder does not use it yet, or the change may not last.
+    static let changedInPart: Int32 = 2
 
     static let statuses = """
         Exit status: 0 when it is done; 1 when nothing was changed, with the reason on standard error; \
-        \(notReloaded) when the file was changed and not every responder uses it yet; 64 for arguments that make no sense.
+        \(changedInPart) when the file was changed, but not every responder uses it yet, or a crash of the machine could \
+        undo the change; 64 for arguments that make no sense.
         """
 
     static let editing = """
@@ -25,6 +26,10 @@ enum TenantCommands {
     /// Seconds since 1970.
     static var now: Int { Int(WallClock.now.microseconds / 1_000_000) }
 
+    /// Reports that a file was changed, but may not stay so.
+    static func complain(of doubt: SystemError, about path: String) {
+        StandardStreams.complain("\(path) was changed, but a crash of the machine could undo that (\(doubt))")
+    }
 }
 
 /// Edits the file, and reports it.
@@ -48,7 +53,9 @@ struct EditOptions: ParsableArguments {
         for line in outcome.headerLines {
             StandardStreams.complain("the file names a header that nginx's pass.conf may lack: \(line)")
         }
+        if let doubt = outcome.doubt { TenantCommands.complain(of: doubt, about: store.path) }
         try waiting.waitForResponders(file)
+        if outcome.doubt != nil { throw ExitCode(TenantCommands.changedInPart) }
     }
 
     /// Prints members if JSON is wanted.

@@ -25,7 +25,7 @@ struct Convert: ParsableCommand {
     func run() throws {
         let store = try file.store()
         let new = inPlace ? store.path : output ?? "\(store.path).json"
-        try store.convert(to: TenantsStore(path: new))
+        let doubt = try store.convert(to: TenantsStore(path: new))
         if json {
             let row: JSONTree = ["file": .string(new)]
             try StandardStreams.write(line: row.text)
@@ -39,5 +39,8 @@ struct Convert: ParsableCommand {
             \(new) is written. \(first)The responders read it on HUP only, since the file that they have is one of lines: \
             pkill -HUP -P "$(cat SOCKET.pid)". From then on they read each change automatically.
             """)
+        guard let doubt else { return }
+        TenantCommands.complain(of: doubt, about: new)
+        throw ExitCode(TenantCommands.changedInPart)
     }
 }

@@ -57,7 +57,7 @@ struct WaitOptions: ParsableArguments {
         }
         let waiting = TenantsWait(store: try file.store(), directory: directory)
         guard waiting.run(until: .now + .seconds(Double(wait))) else {
-            throw ExitCode(TenantCommands.notReloaded)
+            throw ExitCode(TenantCommands.changedInPart)
         }
     }
 }

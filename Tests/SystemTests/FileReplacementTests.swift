@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import TestSupport
 import Testing
@@ -13,7 +14,8 @@ struct FileReplacementTests {
     private func replace(_ content: String, at path: String) throws {
         let replacement = try FileReplacement(of: path, waitingUntil: .now)
         try replacement.prepare(utf8(content).span)
-        try replacement.commit()
+        let doubt = try replacement.commit()
+        #expect(doubt == nil)
     }
 
     private func content(_ path: String) throws -> String { try readFile(path, limit: 1000).text }
@@ -51,7 +53,8 @@ struct FileReplacementTests {
             _ = try FileReplacement(of: path, waitingUntil: .now + .milliseconds(20))
         }
         try first.prepare(utf8("first").span)
-        try first.commit()
+        let doubt = try first.commit()
+        #expect(doubt == nil)
         try replace("second", at: path)
         #expect(try content(path) == "second")
     }
@@ -91,7 +94,31 @@ struct FileReplacementTests {
         let isFirst = replacement.isFirst
         #expect(isFirst)
         try replacement.prepare(utf8("new").span)
-        try replacement.commit()
+        let doubt = try replacement.commit()
+        #expect(doubt == nil)
         #expect(mode("\(path).new") == 0o440)
+    }
+
+    /// An access list with which one further user may read what the group may, as the extended attribute has it.
+    private var listWithFurtherUser: [UInt8] {
+        let everybody = UInt32.max
+        let entries: [(tag: UInt16, rights: UInt16, id: UInt32)] = [
+            (1, 6, everybody), (2, 4, 65_533), (4, 4, everybody), (16, 4, everybody), (32, 0, everybody),
+        ]
+        func bytes(_ number: some FixedWidthInteger) -> [UInt8] {
+            (0..<(number.bitWidth / 8)).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+        }
+        return bytes(UInt32(2)) + entries.flatMap { bytes($0.tag) + bytes($0.rights) + bytes($0.id) }
+    }
+
+    @Test func `an access list of the directory lets nobody read a file that had none`() throws {
+        try replace("old", at: path)
+        unsafe chmod(path, 0o640)
+        let list = listWithFurtherUser
+        let result = unsafe setxattr(directory.path, "system.posix_acl_default", list, list.count, 0)
+        try #require(result == 0 || errno == ENOTSUP)
+        try replace("new", at: path)
+        #expect(unsafe getxattr(path, "system.posix_acl_access", nil, 0) == -1)
+        #expect(mode(path) == 0o640)
     }
 }

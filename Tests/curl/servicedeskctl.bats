@@ -127,3 +127,47 @@ END
     completes 'servicedeskctl tenant retire globex --key ' "$(jq -r '.tenants[1].keys[0].id' "$own")"
     completes "servicedeskctl tenant list --tenants-file $BATS_TEST_TMPDIR/ow" "$own"
 }
+
+# edit COMMAND...: edits a tenants file that no responder uses.
+edit() { ctl "$@" --tenants-file "$BATS_TEST_TMPDIR/own.json" --no-wait; }
+
+@test "a tenants file in a directory that may be written to but not read is edited" {
+    place=$(mktemp -d /tmp/tenant-XXXXXX)
+    cp "${program%/*}/servicedeskctl" "$place"
+    ((EUID)) || chown 65534:65534 "$place"
+    chmod 300 "$place"
+    nobody=()
+    ((EUID)) || nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    for tenant in a b; do
+        run -0 --separate-stderr "${nobody[@]}" "$place/servicedeskctl" tenant add $tenant --tenants-file "$place/own.json" --no-wait
+        [[ $stderr != *changed* ]]
+    done
+    chmod 700 "$place"
+    same '["a","b"]' "$(jq -c '[.tenants[].id]' "$place/own.json")"
+    rm -r "$place"
+}
+
+@test "an edit that a crash could undo is reported as a change, and ends with 2" {
+    cc -shared -fPIC -x c -o failing.so - <<'END'
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* Fails for directories. */
+int fsync(int file) {
+    struct stat status;
+    if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) { errno = EIO; return -1; }
+    return syscall(SYS_fsync, file);
+}
+END
+    LD_PRELOAD=$PWD/failing.so run -2 --separate-stderr edit tenant add a
+    like '[0-9a-f]{64}' "$output"
+    [[ $stderr == *'own.json was changed, but a crash of the machine could undo that (fsync: '* ]] || { echo "$stderr"; false; }
+    same "$output" "$(jq -r '.tenants[0].keys[0].secret' own.json)"
+    # It still waits for the responders.
+    LD_PRELOAD=$PWD/failing.so run -2 ctl tenant rotate a --tenants-file own.json --runtime-dir .
+    [[ $output == *'no responder shares its counters in .'* ]]
+    (umask 077 && echo "acme $secret" >lines)
+    LD_PRELOAD=$PWD/failing.so run -2 ctl tenant convert --tenants-file lines
+    [[ $output == *'lines.json is written'*'lines.json was changed, but a crash of the machine could undo that'* ]]
+}
