@@ -97,14 +97,7 @@ package struct FileReplacement: ~Copyable {
     package func prepare(_ content: Span<UInt8>) throws(FileReplacementFailure) {
         do throws(SystemError) {
             guard ftruncate(file.number, 0) == 0 else { throw SystemError("ftruncate") }
-            var written = 0
-            while written < content.count {
-                switch file.write(content.extracting(droppingFirst: written)) {
-                case .bytes(let count): written += count
-                case .failed(let code): throw SystemError("write", code)
-                case .wouldBlock, .closed: throw SystemError("write", EIO)
-                }
-            }
+            try file.writeToFile(content)
             try copyRights()
             guard fsync(file.number) == 0 else { throw SystemError("fsync") }
         } catch {

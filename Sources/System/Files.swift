@@ -6,12 +6,33 @@ extension Descriptor {
     /// A descriptor from which `content` can be read: a file in memory, or, if the process may not write files of that
     /// size (RLIMIT_FSIZE), a pipe, whose size the system limits for each user.
     package static func inMemory(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
+        do throws(SystemError) {
+            return try memoryFile(holding: content)
+        } catch {
+            return try pipe(holding: content)
+        }
+    }
+
+    /// A file in memory that holds `content`, at its beginning.
+    package static func memoryFile(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
         let number = unsafe memfd_create("servicedesk-request", MFD_CLOEXEC)
         guard number >= 0 else { throw SystemError("memfd_create") }
         let file = Descriptor(owning: number)
-        guard file.write(content) == .bytes(content.count) else { return try pipe(holding: content) }
+        try file.writeToFile(content)
         guard lseek(number, 0, SEEK_SET) == 0 else { throw SystemError("lseek") }
         return file
+    }
+
+    /// Writes all of `content` to a regular file.
+    func writeToFile(_ content: Span<UInt8>) throws(SystemError) {
+        var written = 0
+        while written < content.count {
+            switch write(content.extracting(droppingFirst: written)) {
+            case .bytes(let count): written += count
+            case .failed(let code): throw SystemError("write", code)
+            case .wouldBlock, .closed: throw SystemError("write", EIO)
+            }
+        }
     }
 
     private static func pipe(holding content: Span<UInt8>) throws(SystemError) -> Descriptor {
@@ -20,8 +41,8 @@ extension Descriptor {
         let reading = Descriptor(owning: ends[0])
         let writing = Descriptor(owning: ends[1])
         // A pipe has room for 64 KiB by default (pipe(7)).
-        guard content.count <= 65_536 || fcntl(writing.number, F_SETPIPE_SIZE, Int32(content.count)) >= content.count
-        else { throw SystemError("fcntl") }
+        guard let size = Int32(exactly: content.count) else { throw SystemError("fcntl", EINVAL) }
+        guard size <= 65_536 || fcntl(writing.number, F_SETPIPE_SIZE, size) >= size else { throw SystemError("fcntl") }
         guard writing.write(content) == .bytes(content.count) else { throw SystemError("write") }
         return reading
     }

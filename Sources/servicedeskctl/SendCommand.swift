@@ -12,7 +12,8 @@ struct Send: ParsableCommand {
         discussion: """
             The ticket comes from standard input, or --sample makes a valid one, new for each post. Needs curl.
 
-            The exit status is 0 if every post was answered 202, and 1 otherwise.
+            The exit status is 0 if every post was answered 202; 1 if not, also if curl could not be run; 64 for \
+            arguments that make no sense.
             """)
 
     @Option(help: "Scheme, host and port of the web server.") var url = "http://127.0.0.1:8080"
@@ -38,11 +39,12 @@ struct Send: ParsableCommand {
         let given = sample ? [] : try StandardStreams.read()
         var samples = sample ? try sampleTicket() : nil
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
-        var curl = Curl(url: base + path, parallel: parallel, showsBody: count == 1 && !json)
+        var curl = try Curl(
+            url: base + path, commonBody: given, parallel: parallel, keepsResponse: count == 1 && !json)
         curl.isInsecure = insecure
         for _ in 0..<count {
-            let body = samples?.next() ?? given
-            curl.add(body, try key.headers(signing: body))
+            let own = samples?.next()
+            curl.addPost(try key.headers(signing: own ?? given), body: own)
         }
         let begin = Instant.now
         let progress = Progress(of: count)
@@ -53,7 +55,7 @@ struct Send: ParsableCommand {
             try StandardStreams.write(line: summary.tree.text)
         } else if count == 1 {
             try StandardStreams.write(line: Array(summary.statusLine.utf8))
-            if let body = curl.body, !body.isEmpty { try StandardStreams.write(line: body) }
+            if !curl.response.isEmpty { try StandardStreams.write(line: curl.response) }
         } else {
             for line in summary.lines { try StandardStreams.write(line: Array(line.utf8)) }
         }

@@ -91,6 +91,38 @@ modes='std hub zen glpi tok own basic'
     same $'"\\ \t é @' "$(newest | jq -r .description)"
 }
 
+@test "send posts any valid body, however long, once and many times" {
+    long_ticket 😀 9000 >"$BATS_TEST_TMPDIR/body"
+    (($(wc -c <"$BATS_TEST_TMPDIR/body") > 105000))
+    run -0 ctl send --url "$url" --tenant acme <"$BATS_TEST_TMPDIR/body"
+    same 9000 "$(newest | jq '.description | length')"
+    run -0 ctl send --url "$url" --tenant acme --count 50 --parallel 4 <"$BATS_TEST_TMPDIR/body"
+    [[ ${lines[0]} == '202: 50' ]]
+    # What curl could not have on a line of its configuration.
+    printf '{"a\0":1}' >"$BATS_TEST_TMPDIR/body"
+    SERVICEDESK_TENANTS_FILE='' SERVICEDESK_SECRET=$secret run -1 ctl send --url "$url" <"$BATS_TEST_TMPDIR/body"
+    [[ $output == 401* ]]
+    run -1 ctl send --url "$url" --tenant acme </dev/null
+    [[ $output == 401* ]]
+    ulimit -f 100
+    long_ticket x 9000 | run -0 ctl send --url "$url" --tenant acme
+    run -1 ctl send --url "$url" --tenant acme < <(head -c 200000 /dev/zero)
+    [[ $output == *'curl cannot be given the body (write: File too large)'* ]]
+}
+
+@test "what a response contains is not taken for curl's result" {
+    for line in $'\x1e202 inf x' $'\x1e202 0.1 x'; do
+        python3 "$root/Tests/curl/plain_server.py" $'HTTP/1.1 500 Oops\r\nConnection: close\r\nContent-Length: '"$((${#line} + 1))"$'\r\n\r\n'"$line"$'\n' \
+            >"$BATS_TEST_TMPDIR/port" 3>&- &
+        server=$!
+        eventually test -s "$BATS_TEST_TMPDIR/port"
+        run -1 ctl send --url "http://127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")" --tenant acme --sample
+        kill $server
+        same 500 "${lines[0]}"
+        same "$line" "${lines[1]}"
+    done
+}
+
 @test "send posts many at the same time, and sums up" {
     run -0 ctl send --url "$url" --tenant acme --sample --count 300 --parallel 8
     like $'202: 300\nmilliseconds: min [0-9.]+, median [0-9.]+, p90 [0-9.]+, p99 [0-9.]+, max [0-9.]+\n[0-9]+ a second' "$output"
@@ -109,7 +141,7 @@ modes='std hub zen glpi tok own basic'
     run -1 ctl send --url http://127.0.0.1:1 --tenant acme --sample --count 5 --parallel 2
     [[ $output == *'no answer: 5'* ]]
     mkdir "$BATS_TEST_TMPDIR/empty"
-    run -64 env PATH="$BATS_TEST_TMPDIR/empty" "${program%/*}/servicedeskctl" send --tenant acme --sample
+    run -1 env PATH="$BATS_TEST_TMPDIR/empty" "${program%/*}/servicedeskctl" send --tenant acme --sample
     [[ $output == *'install curl'* ]]
     run -64 ctl send --url ftp://x --tenant acme --sample
 }
