@@ -89,7 +89,7 @@ let package = Package(
         tests("Delivery", ["Bytes", "Delivery", "RESP", "System", "COpenSSL"]),
         tests("Redis", ["Bytes", "Delivery", "Redis", "RESP", "System", "EventLoop", "COpenSSL"]),
         tests("Webhook", ["Webhook", "JSON"]),
-        tests("Diagnosis", ["Diagnosis", "JSON", "Webhook"]),
+        tests("Diagnosis", ["Bytes", "Diagnosis", "JSON", "Webhook"]),
         tests("Tenants", ["Tenants", "JSON", "System", "Webhook"]),
         tests(
             "Responder",

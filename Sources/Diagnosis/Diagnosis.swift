@@ -38,7 +38,7 @@ package struct Diagnosis {
     ) {
         trial = Trial(request, secrets: secrets, now: now, unknownFields: unknownFields)
         let evidence = Evidence(request: request, trial: trial, keys: keys, now: now)
-        notes = [HeaderNotPassed().finding(in: evidence)].compactMap { $0 }
+        notes = Observations.ofEveryRequest.compactMap { $0.finding(in: evidence) }
         switch trial.outcome {
         case .accepted: key = proven(in: evidence)
         case .answered(let reason):
@@ -47,6 +47,7 @@ package struct Diagnosis {
             isProven = true
         case .dropped, .refused: explain(evidence)
         }
+        notes.removeAll { note in mistakes.contains { $0.name == note.name } }
     }
 
     /// The key with which the responder accepted the credential.
@@ -67,7 +68,7 @@ package struct Diagnosis {
             mistakes = proof.mistakes
             isProven = true
         } else {
-            mistakes = Observations.all.compactMap { $0.finding(in: evidence) }.filter { !notes.contains($0) }
+            mistakes = Observations.all.compactMap { $0.finding(in: evidence) }
         }
     }
 

@@ -52,10 +52,12 @@ protocol SigningHypothesis: Sendable {
 
 enum SigningHypotheses {
     /// Those that are the same for every key.
-    static let ofBody: [any SigningHypothesis] = [
-        NewlineAtEnd(), SpaceAround(), LineEndings(), RewrittenJSON(), TextEncoding(), FormEncoded(), JSONInJSON(),
-        PartOfBody(), NotTheBody(), DigestOfBody(),
-    ]
+    static func ofBody(allowingForms allowsForms: Bool) -> [any SigningHypothesis] {
+        [
+            NewlineAtEnd(), SpaceAround(), LineEndings(), RewrittenJSON(), TextEncoding(),
+            FormEncoded(isAllowed: allowsForms), JSONInJSON(), PartOfBody(), NotTheBody(), DigestOfBody(),
+        ]
+    }
 
     static let ofKey: [any SigningHypothesis] = [
         SecretWithSpace(), SecretWithQuotes(), SecretDecoded(), SecretEncoded(), WebhookSecret(), SecretCut(),
@@ -71,7 +73,9 @@ protocol WritingHypothesis: Sendable {
 }
 
 enum WritingHypotheses {
-    static let all: [any WritingHypothesis] = [UnderscoreInHeader(), OtherHeader(), OtherEncoding(), OtherPrefix()]
+    static let all: [any WritingHypothesis] = [
+        UnderscoreInHeader(), OtherHeader(), OtherEncoding(), OtherPrefix(), RepeatedHeader(),
+    ]
 }
 
 /// Why a right credential does not count.
@@ -93,6 +97,9 @@ protocol Observation: Sendable {
 
 enum Observations {
     static let all: [any Observation] = [
-        LengthDiffers(), OwnerUnknown(), HeaderAbsent(), TimeAbsent(), BodyIsNotJSON(), HeaderNotPassed(),
+        LengthDiffers(), OwnerUnknown(), HeaderAbsent(), TimeAbsent(), BodyIsNotJSON(),
     ]
+
+    /// What is worth knowing of an accepted request, too.
+    static let ofEveryRequest: [any Observation] = [HeaderNotPassed(), HeaderTwice()]
 }

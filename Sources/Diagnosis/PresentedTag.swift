@@ -26,6 +26,8 @@ struct PresentedTag {
     }
 
     let header: String
+    /// Whether a header of the same name stands before it.
+    let isRepeat: Bool
     /// What stands before it and after it in the header.
     let prefix: [UInt8]
     let suffix: [UInt8]
@@ -34,11 +36,12 @@ struct PresentedTag {
 
     /// All that a request has.
     static func all(in request: SavedRequest) -> [PresentedTag] {
-        request.fields.flatMap { field in
+        request.fields.enumerated().flatMap { index, field in
             words(of: field.value).flatMap { range in
                 decoded(Array(field.value[range])).map { writing, bytes in
                     PresentedTag(
-                        header: field.name, prefix: Array(field.value[..<range.lowerBound]),
+                        header: field.name, isRepeat: request.repeats.contains(index),
+                        prefix: Array(field.value[..<range.lowerBound]),
                         suffix: Array(field.value[range.upperBound...]), writing: writing, bytes: bytes)
                 }
             }

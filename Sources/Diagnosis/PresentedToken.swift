@@ -4,6 +4,8 @@ import Webhook
 /// Something in a header that may be a token or a password, however it is written.
 struct PresentedToken {
     let header: String
+    /// Whether a header of the same name stands before it.
+    let isRepeat: Bool
     /// What stands before it: a scheme of HTTP authentication and a space, or nothing.
     let prefix: [UInt8]
     let text: [UInt8]
@@ -14,28 +16,34 @@ struct PresentedToken {
     var isQuoted = false
 
     static func all(in request: SavedRequest) -> [PresentedToken] {
-        request.fields.filter { $0.value.count <= 4096 }.flatMap { field in
+        request.fields.enumerated().filter { $1.value.count <= 4096 }.flatMap { index, field in
             var starts = [0]
             for mark in [UInt8.space, UInt8(ascii: "="), UInt8(ascii: ":")] {
                 if let index = field.value.firstIndex(of: mark) { starts.append(index + 1) }
             }
             return starts.flatMap { start in
-                tokens(Array(field.value[start...]), after: Array(field.value[..<start]), in: field.name)
+                tokens(
+                    Array(field.value[start...]), after: Array(field.value[..<start]), in: field.name,
+                    isRepeat: request.repeats.contains(index))
             }
         }
     }
 
-    private static func tokens(_ text: [UInt8], after prefix: [UInt8], in header: String) -> [PresentedToken] {
-        var tokens = [PresentedToken(header: header, prefix: prefix, text: text)]
+    private static func tokens(
+        _ text: [UInt8], after prefix: [UInt8], in header: String, isRepeat: Bool
+    ) -> [PresentedToken] {
+        var tokens = [PresentedToken(header: header, isRepeat: isRepeat, prefix: prefix, text: text)]
         if text.count > 2, let first = text.first, first == text.last, "\"'".utf8.contains(first) {
             let inner = Array(text[1..<(text.count - 1)])
-            tokens.append(PresentedToken(header: header, prefix: prefix, text: inner, isQuoted: true))
+            tokens.append(
+                PresentedToken(header: header, isRepeat: isRepeat, prefix: prefix, text: inner, isQuoted: true))
         }
         for (pair, isEncoded) in [(base64Decoded(text), true), (text, false)] {
             guard let pair, let colon = pair.firstIndex(of: UInt8(ascii: ":")) else { continue }
             tokens.append(
                 PresentedToken(
-                    header: header, prefix: prefix, text: Array(pair[(colon + 1)...]), user: Array(pair[..<colon]),
+                    header: header, isRepeat: isRepeat, prefix: prefix, text: Array(pair[(colon + 1)...]),
+                    user: Array(pair[..<colon]),
                     isEncoded: isEncoded))
         }
         return tokens
@@ -69,6 +77,6 @@ protocol TokenHypothesis: Sendable {
 enum TokenHypotheses {
     static let all: [any TokenHypothesis] = [
         SecretSent(), OtherTokenMode(), TokenInOtherHeader(), TokenPrefix(), TokenInQuotes(), OtherUser(),
-        PasswordUnencoded(),
+        PasswordUnencoded(), TokenInRepeatedHeader(),
     ]
 }

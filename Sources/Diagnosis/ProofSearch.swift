@@ -96,7 +96,7 @@ struct ProofSearch {
         func alternatives(_ hypotheses: [any SigningHypothesis]) -> [Alternative] {
             hypotheses.flatMap { $0.alternatives(to: signing, evidence.request, key) }
         }
-        let bodies = self.bodies ?? alternatives(SigningHypotheses.ofBody)
+        let bodies = self.bodies ?? alternatives(SigningHypotheses.ofBody(allowingForms: evidence.trial.allowsForms))
         self.bodies = bodies
         return (bodies + alternatives(SigningHypotheses.ofKey)).filter { alternative in
             switch alternative.change {

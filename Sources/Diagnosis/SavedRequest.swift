@@ -4,8 +4,12 @@ package import Webhook
 /// A request as it was captured: its head and its body.
 package struct SavedRequest {
     package private(set) var method = "POST"
+    /// As nginx hands it on.
     package private(set) var path: String
     package private(set) var fields: [HeaderField] = []
+    /// Which fields have the name of one before them. nginx hands only the first on.
+    package private(set) var repeats: Set<Int> = []
+    private var names: Set<String> = []
     package let body: [UInt8]
     /// Whether it came over TLS.
     package let isEncrypted: Bool
@@ -32,7 +36,7 @@ package struct SavedRequest {
             try take(line, number: index + 1)
         }
         if let path { self.path = path }
-        self.path = SavedRequest.withoutQuery(self.path)
+        self.path = SavedRequest.normalised(SavedRequest.withoutQuery(self.path))
     }
 
     private mutating func take(_ line: ArraySlice<UInt8>, number: Int) throws(SavedRequestFault) {
@@ -59,7 +63,9 @@ package struct SavedRequest {
         case ":method": (method, isWhole) = (String(decoding: trimmed, as: UTF8.self), true)
         case ":path": path = String(decoding: trimmed, as: UTF8.self)
         case let name where name.hasPrefix(":"): break
-        default: fields.append(HeaderField(name, trimmed))
+        default:
+            if !names.insert(name.lowercased()).inserted { repeats.insert(fields.count) }
+            fields.append(HeaderField(name, trimmed))
         }
     }
 
@@ -72,9 +78,45 @@ package struct SavedRequest {
         return String(path.prefix { $0 != "?" && $0 != "#" })
     }
 
-    /// The value of a header; nil if there is none, or an empty one. Of several the last, as the responder takes it.
+    /// What nginx makes of a path: percent-encoding is undone, then `.` and `..` are followed and empty segments left out. One
+    /// that nginx answers 400 stays as it is.
+    private static func normalised(_ path: String) -> String {
+        guard let text = pathDecoded(Array(path.utf8)), text.first == UInt8(ascii: "/") else { return path }
+        var segments: [ArraySlice<UInt8>] = []
+        let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
+        for part in parts {
+            switch String(decoding: part, as: UTF8.self) {
+            case "", ".": break
+            case "..": guard segments.popLast() != nil else { return path }
+            default: segments.append(part)
+            }
+        }
+        let isDirectory = ["", ".", ".."].contains(String(decoding: parts.last ?? [], as: UTF8.self))
+        let joined = segments.map { "/" + String(decoding: $0, as: UTF8.self) }.joined()
+        return isDirectory ? joined + "/" : joined
+    }
+
+    /// The path that percent-encoding stands for; nil where nginx refuses it.
+    private static func pathDecoded(_ path: [UInt8]) -> [UInt8]? {
+        var decoded: [UInt8] = []
+        var rest = path[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                decoded.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue, high + low > 0 else {
+                return nil
+            }
+            decoded.append(high << 4 | low)
+        }
+        return decoded
+    }
+
+    /// The value of a header; nil if there is none, or an empty one. Of several the first, as nginx takes it.
     package func value(of name: String) -> [UInt8]? {
-        fields.last { $0.name.lowercased() == name.lowercased() && !$0.value.isEmpty }?.value
+        let value = fields.first { $0.name.lowercased() == name.lowercased() }?.value ?? []
+        return value.isEmpty ? nil : value
     }
 
     /// The Content-Length; nil if there is none, or none that is a number.

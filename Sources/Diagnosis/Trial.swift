@@ -18,6 +18,8 @@ package struct Trial {
     package let exchange: Exchange
     /// Who the request claims to be from.
     package let claimant: Claimant
+    /// Whether the payload may be in a form: that of a sender with a profile.
+    let allowsForms: Bool
 
     /// - Parameters:
     ///   - now: seconds since 1970.
@@ -45,6 +47,7 @@ package struct Trial {
         }
         claimant = Trial.claimant(of: request, exchange)
         self.exchange = exchange
+        allowsForms = claimant.isSender && secrets.tenants?.profile(ofSender: claimant.id) != nil
     }
 
     private static func claimant(of request: SavedRequest, _ exchange: Exchange) -> Claimant {
@@ -54,8 +57,8 @@ package struct Trial {
         return Claimant(isSender: false, id: id)
     }
 
-    /// The CGI variables as nginx would pass them, if it passed every header. It drops those with an underscore, and declares
-    /// the length of a body that came without one.
+    /// The CGI variables as nginx would pass them, if it passed every header. It drops those with an underscore, takes the
+    /// first of several, and declares the length of a body that came without one.
     private static func variables(of request: SavedRequest) -> [(name: String, value: [UInt8])] {
         var variables: [(name: String, value: [UInt8])] = [
             ("REQUEST_METHOD", Array(request.method.utf8)), ("SCRIPT_NAME", Array(request.path.utf8)),
@@ -67,7 +70,8 @@ package struct Trial {
         if request.value(of: "Content-Length") == nil {
             variables.append(("CONTENT_LENGTH", Array("\(request.body.count)".utf8)))
         }
-        for field in request.fields where !field.name.contains("_") {
+        for (index, field) in request.fields.enumerated()
+        where !request.repeats.contains(index) && !field.name.contains("_") && !field.value.isEmpty {
             switch field.name.lowercased() {
             case "content-type": variables.append(("CONTENT_TYPE", field.value))
             case "content-length": variables.append(("CONTENT_LENGTH", field.value))

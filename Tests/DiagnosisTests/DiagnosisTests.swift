@@ -1,3 +1,4 @@
+import Bytes
 import Testing
 import Webhook
 
@@ -64,5 +65,24 @@ import Webhook
             guard case .body(let body) = alternative.change else { continue }
             #expect(body != ticket())
         }
+    }
+
+    @Test func `of two headers with one name the first counts, and that there are two is told`() throws {
+        let tenant = try OneTenant(Self.keys[0])
+        let wrongTag = String(repeating: "0", count: 64)
+        let tag = String(
+            decoding: hexadecimal(Hash.sha256.hmac(of: ticket(), key: Array(secret.utf8)).span), as: UTF8.self)
+        let good = "X-ServiceDesk-Signature: \(tag)\n"
+        let bad = "x-servicedesk-signature: \(wrongTag)\n"
+        let accepted = try tenant.explain(ticket(), head: good + bad)
+        #expect(accepted.isAccepted && accepted.notes.map(\.name) == ["header-twice"])
+        let refused = try tenant.explain(ticket(), head: bad + good)
+        #expect(!refused.isAccepted && refused.isProven && refused.key?.owner == Array("acme".utf8))
+        #expect(refused.mistakes.map(\.name) == ["header-twice"] && refused.notes == [])
+        #expect(try tenant.explain(ticket(), head: "Accept: a\nAccept: b\n" + good).notes == [])
+        let token = try OneTenant(#""mode": "token", "plaintext": true, "secret": "\#(secret)""#)
+        let (right, wrong) = ("Authorization: Bearer \(secret)\n", "Authorization: Bearer \(wrongTag)\n")
+        #expect(try token.explain(ticket(), head: wrong + right).mistakes.map(\.name) == ["header-twice"])
+        #expect(try token.explain(ticket(), head: right + wrong).isAccepted)
     }
 }

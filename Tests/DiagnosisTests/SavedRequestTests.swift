@@ -25,7 +25,20 @@ import Testing
         #expect(try parse("X-A: b").path == "/webhook/servicedesk")
         #expect(try parse("POST /x HTTP/1.1", path: "/y?z").path == "/y")
         #expect(try parse("\n\r\nX-A: b\nX-A:\nContent-Length: 12").declaredLength == 12)
-        #expect(try parse("X-A: b\nX-A:").value(of: "X-A") == Array("b".utf8))
+        #expect(try parse("X-A: b\nx-a: c").value(of: "X-A") == Array("b".utf8))
+        #expect(try parse("X-A:\nX-A: b").value(of: "X-A") == nil)
+        #expect(try parse("X-A:\nX-B: 1\nx-a: b").repeats == [2])
+    }
+
+    @Test(arguments: [
+        ("//webhook///servicedesk", "/webhook/servicedesk"), ("/%77ebhook%2Fservicedesk", "/webhook/servicedesk"),
+        ("/a/./../webhook/servicedesk/b/..", "/webhook/servicedesk/"), ("/a/%2e%2E//b/?c=//d", "/b/"), ("/", "/"),
+        ("/a%3fb%25", "/a?b%"),
+        // What nginx answers 400.
+        ("/../a", "/../a"), ("/a%0", "/a%0"), ("/a%zz", "/a%zz"), ("/a%00", "/a%00"),
+    ]) func `a path is taken as nginx hands it on`(_ sent: String, _ path: String) throws {
+        #expect(try parse("POST \(sent) HTTP/1.1").path == path)
+        #expect(try parse("", path: sent).path == path)
     }
 
     @Test(arguments: ["HTTP/1.1 202 Accepted: x\r\n", "X-A b", ": b"]) func `what is no request is a fault`(

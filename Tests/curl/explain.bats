@@ -7,8 +7,12 @@ cases=$dir/cases
 setup_file() {
     umask 077
     python3 "$root/Tests/curl/mistakes.py" "$cases"
+    SERVICEDESK_TENANTS_FILE=$cases/tenants.json stack_up
 }
-setup() { cd "$BATS_TEST_TMPDIR"; }
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    nginx_use main
+}
 
 ctl() { "${program%/*}/servicedeskctl" "$@"; }
 
@@ -54,6 +58,35 @@ group() {
     same 'credential: tenant acme, key now, mode servicedesk' "${lines[1]}"
     [[ ${lines[2]} == 'mistake [newline-missing]: '* && ${lines[3]} == '  to do: '* ]]
     same 4 "${#lines[@]}"
+}
+
+@test "a path and headers are read as nginx reads them" {
+    ticket | tr -d '\n' >body
+    tag=$(openssl dgst -sha256 -hmac "$(grep -- '-acme$' "$cases/secrets")" -r <body | cut -d' ' -f1)
+    good="X-ServiceDesk-Signature: $tag" bad="x-servicedesk-signature: $(printf '0%.0s' {1..64})"
+    # as_nginx STATUS PATH HEADER...: posts the body, and explains it.
+    as_nginx() {
+        local given=("${@:3}") fields=() field
+        for field in "${given[@]}"; do fields+=(-H "$field"); done
+        request "$2" --path-as-is --data-binary @body -H Content-Type:application/json "${fields[@]}"
+        same "$1" "$code"
+        printf '%s\n' "POST $2 HTTP/1.1" 'Content-Type: application/json' "${given[@]/%;/:}" >headers
+        explain --json
+        same "$2 $1" "$2 $(jq .status <<<"$output")"
+    }
+    for path in //webhook/servicedesk /webhook///servicedesk /%77ebhook%2fservicedesk /a/../webhook/./servicedesk; do
+        as_nginx 202 "$path" "$good"
+        as_nginx 401 "$path" "$bad"
+    done
+    for path in /webhook/servicedesk/ /webhook/servicedesk%3f /webhook/servicedesk/.. /Webhook/servicedesk; do
+        as_nginx 404 "$path" "$good"
+    done
+    as_nginx 401 //webhook/servicedesk//%64esk "$good"
+    as_nginx 202 /webhook/servicedesk "$good" "$bad"
+    as_nginx 401 /webhook/servicedesk "$bad" "$good"
+    same header-twice "$(jq -r '.mistakes[].name' <<<"$output")"
+    # An empty one, as curl writes it.
+    as_nginx 401 /webhook/servicedesk 'X-ServiceDesk-Signature;' "$good"
 }
 
 @test "the one secret for all: accepted, a mistake, and no more than there is" {

@@ -111,50 +111,6 @@ struct TextEncoding: SigningHypothesis {
     }
 }
 
-/// A form (`payload=%7B…`) in place of JSON.
-struct FormEncoded: SigningHypothesis {
-    func alternatives(to signing: Signing, _ request: SavedRequest, _ key: HeldKey) -> [Alternative] {
-        var bodies = FormEncoded.values(of: signing.body)
-        if signing.body.first == UInt8(ascii: "%") { bodies.append(percentDecoded(signing.body)) }
-        return bodies.map { body in
-            Alternative(
-                change: .body(body),
-                finding: Finding(
-                    name: "form-encoded", text: "signed is the JSON, but sent was a form that has it as a value",
-                    advice: """
-                        send the JSON itself as the body, with Content-Type: application/json; in Deluge, pass text, not a map, to \
-                        invokeUrl
-                        """))
-        }
-    }
-
-    /// The values of a body that is a form, decoded.
-    static func values(of body: [UInt8]) -> [[UInt8]] {
-        guard let first = body.first, first != UInt8(ascii: "{"), body.contains(UInt8(ascii: "=")) else { return [] }
-        return body.split(separator: UInt8(ascii: "&")).prefix(20).compactMap { member in
-            member.firstIndex(of: UInt8(ascii: "=")).map { percentDecoded(Array(member[($0 + 1)...])) }
-        }
-    }
-}
-
-/// The text that percent-encoding stands for, with a space for each plus sign.
-func percentDecoded(_ text: [UInt8]) -> [UInt8] {
-    var decoded: [UInt8] = []
-    var index = 0
-    while index < text.count {
-        if text[index] == UInt8(ascii: "%"), index + 2 < text.count, let high = text[index + 1].hexValue,
-            let low = text[index + 2].hexValue
-        {
-            decoded.append(high << 4 | low)
-            index += 3
-        } else {
-            decoded.append(text[index] == UInt8(ascii: "+") ? .space : text[index])
-            index += 1
-        }
-    }
-    return decoded
-}
-
 /// JSON that was put into a JSON string, which was then sent or signed.
 struct JSONInJSON: SigningHypothesis {
     func alternatives(to signing: Signing, _ request: SavedRequest, _ key: HeldKey) -> [Alternative] {

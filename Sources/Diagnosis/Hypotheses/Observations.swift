@@ -101,7 +101,6 @@ struct TimeAbsent: Observation {
 struct BodyIsNotJSON: Observation {
     func finding(in evidence: Evidence) -> Finding? {
         let body = evidence.request.body
-        if let finding = BodyIsNotJSON.otherFormat(of: body) { return finding }
         do throws(JSONFault) {
             var reader = JSONReader()
             try reader.beginObject(in: body.span)
@@ -109,6 +108,9 @@ struct BodyIsNotJSON: Observation {
             try reader.end(in: body.span)
             return nil
         } catch {
+            if let finding = BodyIsNotJSON.otherFormat(of: body) ?? FormEncoded.finding(in: evidence) { return finding }
+            // A sender with a profile may send a form.
+            if evidence.trial.exchange.bodyType == .form && evidence.trial.allowsForms { return nil }
             let isCut = error.kind == .unexpectedEnd
             return Finding(
                 name: isCut ? "body-truncated" : "body-not-json",
@@ -128,11 +130,6 @@ struct BodyIsNotJSON: Observation {
             return Finding(
                 name: "body-empty", text: "the body is empty",
                 advice: "send the payload as the body; look for a redirect, which turns a POST into a GET")
-        }
-        if !FormEncoded.values(of: body).isEmpty || body.first == UInt8(ascii: "%") {
-            return Finding(
-                name: "form-encoded", text: "the body is a form, not JSON",
-                advice: "send the JSON itself as the body, with Content-Type: application/json")
         }
         if JSONInJSON.content(of: body) != nil {
             return Finding(
