@@ -3,7 +3,7 @@ import JSON
 import Webhook
 
 extension Diagnosis {
-    /// Lines for a reader.
+    /// Lines for a reader. They may hold text of the request.
     var text: String {
         var lines = [isAccepted ? "accepted: \(parties)" : "not accepted: \(verdict)"]
         if !isAccepted && !parties.isEmpty {
@@ -22,7 +22,7 @@ extension Diagnosis {
                 """)
         }
         for finding in notes { lines += ["note [\(finding.name)]: \(finding.text)", "  to do: \(finding.advice)"] }
-        return lines.joined(separator: "\n")
+        return lines.map { String(decoding: TerminalText.line(Array($0.utf8)), as: UTF8.self) }.joined(separator: "\n")
     }
 
     /// The answer, and the cause as the log has it.

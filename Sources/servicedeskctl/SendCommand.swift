@@ -55,7 +55,7 @@ struct Send: ParsableCommand {
             try StandardStreams.write(line: summary.tree.text)
         } else if count == 1 {
             try StandardStreams.write(line: Array(summary.statusLine.utf8))
-            if !curl.response.isEmpty { try StandardStreams.write(line: curl.response) }
+            if !curl.response.isEmpty { try StandardStreams.write(line: TerminalText.lines(curl.response)) }
         } else {
             for line in summary.lines { try StandardStreams.write(line: Array(line.utf8)) }
         }

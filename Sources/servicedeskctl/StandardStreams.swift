@@ -68,7 +68,11 @@ enum StandardStreams {
 
     static func write(number: Int) throws { try write(line: Array("\(number)".utf8)) }
 
-    static func complain(_ text: String) { writeError("servicedeskctl: \(text)\n") }
+    /// Writes a line to standard error. Its text may be untrusted.
+    static func complain(_ text: String) {
+        let line = String(decoding: TerminalText.line(Array(text.utf8)), as: UTF8.self)
+        writeError("servicedeskctl: \(line)\n")
+    }
 
     static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

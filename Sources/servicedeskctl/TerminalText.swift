@@ -1,3 +1,5 @@
+import Bytes
+
 /// Untrusted text for a terminal.
 enum TerminalText {
     /// Characters of a column, at most.
@@ -8,6 +10,13 @@ enum TerminalText {
         let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
         let column = line(Array(String(scalars.prefix(limit)).utf8))
         return scalars.count > limit ? column + Array("…".utf8) : column
+    }
+
+    /// Several lines, each like a line.
+    static func lines(_ text: [UInt8]) -> [UInt8] {
+        Array(
+            text.split(separator: .lineFeed, omittingEmptySubsequences: false).map { line(Array($0)) }
+                .joined(separator: [.lineFeed]))
     }
 
     /// The text with a space for each character that a terminal would interpret, such as ESC, U+009B, or one that reverses

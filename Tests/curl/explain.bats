@@ -89,6 +89,18 @@ group() {
     as_nginx 401 /webhook/servicedesk 'X-ServiceDesk-Signature;' "$good"
 }
 
+@test "nothing of a request reaches the terminal as it is" {
+    ticket '."\u001b]0;pwn\u0007\u009b31m\u202e" = 1' | tr -d '\n' >body
+    tag=$(openssl dgst -sha256 -hmac "$(grep -- '-acme$' "$cases/secrets")" -r <body | cut -d' ' -f1)
+    echo "X-ServiceDesk-Signature: $tag" >headers
+    explain
+    same 1 "$status"
+    [[ $output == *' ]0;pwn  31m : '* ]] || { echo "$output"; false; }
+    LC_ALL=C.UTF-8 run -1 grep -P '[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{202e}]' <<<"$output"
+    explain --path $'/webhook\e[31m'
+    [[ $output != *$'\e'* ]]
+}
+
 @test "the one secret for all: accepted, a mistake, and no more than there is" {
     export SERVICEDESK_SECRET=$secret
     ticket | tr -d '\n' >body

@@ -124,6 +124,13 @@ load quarantine.bash
     same '1 0' "$(depth) $(redis XLEN "$stream")"
 }
 
+@test "the names of a request's members reach the terminal with nothing that it would obey" {
+    from globex "$(ticket '.tenant_id = "globex" | ."\u001b]0;pwn\u0007\u009b31m" = 1')"
+    kept 1
+    run -1 ctl quarantine replay --all
+    same "servicedeskctl: $(first) is not queued:  ]0;pwn  31m: is not a known field" "$output"
+}
+
 @test "a job is written as the responder writes it" {
     from desk '{"id":"7"}'
     kept 1
