@@ -20,8 +20,8 @@ package struct QuarantineService {
     /// Entries that are read at once: with the largest bodies, some 13 MB.
     private static let page = 100
 
-    private let client: Client
-    private let stream: [UInt8]
+    let client: Client
+    let stream: [UInt8]
     private let countPrefix: [UInt8]
 
     package init(_ client: Client, queue: String) {

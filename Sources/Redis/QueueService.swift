@@ -1,4 +1,3 @@
-package import Delivery
 import RESP
 
 /// The queue, for tools: what workers and operators do with it.
@@ -14,27 +13,6 @@ package struct QueueService {
     /// Puts a job in, and returns how long the queue is then.
     package func push(_ job: [UInt8]) throws(ClientFailure) -> Int {
         try integer(try client.call([Array("LPUSH".utf8), key, job]))
-    }
-
-    /// What became of a job whose delivery has a name.
-    package enum NamedPush {
-        case queued
-        /// The delivery was queued before; the value of its idempotency key.
-        case existing([UInt8])
-    }
-
-    /// Puts in a job whose delivery has a name, once.
-    ///
-    /// - Parameter window: seconds for which the name is remembered.
-    package func push(_ job: [UInt8], _ name: IdempotencyKey, window: Int) throws(ClientFailure) -> NamedPush {
-        let call = ["EVAL", Idempotency.script, "2"].map { Array($0.utf8) }
-        let reply = try client.call(
-            call + [key, name.key, job, name.value] + ["\(window)", "0"].map { Array($0.utf8) })
-        switch reply {
-        case .integer: return .queued
-        case .bulk(let value?): return .existing(value)
-        default: throw .unexpected("expected an integer or a bulk string")
-        }
     }
 
     /// The oldest job, which stays where it is; nil where there is none.

@@ -59,7 +59,7 @@ package struct Settings {
         reader.set(&delivery.pushDeadline, "SERVICEDESK_PUSH_DEADLINE", 0.01...600)
         reader.set(&delivery.maxPending, "SERVICEDESK_MAX_PENDING", 1...1_000_000)
         reader.set(&delivery.maxDepth, "SERVICEDESK_MAX_QUEUE_DEPTH", 0...4_000_000_000)
-        reader.set(&delivery.window, "SERVICEDESK_DELIVERY_WINDOW", 0...31_536_000)
+        reader.set(&delivery.window, "SERVICEDESK_DELIVERY_WINDOW", SettingRanges.deliveryWindow)
         if let wait = reader.wait("SERVICEDESK_REDIS_WAIT", timeout: delivery.replyTimeout) {
             (delivery.waitReplicas, delivery.waitMilliseconds) = wait
         }

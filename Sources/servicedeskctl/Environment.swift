@@ -17,6 +17,26 @@ enum Environment {
         return text
     }
 
+    /// A whole number, as the responder accepts it.
+    static func number(_ name: String, _ range: ClosedRange<Int>, default standard: Int) throws -> Int {
+        guard let text = try text(name) else { return standard }
+        guard let number = Int(text), range.contains(number) else {
+            throw ValidationError("\(name) is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// One of several words, as the responder accepts it.
+    static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ name: String, default standard: Choice
+    ) throws -> Choice {
+        guard let text = try text(name) else { return standard }
+        guard let choice = Choice(rawValue: text) else {
+            throw ValidationError("\(name) is not \(Choice.allCases.map(\.rawValue).joined(separator: " or "))")
+        }
+        return choice
+    }
+
     /// The secret in the file that a variable names; nil if it names none.
     private static func secretInFile(_ name: String) throws -> [UInt8]? {
         guard let path = try text(name) else { return nil }

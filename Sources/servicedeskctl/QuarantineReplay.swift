@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import Delivery
+import Product
 import Redis
 import System
 import Tenants
@@ -12,8 +13,9 @@ extension QuarantineCommand {
             abstract: "Queues the tickets of requests, and prints the ids of requests and jobs.",
             discussion: """
                 A request is read again, as it is or with a corrected body, as one of the tenant or sender that had sent it. \
-                Under the name that its sender gave it, or else under its id, it is queued once, however often it is \
-                replayed or sent again; then it leaves the quarantine. Its created_at may be of any age.
+                It is queued and leaves the quarantine in one step. Under the name that its sender gave it, it is queued \
+                once, also if it is sent again, for as long as SERVICEDESK_DELIVERY_WINDOW says. Its created_at may be of \
+                any age.
 
                 Exit status: 0 when each request was queued, now or before; 1 when not; 64 for arguments that make no sense.
                 """)
@@ -22,7 +24,8 @@ extension QuarantineCommand {
         @OptionGroup var tenants: TenantsPathOption
         @OptionGroup var job: JobOptions
         @Option(help: "A file with a corrected body, for one request.", completion: .file()) var body: String?
-        @Flag(help: "Accept unknown fields.") var ignoreUnknownFields = false
+        @Flag(help: "Accept unknown fields (default: as SERVICEDESK_UNKNOWN_FIELDS says, or not).")
+        var ignoreUnknownFields = false
 
         func validate() throws {
             guard body == nil || selection.ids.count == 1 else { throw ValidationError("--body needs exactly one id") }
@@ -30,28 +33,23 @@ extension QuarantineCommand {
 
         func run() throws {
             let corrected = try body.map(Replay.read)
+            let standardFields = try Environment.choice("SERVICEDESK_UNKNOWN_FIELDS", default: UnknownFields.reject)
+            let window = try Environment.number(
+                "SERVICEDESK_DELIVERY_WINDOW", SettingRanges.deliveryWindow,
+                default: DeliveryPolicy(queue: queue.text).window)
+            let handler = Handler(
+                secrets: try secrets(), bodyLimit: Handler.largestBody,
+                unknownFields: ignoreUnknownFields ? .ignore : standardFields, maxAge: 0,
+                encoder: try job.encoder(for: queue))
             let client = try Environment.client()
-            var replayer = Replayer(
-                handler: Handler(
-                    secrets: try secrets(), bodyLimit: Handler.largestBody,
-                    unknownFields: ignoreUnknownFields ? .ignore : .reject, maxAge: 0,
-                    encoder: try job.encoder(for: queue)),
-                service: QueueService(client, key: queue.queueKey), queue: queue.text)
-            let waiting = try WaitingFormats(of: replayer.service)
             let quarantine = QuarantineService(client, queue: queue.text)
+            var replayer = Replayer(handler: handler, quarantine: quarantine, queue: queue, window: window)
+            let waiting = try WaitingFormats(of: QueueService(client, key: queue.queueKey))
             var hasFailed = false
             try selection.visit(quarantine) { entry in
                 let id = String(decoding: entry.id, as: UTF8.self)
                 switch try replayer.replay(entry, corrected ?? entry.body, waiting) {
-                case .queued(let jobID):
-                    try StandardStreams.write(line: entry.id + [.tab] + jobID)
-                    do throws(ClientFailure) {
-                        _ = try quarantine.remove(entry.id)
-                    } catch {
-                        StandardStreams.complain(
-                            "\(id) is queued, but could not be removed from the quarantine: \(error)")
-                        throw ExitCode(1)
-                    }
+                case .queued(let jobID): try StandardStreams.write(line: entry.id + [.tab] + jobID)
                 case .refused(let lines):
                     hasFailed = true
                     for line in lines { StandardStreams.complain("\(id) is not queued: \(line)") }
@@ -81,20 +79,16 @@ extension QuarantineCommand {
 
 /// Queues requests of the quarantine.
 private struct Replayer {
-    /// Seconds for which a sender's name of a delivery is remembered, as the responder does. A sender may use it again later.
-    private static let nameWindow = 86_400
-    /// Seconds for which an entry's id is: as long as an entry can be kept, so that one whose removal failed is never queued
-    /// again.
-    private static let idWindow = 31_536_000
-
     enum Outcome {
         case queued(jobID: [UInt8])
         case refused([String])
     }
 
     var handler: Handler
-    let service: QueueService
-    let queue: String
+    let quarantine: QuarantineService
+    let queue: QueueOptions
+    /// Seconds for which a sender's name of a delivery is remembered; 0: not at all.
+    let window: Int
 
     mutating func replay(_ entry: QuarantineEntry, _ body: [UInt8], _ waiting: WaitingFormats) throws -> Outcome {
         let claimant: Claimant
@@ -104,13 +98,12 @@ private struct Replayer {
         case (nil, nil): claimant = Claimant()
         }
         if let refusal = refusal(of: claimant, for: entry) { return .refused([refusal]) }
-        let delivery = entry.delivery ?? entry.id
-        let result = ReadBody(
-            body, from: claimant,
-            [
-                ("REQUEST_METHOD", Array("POST".utf8)), ("HTTP_WEBHOOK_ID", delivery),
-                ("CONTENT_TYPE", Array((entry.isForm ? "application/x-www-form-urlencoded" : "application/json").utf8)),
-            ], &handler)
+        var variables = [
+            ("REQUEST_METHOD", Array("POST".utf8)),
+            ("CONTENT_TYPE", Array((entry.isForm ? "application/x-www-form-urlencoded" : "application/json").utf8)),
+        ]
+        if let delivery = entry.delivery { variables.append(("HTTP_WEBHOOK_ID", delivery)) }
+        let result = ReadBody(body, from: claimant, variables, &handler)
         guard let job = result.job else { return .refused(result.faults) }
         if let tenant = entry[.tenant], !result.exchange.ticket.tenantID.elementsEqual(tenant.utf8) {
             return .refused(["it is the ticket of a tenant other than \(tenant)"])
@@ -118,9 +111,7 @@ private struct Replayer {
         if let objection = waiting.objection(to: job) {
             return .refused(["\(objection): choose another --format"])
         }
-        return try push(
-            job, result.exchange, delivery, isSigned: entry.isDeliverySigned,
-            window: entry.delivery == nil ? Replayer.idWindow : Replayer.nameWindow)
+        return try push(job, result.exchange, of: entry)
     }
 
     /// Why nobody may send as the entry's sender now; nil if it may.
@@ -133,15 +124,17 @@ private struct Replayer {
         return tenants.isActive(claimant) ? nil : "the \(name) is not in the tenants file, or inactive"
     }
 
-    private func push(
-        _ job: [UInt8], _ exchange: Exchange, _ delivery: [UInt8], isSigned: Bool, window: Int
-    ) throws -> Outcome {
+    private func push(_ job: [UInt8], _ exchange: Exchange, of entry: QuarantineEntry) throws -> Outcome {
         let digest = exchange.digest
-        let name = Idempotency(queue: queue, window: window, waitsForReplicas: false).key(
-            tenantID: exchange.ticket.tenantID, deliveryID: delivery, isSigned: isSigned, jobID: exchange.jobID,
-            digest: digest.span)
-        switch try service.push(job, name, window: window) {
+        let name = entry.delivery.map { delivery in
+            Idempotency(queue: queue.text, window: window, waitsForReplicas: false).key(
+                tenantID: exchange.ticket.tenantID, deliveryID: delivery, isSigned: entry.isDeliverySigned,
+                jobID: exchange.jobID, digest: digest.span)
+        }
+        let remembered = window > 0 ? name : nil
+        switch try quarantine.replay(entry.id, as: job, to: queue.queueKey, name: remembered, window: window) {
         case .queued: return .queued(jobID: exchange.jobID)
+        case .gone: return .refused(["it has left the quarantine in the meantime"])
         case .existing(let value):
             switch Idempotency.verdict(on: value, jobID: exchange.jobID, digest: digest.span) {
             case .own: return .queued(jobID: exchange.jobID)

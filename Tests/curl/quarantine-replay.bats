@@ -16,8 +16,37 @@ load quarantine.bash
     run -1 ctl quarantine replay "$id"
     same "servicedeskctl: the quarantine has no request $id" "$output"
     same 1 "$(depth)"
-    # Its name is the entry's id: had the removal failed, a second replay would queue nothing.
-    same 1 "$(redis EXISTS "{$queue}:seen:globex:$id")"
+    # Its sender gave it no name.
+    same '' "$(redis --scan --pattern "{$queue}:seen:*")"
+}
+
+@test "a job has the delivery id that the responder would have given it" {
+    from globex "$(ticket '.tenant_id = "globex" | .extra = 1')"
+    from globex "$(ticket '.tenant_id = "globex" | .extra = 2')" -H 'webhook-id: d-7'
+    kept 2
+    digest=$(ticket '.tenant_id = "globex" | .extra = 1' | tr -d '\n' | sha256sum | cut -d' ' -f1)
+    run -0 ctl quarantine replay --all --ignore-unknown-fields --members delivery_id
+    same $'d-7\n'"sha256:$digest" "$(redis LRANGE "$queue" 0 -1 | jq -r .delivery_id)"
+}
+
+@test "the responder's settings count for a replay" {
+    from globex "$(ticket '.tenant_id = "globex" | .extra = 1')" -H 'webhook-id: w-1'
+    kept 1
+    run -1 ctl quarantine replay --all
+    [[ $output == *'extra: is not a known field'* ]]
+    export SERVICEDESK_UNKNOWN_FIELDS=ignore
+    SERVICEDESK_DELIVERY_WINDOW=100 run -0 ctl quarantine replay --all
+    (($(redis TTL "{$queue}:seen:globex:w-1") <= 100))
+    redis DEL "{$queue}:seen:globex:w-1" >/dev/null
+    # No name is remembered.
+    from globex "$(ticket '.tenant_id = "globex" | .extra = 1')" -H 'webhook-id: w-1'
+    kept 1
+    SERVICEDESK_DELIVERY_WINDOW=0 run -0 ctl quarantine replay --all
+    same '2 0 0' "$(depth) $(redis XLEN "$stream") $(redis EXISTS "{$queue}:seen:globex:w-1")"
+    for wrong in SERVICEDESK_DELIVERY_WINDOW=-1 SERVICEDESK_DELIVERY_WINDOW=31536001 SERVICEDESK_UNKNOWN_FIELDS=IGNORE; do
+        run -64 env "$wrong" "${program%/*}/servicedeskctl" quarantine replay --all
+        [[ $output == *"${wrong%=*} is not "* ]]
+    done
 }
 
 @test "a named delivery keeps its name: what the sender sends again in the meantime is not queued twice" {
@@ -103,24 +132,59 @@ load quarantine.bash
     same '0 1' "$(depth) $(redis XLEN "$stream")"
 }
 
-@test "a replay that ends before the removal, or comes at once from several operators, queues once" {
-    redis ACL SETUSER operator on '>p' '~*' +lindex +xrange +eval +get +set +lpush >/dev/null
+@test "a replay without a right queues nothing, and several at once queue once" {
+    redis ACL SETUSER operator on '>p' "~$queue" "~{$queue}:seen:*" "~$stream" +lindex +xrange +eval +get +set +lpush >/dev/null
     from desk '{"id":"7"}'
     kept 1
     id=$(first)
     echo -n '{"id":"7","subject":"s"}' >"$BATS_TEST_TMPDIR/corrected"
     replay() { ctl quarantine replay "$id" --body "$BATS_TEST_TMPDIR/corrected"; }
-    SERVICEDESK_REDIS_URL=unix://operator:p@$dir/redis.sock run -1 --separate-stderr replay
-    [[ $stderr == *"$id is queued, but could not be removed from the quarantine: Redis answered NOPERM"* ]] || { echo "$stderr"; false; }
-    same "$id"$'\t'"$(newest | jq -r .job_id) 1" "$output $(redis XLEN "$stream")"
-    # As long as an entry can be kept, its id is remembered.
-    (($(redis TTL "{$queue}:seen:globex:$id") > 31000000))
+    # Without the right to remove it, it is not queued either.
+    SERVICEDESK_REDIS_URL=unix://operator:p@$dir/redis.sock run -1 replay
+    [[ $output == *'Redis answered NOPERM'* ]] || { echo "$output"; false; }
+    same '0 1' "$(depth) $(redis XLEN "$stream")"
     operators=()
     for n in {1..5}; do
         replay >/dev/null 2>&1 3>&- &
         operators+=($!)
     done
     wait "${operators[@]}" || true
+    same '1 0' "$(depth) $(redis XLEN "$stream")"
+    # With the rights of the README.
+    redis ACL SETUSER operator +xdel >/dev/null
+    export SERVICEDESK_REDIS_URL=unix://operator:p@$dir/redis.sock
+    for name in d-8 ''; do
+        from desk '{"id":"7"}' ${name:+-H "webhook-id: $name"}
+        kept 1
+        id=$(first)
+        run -0 --separate-stderr replay
+        same "$id"$'\t'"$(newest | jq -r .job_id) 0" "$output $(redis XLEN "$stream")"
+    done
+}
+
+@test "a request leaves the quarantine in the step that queues it" {
+    cd "$BATS_TEST_TMPDIR"
+    for id in d-9 ''; do
+        from globex "$(ticket '.tenant_id = "globex" | .extra = 1')" ${id:+-H "webhook-id: $id"}
+    done
+    kept 2
+    background monitor redis-cli -s "$dir/redis.sock" MONITOR
+    eventually grep -q OK monitor
+    run -0 ctl quarantine replay --all --ignore-unknown-fields
+    eventually eval '[[ $(grep -c "lua\] .LPUSH" monitor) == 2 ]]'
+    stop "$pid"
+    same '2 0' "$(depth) $(redis XLEN "$stream")"
+    same 0 "$(grep '"XDEL"\|"LPUSH"' monitor | grep -vc ' lua\]')"
+}
+
+@test "a request that has left the quarantine since it was read is not queued" {
+    from globex "$(ticket '.tenant_id = "globex" | .extra = 1')"
+    kept 1
+    id=$(first)
+    # Both are read before the first is replayed.
+    run -1 --separate-stderr ctl quarantine replay "$id" "$id" --ignore-unknown-fields
+    same "$id"$'\t'"$(newest | jq -r .job_id)" "$output"
+    same "servicedeskctl: $id is not queued: it has left the quarantine in the meantime" "$stderr"
     same '1 0' "$(depth) $(redis XLEN "$stream")"
 }
 
