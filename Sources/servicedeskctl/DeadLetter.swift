@@ -68,7 +68,14 @@ struct DeadLetter {
     }
 
     /// Nil where it is not one that the responder could have made.
-    var jobID: [UInt8]? { jobMember("job_id").flatMap { UUID.isVersion4($0.span) ? $0 : nil } }
+    var jobID: [UInt8]? { (jobMember("job_id") ?? messageID).flatMap { UUID.isVersion4($0.span) ? $0 : nil } }
+
+    /// The id of a Celery message, which is its job's. A worker for plain jobs buries such a message as a job.
+    private var messageID: [UInt8]? {
+        guard case .job(let job) = content, JobFormat(of: job.span) == .celery else { return nil }
+        let id: [UInt8]?? = try? JSONPath(Array("headers.id".utf8))?.text(in: job.span)
+        return id ?? nil
+    }
 
     /// Id, time, attempts, tenant, ticket and reason, with a tab after each but the last.
     var summary: [UInt8] {

@@ -10,8 +10,8 @@ extension Dead {
             discussion: """
                 A job is queued once, however often it died, and leaves the list of dead jobs in the same step. It is \
                 written in the format that --format names. Without --format, it is written for Celery if its entry has a \
-                task, and otherwise as SERVICEDESK_JOB_FORMAT says. A message that its worker could not read is queued \
-                as it was.
+                task, and otherwise as SERVICEDESK_JOB_FORMAT says. A message that its worker could not read, or a Celery \
+                message that a worker for plain jobs gave up on, is queued as it was.
                 """)
         @OptionGroup var queue: QueueOptions
         @OptionGroup var source: Source
@@ -56,7 +56,8 @@ extension Dead {
             case .message(let message): return message
             case .job(let job):
                 let isForCelery = format.format == nil && letter.task != nil
-                guard isForCelery || standard == .celery else { return job }
+                let isWrapped = JobFormat(of: job.span) == .celery
+                guard isForCelery || standard == .celery, !isWrapped else { return job }
                 guard let id = letter.jobID else { return nil }
                 let celery = CeleryMessage(
                     task: format.task == nil ? letter.task ?? task : task, queue: queue.text)

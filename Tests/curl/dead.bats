@@ -173,6 +173,22 @@ many() {
     same 1 "$(depth)"
 }
 
+@test "dead replay queues a Celery message that a plain worker buried as it was, once, under its job's id" {
+    message=$(ticket | ctl job --format celery)
+    id=$(jq -r .headers.id <<<"$message")
+    bury "$message"
+    bury "$message" '.attempts = 4'
+    same "$id" "$(ctl dead list | head -n 1 | cut -f 1)"
+    run -0 env SERVICEDESK_JOB_FORMAT=celery "${program%/*}/servicedeskctl" dead replay --all
+    same "$id" "$output"
+    same "$message" "$(newest)"
+    same '1 0' "$(depth) $(redis LLEN $dead)"
+    bury "$message"
+    ctl dead replay "$id" --format celery
+    same "$message" "$(newest)"
+    same 2 "$(depth)"
+}
+
 @test "a dead job stays where it is if Redis refuses the push" {
     bury "$(job TKT-1)"
     redis SET "$queue" 'no list' >/dev/null
