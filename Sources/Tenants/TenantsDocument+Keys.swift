@@ -109,7 +109,7 @@ extension TenantsDocument {
 }
 
 extension KeyUses.Use {
-    /// Seconds without a use after which a key counts as unused: a sender that is in use posts more often than that.
+    /// Seconds without a use after which a key counts as unused.
     private static let quietTime = 86_400
 
     /// Why the key may still be in use; nil if every use of the last day would be known, and there was none.

@@ -9,7 +9,7 @@ struct Post {
     /// 0 if there was no answer.
     let status: Int
     let microseconds: Int
-    /// Why there was no answer.
+    /// Why there was no answer, for a terminal. It may quote the server, such as a name in its certificate.
     let error: String
 }
 
@@ -133,6 +133,6 @@ extension Post {
         status = words.first.flatMap { Int($0) } ?? 0
         let seconds = words.count > 1 ? Double(words[1]) ?? 0 : 0
         microseconds = Int(exactly: (seconds * 1e6).rounded()) ?? 0
-        error = words.count > 2 ? String(words[2]) : ""
+        error = words.count > 2 ? String(decoding: TerminalText.line(Array(words[2].utf8)), as: UTF8.self) : ""
     }
 }

@@ -125,6 +125,18 @@ modes='std hub zen glpi tok own basic'
     done
 }
 
+@test "results that curl should never write are taken as well as can be" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\nprintf "\\036000 inf \\033[31mred\\n"\n' >"$BATS_TEST_TMPDIR/bin/curl"
+    chmod +x "$BATS_TEST_TMPDIR/bin/curl"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run -1 ctl send --tenant acme --sample
+    same 'no answer:  [31mred' "$output"
+    # None at all.
+    printf '#!/bin/sh\nexit 7\n' >"$BATS_TEST_TMPDIR/bin/curl"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run -1 ctl send --tenant acme --sample
+    [[ $output == *'curl failed with exit status 7' ]]
+}
+
 @test "send posts many at the same time, and sums up" {
     run -0 ctl send --url "$url" --tenant acme --sample --count 300 --parallel 8
     like $'202: 300\nmilliseconds: min [0-9.]+, median [0-9.]+, p90 [0-9.]+, p99 [0-9.]+, max [0-9.]+\n[0-9]+ a second' "$output"
