@@ -186,7 +186,7 @@ struct QuarantineTests {
         quarantine.endTurn()
         quarantine.take(request(), at: .now)
         let start = Instant.now
-        quarantine.close()
+        quarantine.close(by: .now + Quarantine.patience)
         #expect((2.9...4).contains(Nanoseconds(Instant.now.since(start)).seconds))
         let result = try quarantine.result()
         #expect(result.failed == 3 && result.failure == "the process ends, and Redis has not answered")
@@ -198,7 +198,7 @@ struct QuarantineTests {
             at: try Address("unix:///no/such/socket"), tls: nil)
         quarantine.take(request(), at: .now)
         let start = Instant.now
-        quarantine.close()
+        quarantine.close(by: .now + Quarantine.patience)
         #expect(Nanoseconds(Instant.now.since(start)).seconds < 1)
         let failed = try quarantine.result().failed
         #expect(failed == 1)
