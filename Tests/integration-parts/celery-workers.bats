@@ -103,6 +103,11 @@ of_another_name_is_dead() {
     same 'not a task of this worker: tasks.other' "$(dead OTHER-1 | jq -r .reason)"
 }
 
+is_ended_only_if_stuck() {
+    # shellcheck disable=SC2046 # words, none of which has a space
+    env $(as celery-worker) "$1" "$BATS_TEST_DIRNAME/workers/watched.py" 2>&1
+}
+
 is_lost_if_plain() {
     redis LPUSH "$queue" '{"job_id":"1","ticket_id":"LOST-1"}'
     eventually grep -qF "KeyError('properties')" "$dir"/worker.*.log
@@ -140,5 +145,10 @@ is_lost_if_plain() {
 @test "Celery: a dead job that is replayed runs again" { with_each_celery runs_when_replayed; }
 @test "Celery: no job is lost with a worker that is killed" { with_each_celery survives_its_worker; }
 @test "Celery: a job for an unknown task becomes a dead job" { with_each_celery of_another_name_is_dead; }
+@test "Celery: a worker that takes no jobs ends itself, and one that has just ended a long run does not" {
+    use newest
+    is_ended_only_if_stuck "$newest_python"
+    is_ended_only_if_stuck /usr/bin/python3
+}
 @test "Celery: a plain job is lost" { with_each_celery is_lost_if_plain; }
 @test "Celery: the rights in the README are enough" { with_each_celery was_denied_nothing; }

@@ -183,16 +183,18 @@ def watch(**_):
 
 
 def end_when_stuck():
-    begun = still = 0
+    seen, still = None, 0
     while True:
         time.sleep(1)
         try:
             waiting = store.llen(QUEUE)
         except redis.RedisError:
             waiting = 0
-        still = still + 1 if waiting and begun == state.all_total_count[0] else 0
-        begun = state.all_total_count[0]
-        if still > STUCK + (TIME_LIMIT if state.active_requests else 0):
+        # A run that ends counts as well: for a moment no job runs, and the next one has not been taken yet.
+        begun, running = state.all_total_count[0], len(state.active_requests)
+        still = still + 1 if waiting and (begun, running) == seen else 0
+        seen = begun, running
+        if still > STUCK + (TIME_LIMIT if running else 0):
             log.critical("%d jobs wait and none is taken: the worker ends", waiting)
             os.kill(os.getpid(), signal.SIGKILL)
 
