@@ -103,6 +103,20 @@ of_another_name_is_dead() {
     same 'not a task of this worker: tasks.other' "$(dead OTHER-1 | jq -r .reason)"
 }
 
+# Its time is up in the pause after Redis could not be reached.
+survives_its_time_limit() {
+    local message id
+    message=$(ticket '.ticket_id = "LATE-1"' | ctl job --members delivery_id | jq -c '.headers.timelimit = [null, 3]')
+    redis LPUSH "$queue" "$message"
+    id=$(jq -r .headers.id <<<"$message")
+    eventually is_done "$(jq -r '.body | fromjson | .[0][0] | "\(.tenant_id):\(.delivery_id)"' <<<"$message")"
+    grep -qF "Soft time limit (3s) exceeded for $task[$id]" "$dir"/worker.*.log
+    grep -qF "$id goes back into the queue" "$dir"/worker.*.log
+    same 2 "$(runs LATE-1 | wc -l)"
+    eventually nothing_is_left
+}
+task=tasks.enhance_ticket
+
 is_ended_only_if_stuck() {
     # shellcheck disable=SC2046 # words, none of which has a space
     env $(as celery-worker) "$1" "$BATS_TEST_DIRNAME/workers/watched.py" 2>&1
@@ -145,6 +159,9 @@ is_lost_if_plain() {
 @test "Celery: a dead job that is replayed runs again" { with_each_celery runs_when_replayed; }
 @test "Celery: no job is lost with a worker that is killed" { with_each_celery survives_its_worker; }
 @test "Celery: a job for an unknown task becomes a dead job" { with_each_celery of_another_name_is_dead; }
+@test "Celery: no job is lost if its time is up just after Redis could not be reached" {
+    with_each_celery survives_its_time_limit
+}
 @test "Celery: a worker that takes no jobs ends itself, and one that has just ended a long run does not" {
     use newest
     is_ended_only_if_stuck "$newest_python"

@@ -23,7 +23,7 @@ is_taken_back() {
 # After days without any worker.
 is_taken_back_after_days() {
     local job
-    job=$(ticket '.ticket_id = "LONG-1"' | "${program%/*}/servicedeskctl" job --format plain)
+    job=$(ticket '.ticket_id = "LONG-1"' | ctl job --format plain)
     redis LPUSH "$queue:worker:gone:1:2" "$job"
     redis ZADD "$queue:workers" "$(date -d '3 days ago' +%s)" gone:1:2
     eventually is_done "$(jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$job")"

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 
 import redis
 from celery import Celery, signals
-from celery.exceptions import Reject, Retry
+from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 from celery.utils.log import get_task_logger
 from celery.worker import state
 from kombu import Queue
@@ -84,12 +84,15 @@ def enhance_ticket(self, job):
     # Whatever a task raises, Celery acknowledges the job, except for Reject(requeue=True). Here that means that Redis
     # could not be reached. self.retry() itself raises Reject(requeue=False) if it cannot send the job.
     try:
-        return attempt(self, job)
-    except Retry:
-        raise
-    except Exception as error:
-        log.error("%s goes back into the queue: %r", self.request.id, error)
-        time.sleep(1)
+        try:
+            return attempt(self, job)
+        except Retry:
+            raise
+        except Exception as error:
+            log.error("%s goes back into the queue: %r", self.request.id, error)
+            time.sleep(1)
+            raise Reject(error, requeue=True)
+    except SoftTimeLimitExceeded as error:  # the time was up in that pause
         raise Reject(error, requeue=True)
 
 

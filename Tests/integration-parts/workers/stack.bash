@@ -42,6 +42,7 @@ use() {
     [[ ! -s $dir/main/port ]] || nginx_use main
 }
 redis() { redis-cli -s "$dir/redis.sock" -n 1 --raw "$@"; }
+ctl() { "${program%/*}/servicedeskctl" "$@"; }
 
 # with_each_celery COMMAND...: runs it beside a worker of each at the same time, and prints which of them failed.
 with_each_celery() {
