@@ -26,9 +26,49 @@ is_taken_back_after_days() {
     job=$(ticket '.ticket_id = "LONG-1"' | ctl job --format plain)
     redis LPUSH "$queue:worker:gone:1:2" "$job"
     redis ZADD "$queue:workers" "$(date -d '3 days ago' +%s)" gone:1:2
-    eventually is_done "$(jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$job")"
+    eventually is_done "$(key_in "$job")"
     nothing_is_left
-    same '' "$(redis ZSCORE "$queue:workers" gone:1:2)"
+    is_forgotten gone:1:2
+}
+key_in() { jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$1"; }
+
+# A command of a dead worker can reach Redis late. `gone` and `older` are dead; only `gone` was seen less than a day ago.
+is_taken_back_late() {
+    local job
+    job=$(ticket '.ticket_id = "LATE-1"' | ctl job --format plain)
+    redis SET "$queue:seen:gone:1:2" 1 EX 100
+    redis ZADD "$queue:workers" 1 gone:1:2 2 older:1:2
+    eventually is_forgotten older:1:2
+    redis LPUSH "$queue:worker:gone:1:2" "$job"
+    eventually is_done "$(key_in "$job")"
+    redis DEL "$queue:seen:gone:1:2"
+    eventually is_forgotten gone:1:2
+    nothing_is_left
+}
+is_forgotten() { [[ ! $(redis ZSCORE "$queue:workers" "$1") ]]; }
+
+# The clock of one worker is a day and an hour ahead: it puts a job off, and is killed. That of another is behind: it runs that
+# job, and is killed in the next one.
+is_run_on_time() {
+    local key
+    use plain
+    WORKER_CLOCK=90000 WORKER_BACKOFF=6 start_plain ahead redis_worker
+    send FAIL-1
+    key=$(key)
+    eventually waits_for_later
+    kill_worker "$dir/worker.ahead.pid"
+    WORKER_CLOCK=-90000 start_plain behind redis_worker
+    eventually is_done "$key"
+    send SLOW-5
+    eventually ran SLOW-5 1
+    start_plain right redis_worker
+    sleep 2 # in which it looks at the names of the others
+    kill_worker "$dir/worker.behind.pid"
+    finish SLOW-5
+    eventually is_done "$(key)"
+    stop "$(<"$dir/worker.right.pid")"
+    rm "$dir/worker.right.pid"
+    nothing_is_left
 }
 
 # One worker is stopped in a run, the other takes its job back, and then the first one's run ends, and fails.
@@ -68,10 +108,14 @@ are_dead_with_their_reason() {
     local number
     send POISON-2
     redis LPUSH "$queue" 'not "JSON"'
+    printf '[%.0s' {1..200000} | redis -x LPUSH "$queue"
+    redis LPUSH "$queue" '{"job_id":"\ud800"}'
     eventually is_dead POISON-2
     same '["ValueError: no use",3]' "$(dead POISON-2 | jq -c '[.reason, .attempts]')"
     same 3 "$(runs POISON-2 | wc -l)"
     redis LRANGE enhancement:dead 0 -1 | jq -e 'select(.job == "not \"JSON\"" and .attempts == 0).reason | test("not a job")'
+    eventually same 'RecursionError UnicodeEncodeError' "$(redis LRANGE enhancement:dead 0 -1 | jq -r \
+        '.reason | capture("^not a job: (?<error>(Recursion|UnicodeEncode)Error)").error' | sort | paste -sd ' ')"
     send KILL-2
     for number in 1 2 3; do
         eventually ran KILL-2 $number
@@ -109,9 +153,11 @@ dies_with_its_worker() {
 
 @test "redis-py: a job is run, and what a killed worker held is taken back" { as_pair is_taken_back; }
 @test "redis-py: what a worker held is taken back even days after it died" { as_pair is_taken_back_after_days; }
+@test "redis-py: what comes into the list of a dead worker is taken back, too" { as_pair is_taken_back_late; }
+@test "redis-py: wrong clocks neither delay jobs nor keep them from being taken back" { is_run_on_time; }
 @test "redis-py: a job that was taken back stays with the other worker when its first run fails" { as_pair is_in_one_list; }
 @test "redis-py: a worker that gets TERM finishes its job" { as_pair ends_after_its_job; }
-@test "redis-py: a job that always fails, kills its worker or is not JSON becomes a dead job, with its reason" {
+@test "redis-py: a job that always fails, kills its worker or is not one becomes a dead job, with its reason" {
     as_pair are_dead_with_their_reason
 }
 @test "redis-py: a dead job that is replayed runs again" { as_pair runs_when_replayed; }

@@ -35,17 +35,28 @@ WORKERS = f"{QUEUE}:workers"
 LATER = f"{QUEUE}:later"
 OWN = f"{QUEUE}:worker:{NAME}"
 ALIVE = f"{QUEUE}:alive:{NAME}"
+# Outlives the sign of life by a day: a BLMOVE that was under way when its worker died can still be carried out.
+SEEN = f"{QUEUE}:seen:{NAME}"
 
-# KEYS: a worker's sign of life, its list, the queue. What the worker held is taken next.
+# The only clock that counts is Redis' own: those of the workers may differ.
+# KEYS: a worker's sign of life, that it was seen, its list, the queue, the names of workers. ARGV: its name.
+# What the worker held is taken next.
 TAKE_BACK = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local count = 0
-while redis.call('LMOVE', KEYS[2], KEYS[3], 'LEFT', 'RIGHT') do count = count + 1 end
+while redis.call('LMOVE', KEYS[3], KEYS[4], 'LEFT', 'RIGHT') do count = count + 1 end
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('ZREM', KEYS[5], ARGV[1]) end
 return count
+"""
+# KEYS: the jobs that are due later. ARGV: in how many seconds, the job.
+PUT_OFF = """
+local now = redis.call('TIME')
+redis.call('ZADD', KEYS[1], now[1] + now[2] / 1000000 + ARGV[1], ARGV[2])
 """
 # KEYS: the jobs that are due later, the queue.
 TAKE_DUE = """
-for _, job in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], 0, ARGV[1], 'LIMIT', 0, 100)) do
+local now = redis.call('TIME')
+for _, job in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], 0, now[1] + now[2] / 1000000, 'LIMIT', 0, 100)) do
     redis.call('RPUSH', KEYS[2], job)
     redis.call('ZREM', KEYS[1], job)
 end
@@ -88,10 +99,11 @@ def handle(raw):
     try:
         job = json.loads(raw.decode())
         key = key_of(job)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        str(key).encode()  # fails for half a surrogate pair
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         return bury(raw, f"not a job: {error!r}", 0, None)
     if not store.set(f"{QUEUE}:running:{key}", NAME, nx=True, ex=LEASE):
-        return leave(raw, lambda pipe: pipe.zadd(LATER, {raw: time.time() + LEASE / 3}))
+        return leave(raw, lambda pipe: pipe.eval(PUT_OFF, 1, LATER, LEASE / 3, raw))
     if store.exists(f"{QUEUE}:done:{key}"):
         say(f"{key} was done before")
         return leave(raw, lambda pipe: pipe.delete(f"{QUEUE}:running:{key}"))
@@ -105,7 +117,7 @@ def handle(raw):
             return bury(raw, f"{type(error).__name__}: {error}", attempts, key)
         seconds = min(BACKOFF * 2 ** (attempts - 1), LONGEST_BACKOFF) * random.uniform(0.5, 1)
         say(f"{key} failed, again in {seconds:.1f} s: {error!r}")
-        return leave(raw, lambda pipe: pipe.zadd(LATER, {raw: time.time() + seconds}).delete(f"{QUEUE}:running:{key}"))
+        return leave(raw, lambda pipe: pipe.eval(PUT_OFF, 1, LATER, seconds, raw).delete(f"{QUEUE}:running:{key}"))
     if not leave(raw, lambda pipe: pipe.set(f"{QUEUE}:done:{key}", NAME, ex=REMEMBER).delete(*kept(key))):
         store.set(f"{QUEUE}:done:{key}", NAME, ex=REMEMBER)
 
@@ -154,22 +166,17 @@ def bury(raw, reason, attempts, key):
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     text = raw.decode("utf-8", "replace")
     rest = {"reason": reason[:500], "attempts": attempts, "failed_at": now, "worker": NAME}
-    # The job as it came, byte for byte; a string if it is not a JSON object.
-    dead = f'{{"job":{text if is_object(text) else json.dumps(text)},{json.dumps(rest, separators=(",", ":"))[1:]}'
+    # The job as it came, byte for byte; a string if it is not a job.
+    job = json.dumps(text) if key is None else text
+    dead = f'{{"job":{job},{json.dumps(rest, separators=(",", ":"))[1:]}'
     say(f"dead after {attempts} attempts: {key}: {reason}")
     leave(raw, lambda pipe: pipe.lpush(DEAD, dead).delete(*kept(key)))
 
 
-def is_object(text):
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
-
-
 def sign_of_life():
     with store.pipeline() as pipe:
-        pipe.zadd(WORKERS, {NAME: time.time()}).set(ALIVE, 1, ex=LEASE)
+        # The score is for people: when it was, by this worker's clock.
+        pipe.zadd(WORKERS, {NAME: time.time()}).set(ALIVE, 1, ex=LEASE).set(SEEN, 1, ex=LEASE + 86400)
         if current:
             pipe.expire(f"{QUEUE}:running:{current}", LEASE)
         pipe.execute()
@@ -187,16 +194,16 @@ def keep_alive():
 def take_back():
     """Puts back into the queue what is due by now and what dead workers have held, at most once a second."""
     global looked
-    now = time.time()
+    now = time.monotonic()
     if now - looked < 1:
         return
     looked = now
-    store.eval(TAKE_DUE, 2, LATER, QUEUE, now)
+    store.eval(TAKE_DUE, 2, LATER, QUEUE)
     for name in map(bytes.decode, store.zrange(WORKERS, 0, -1)):
-        count = store.eval(TAKE_BACK, 3, f"{QUEUE}:alive:{name}", f"{QUEUE}:worker:{name}", QUEUE)
+        keys = [f"{QUEUE}:alive:{name}", f"{QUEUE}:seen:{name}", f"{QUEUE}:worker:{name}", QUEUE, WORKERS]
+        count = store.eval(TAKE_BACK, len(keys), *keys, name)
         if count:
             say(f"took back {count} from {name}")
-    store.zremrangebyscore(WORKERS, 0, now - 86400)  # whose lists are empty by now
 
 
 def say(text):

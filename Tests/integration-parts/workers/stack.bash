@@ -80,7 +80,7 @@ grant() {
 # as USER: prints the variables of a worker of this stack.
 as() {
     printf '%s\n' "SERVICEDESK_REDIS_URL=unix://$1:secret@$dir/redis.sock?db=1" \
-        WORKER_ATTEMPTS=3 WORKER_BACKOFF=0.2 WORKER_LEASE=3 WORKER_VISIBILITY=4 OTEL_BSP_SCHEDULE_DELAY=200 \
+        WORKER_ATTEMPTS=3 "WORKER_BACKOFF=${WORKER_BACKOFF-0.2}" WORKER_LEASE=3 WORKER_VISIBILITY=4 OTEL_BSP_SCHEDULE_DELAY=200 \
         "PYTHONPATH=$recipes:$BATS_TEST_DIRNAME/workers" PYTHONDONTWRITEBYTECODE=1
 }
 
@@ -167,7 +167,7 @@ is_dead() { [[ $(dead "$1") ]]; }
 
 # nothing_is_left: whether no job is anywhere, and nothing is recorded about one that is not done.
 nothing_is_left() {
-    [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:") ]]
+    [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:\|:seen:") ]]
 }
 
 # --- what every worker has to do -------------------------------------------------------------------------------------
