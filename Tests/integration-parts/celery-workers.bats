@@ -122,6 +122,17 @@ is_ended_only_if_stuck() {
     env $(as celery-worker) "$1" "$BATS_TEST_DIRNAME/workers/watched.py" 2>&1
 }
 
+are_dead_if_they_are_no_jobs() {
+    local message edit
+    message=$(ticket | ctl job --members delivery_id)
+    for edit in '.body = "7"' '.body = "[[], {}, {}]"' '.body = "[" * 200000' \
+        '.body |= sub("\"high\""; "[" * 700 + "]" * 700)' '.body |= sub("sha256:"; "\\ud800")'; do
+        jq -jc "$edit" <<<"$message" | redis -x LPUSH "$queue"
+    done
+    eventually are_no_jobs 'DecodeError TypeError TypeError UnicodeEncodeError ValueError'
+    eventually nothing_is_left
+}
+
 is_lost_if_plain() {
     redis LPUSH "$queue" '{"job_id":"1","ticket_id":"LOST-1"}'
     eventually grep -qF "KeyError('properties')" "$dir"/worker.*.log
@@ -167,5 +178,6 @@ is_lost_if_plain() {
     is_ended_only_if_stuck "$newest_python"
     is_ended_only_if_stuck /usr/bin/python3
 }
+@test "Celery: a message that is no job becomes a dead job" { with_each_celery are_dead_if_they_are_no_jobs; }
 @test "Celery: a plain job is lost" { with_each_celery is_lost_if_plain; }
 @test "Celery: the rights in the README are enough" { with_each_celery was_denied_nothing; }

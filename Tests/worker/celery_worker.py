@@ -22,6 +22,7 @@ from celery import Celery, signals
 from celery.exceptions import Reject, Retry, SoftTimeLimitExceeded
 from celery.utils.log import get_task_logger
 from celery.worker import state
+from celery.worker.strategy import default as default_strategy
 from kombu import Queue
 
 URL = os.environ.get("SERVICEDESK_REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -79,7 +80,37 @@ log = get_task_logger(__name__)
 store = redis.Redis.from_url(URL, socket_timeout=30)
 
 
-@app.task(bind=True, name=TASK, max_retries=None)
+def strategy(task, app, consumer):
+    """Celery's own, for jobs only. A message that is none would be lost, or end one worker after the other."""
+    take = default_strategy(task, app, consumer)
+
+    def take_job(message, body, *rest):
+        try:
+            args, kwargs, _ = message.payload
+            key_of(*args, **kwargs, task_id=message.headers["id"]).encode()  # fails for half a surrogate pair
+            check_nesting([message.payload, message.headers])
+        except Exception as error:
+            bury(body_of(message), message.delivery_tag, f"not a job: {error!r}", 0, consumer.hostname)
+            return message.ack_log_error(log, consumer.connection_errors)
+        return take(message, body, *rest)
+
+    return take_job
+
+
+def check_nesting(value, levels=32):
+    """Celery cannot hand to a process what is nested a few hundred levels deep."""
+    if isinstance(value, (dict, list)):
+        if levels == 0:
+            raise ValueError("nested too deep")
+        for inner in value.values() if isinstance(value, dict) else value:
+            check_nesting(inner, levels - 1)
+
+
+def body_of(message):
+    return message.body.decode("utf-8", "replace") if isinstance(message.body, bytes) else str(message.body)
+
+
+@app.task(bind=True, name=TASK, max_retries=None, Strategy=staticmethod(strategy))
 def enhance_ticket(self, job):
     # Whatever a task raises, Celery acknowledges the job, except for Reject(requeue=True). Here that means that Redis
     # could not be reached. self.retry() itself raises Reject(requeue=False) if it cannot send the job.
@@ -217,6 +248,6 @@ def discarded(sender, message, exc=None, **_):
     try:
         job = message.payload[0][0]
     except Exception:
-        job = bytes(message.body).decode("utf-8", "replace") if isinstance(message.body, bytes) else str(message.body)
+        job = body_of(message)
     task = message.headers.get("task") if isinstance(message.headers, dict) else None
     bury(job, message.delivery_tag, f"not a task of this worker: {task}", 0, sender.hostname)

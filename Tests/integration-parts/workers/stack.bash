@@ -165,6 +165,12 @@ once() {
 dead() { redis LRANGE enhancement:dead 0 -1 | jq -c --arg id "$1" 'select(.job.ticket_id? == $id)'; }
 is_dead() { [[ $(dead "$1") ]]; }
 
+# are_no_jobs ERRORS: whether these, sorted, are what was wrong with the messages that are dead because they are no jobs.
+are_no_jobs() {
+    same "$1" "$(redis LRANGE enhancement:dead 0 -1 | jq -r 'select((.job | type) == "string" and .attempts == 0).reason
+        | capture("^not a job: (?<error>\\w+)").error' | sort | paste -sd ' ')"
+}
+
 # nothing_is_left: whether no job is anywhere, and nothing is recorded about one that is not done.
 nothing_is_left() {
     [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:\|:seen:") ]]
