@@ -117,10 +117,7 @@ survives_its_time_limit() {
 }
 task=tasks.enhance_ticket
 
-is_ended_only_if_stuck() {
-    # shellcheck disable=SC2046 # words, none of which has a space
-    env $(as celery-worker) "$1" "$BATS_TEST_DIRNAME/workers/watched.py" 2>&1
-}
+is_ended_only_if_stuck() { celery_python "$BATS_TEST_DIRNAME/workers/watched.py" 2>&1; }
 
 are_dead_if_they_are_no_jobs() {
     local message edit
@@ -132,6 +129,20 @@ are_dead_if_they_are_no_jobs() {
     eventually are_no_jobs 'DecodeError TypeError TypeError UnicodeEncodeError ValueError'
     eventually nothing_is_left
 }
+
+# There is a worker in between that goes to Redis over TLS.
+needs_the_right_certificate() {
+    tls_on
+    same 3 "$(connections localhost stranger | grep -c 'CERTIFICATE_VERIFY_FAILED.*self-signed certificate')"
+    same 3 "$(connections 127.0.0.1 ca | grep -c "CERTIFICATE_VERIFY_FAILED.*not valid for '127.0.0.1'")"
+    kill_workers
+    over_tls celery-worker localhost ca need_celery
+    send TLS-1
+    once TLS-1
+    same 22 "$(over_tls default localhost ca celery result "$(job_id)" | tail -n 1)"
+    kill_workers
+}
+connections() { over_tls celery-worker "$@" celery_python "$BATS_TEST_DIRNAME/workers/celery_connections.py"; }
 
 is_lost_if_plain() {
     redis LPUSH "$queue" '{"job_id":"1","ticket_id":"LOST-1"}'
@@ -174,10 +185,11 @@ is_lost_if_plain() {
     with_each_celery survives_its_time_limit
 }
 @test "Celery: a worker that takes no jobs ends itself, and one that has just ended a long run does not" {
-    use newest
-    is_ended_only_if_stuck "$newest_python"
-    is_ended_only_if_stuck /usr/bin/python3
+    with_each_celery is_ended_only_if_stuck
 }
 @test "Celery: a message that is no job becomes a dead job" { with_each_celery are_dead_if_they_are_no_jobs; }
+@test "Celery: over TLS, Redis must have a certificate for its name by a trusted CA" {
+    with_each_celery needs_the_right_certificate
+}
 @test "Celery: a plain job is lost" { with_each_celery is_lost_if_plain; }
 @test "Celery: the rights in the README are enough" { with_each_celery was_denied_nothing; }

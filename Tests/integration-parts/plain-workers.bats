@@ -138,6 +138,22 @@ is_run_once() {
 }
 waits_for_later() { (($(redis ZCARD "$queue:later") == 1)); }
 
+# needs_the_right_certificate RECIPE NUMBER
+needs_the_right_certificate() {
+    local name=tls-$2 user=${1/_/-}
+    redis LPUSH "$queue" "$(ticket ".ticket_id = \"TLS-$2\"" | ctl job --format plain)"
+    over_tls "$user" localhost stranger start_plain "$name-stranger" "$1"
+    eventually grep -q 'CERTIFICATE_VERIFY_FAILED.*self-signed certificate' "$dir/worker.$name-stranger.log"
+    kill_worker "$dir/worker.$name-stranger.pid"
+    over_tls "$user" 127.0.0.1 ca start_plain "$name-address" "$1"
+    eventually grep -q "CERTIFICATE_VERIFY_FAILED.*not valid for '127.0.0.1'" "$dir/worker.$name-address.log"
+    kill_worker "$dir/worker.$name-address.pid"
+    over_tls "$user" localhost ca start_plain "$name" "$1"
+    eventually ran "TLS-$2" 1
+    stop "$(<"$dir/worker.$name.pid")"
+    rm "$dir/worker.$name.pid"
+}
+
 dies_with_its_worker() {
     use plain
     start_plain three brpop_worker
@@ -172,6 +188,14 @@ span = trace.get_current_span(propagate.extract(json.load(sys.stdin))).get_span_
 print(f"{span.trace_id:032x} {span.span_id:016x}")')"
 }
 @test "BRPOP: a job dies with its worker" { dies_with_its_worker; }
+@test "redis-py, BRPOP: over TLS, Redis must have a certificate for its name by a trusted CA" {
+    use plain
+    tls_on
+    needs_the_right_certificate redis_worker 1
+    needs_the_right_certificate brpop_worker 2
+    python=/usr/bin/python3 needs_the_right_certificate redis_worker 3
+    python=/usr/bin/python3 needs_the_right_certificate brpop_worker 4
+}
 @test "plain workers: the rights in the README are enough" {
     use plain
     was_denied_nothing

@@ -13,13 +13,22 @@ URL = os.environ.get("SERVICEDESK_REDIS_URL", "redis://127.0.0.1:6379/0")
 QUEUE = os.environ.get("SERVICEDESK_QUEUE_KEY", "enhancement:queue")
 
 
+def tls(url):
+    """For rediss://: whose certificate to trust, and our own. Older redis-py does not check its name by default."""
+    if not url.startswith("rediss://"):
+        return {}
+    ca, certificate, key = (os.environ.get(f"SERVICEDESK_REDIS_{name}_FILE") or None for name in ("CA", "CERT", "KEY"))
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True,
+            "ssl_ca_certs": ca, "ssl_certfile": certificate, "ssl_keyfile": key}
+
+
 def enhance(job):
     """Your work."""
     print(f"{job['job_id']}: {job['description'][:40]!r}", flush=True)
 
 
 def main():
-    store = redis.Redis.from_url(URL, socket_timeout=30)
+    store = redis.Redis.from_url(URL, socket_timeout=30, **tls(URL))
     while True:
         taken = store.brpop(QUEUE, timeout=5)
         if taken:

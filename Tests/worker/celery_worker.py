@@ -46,8 +46,19 @@ def enhance(job):
     print(f"{job['job_id']}: {job['description'][:40]!r}")
 
 
+def tls(url):
+    """For rediss://: whose certificate to trust, and our own. By default kombu trusts anyone."""
+    if not url.startswith("rediss://"):
+        return {}
+    ca, certificate, key = (os.environ.get(f"SERVICEDESK_REDIS_{name}_FILE") or None for name in ("CA", "CERT", "KEY"))
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True,
+            "ssl_ca_certs": ca, "ssl_certfile": certificate, "ssl_keyfile": key}
+
+
 app = Celery("enhancement", broker=URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host="))
 app.conf.update(
+    broker_use_ssl=tls(URL),
+    redis_backend_use_ssl=tls(os.environ.get("CELERY_RESULT_BACKEND", "")),
     task_queues=[Queue(QUEUE)],
     task_default_queue=QUEUE,
     # Acknowledge when the job is done, and not when the process that runs it has died.
@@ -77,7 +88,7 @@ app.conf.update(
     },
 )
 log = get_task_logger(__name__)
-store = redis.Redis.from_url(URL, socket_timeout=30)
+store = redis.Redis.from_url(URL, socket_timeout=30, **tls(URL))
 
 
 def strategy(task, app, consumer):
@@ -120,7 +131,7 @@ def enhance_ticket(self, job):
         except Retry:
             raise
         except Exception as error:
-            log.error("%s goes back into the queue: %r", self.request.id, error)
+            log.error("%s goes back into the queue: %s: %s", self.request.id, type(error).__name__, error)
             time.sleep(1)
             raise Reject(error, requeue=True)
     except SoftTimeLimitExceeded as error:  # the time was up in that pause
@@ -188,7 +199,7 @@ def running(key):
             try:
                 store.expire(f"{QUEUE}:running:{key}", LEASE)
             except redis.RedisError as error:
-                log.warning("cannot renew the lease of %s: %r", key, error)
+                log.warning("cannot renew the lease of %s: %s: %s", key, type(error).__name__, error)
 
     threading.Thread(target=renew, daemon=True).start()
     try:

@@ -62,7 +62,17 @@ for _, job in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], 0, now[1] + now[2] / 1
 end
 """
 
-store = redis.Redis.from_url(URL, socket_timeout=30)
+
+def tls(url):
+    """For rediss://: whose certificate to trust, and our own. Older redis-py does not check its name by default."""
+    if not url.startswith("rediss://"):
+        return {}
+    ca, certificate, key = (os.environ.get(f"SERVICEDESK_REDIS_{name}_FILE") or None for name in ("CA", "CERT", "KEY"))
+    return {"ssl_cert_reqs": "required", "ssl_check_hostname": True,
+            "ssl_ca_certs": ca, "ssl_certfile": certificate, "ssl_keyfile": key}
+
+
+store = redis.Redis.from_url(URL, socket_timeout=30, **tls(URL))
 stopping = threading.Event()
 current = None  # the key of the job that runs
 looked = 0  # when take_back() last looked
@@ -85,7 +95,7 @@ def main():
             if raw is not None:
                 handle(raw)
         except redis.RedisError as error:  # what was in our list is still there
-            say(f"Redis: {error!r}")
+            say(f"Redis: {type(error).__name__}: {error}")
             stopping.wait(1)
     store.delete(ALIVE)  # if our list is not empty, another worker takes back what is in it
 
@@ -188,7 +198,7 @@ def keep_alive():
         try:
             sign_of_life()
         except redis.RedisError as error:
-            say(f"no sign of life: {error!r}")
+            say(f"no sign of life: {type(error).__name__}: {error}")
 
 
 def take_back():

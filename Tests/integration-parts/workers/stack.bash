@@ -3,6 +3,7 @@
 # recipes of Tests/worker with the work of work.py, and as Redis users with the rights that the README there names.
 
 load ../curl/stack.bash
+load workers/tls.bash
 
 recipes=$root/Tests/worker
 newest_python=$root/.build/celery-python/bin/python
@@ -77,20 +78,27 @@ grant() {
     done < <(sed -n ':join; /\\$/ { N; s/\\\n *//; b join; }; '"s/^ *ACL SETUSER \($1 \)/\1/p" "$recipes/README.md")
 }
 
-# as USER: prints the variables of a worker of this stack.
+# as USER: prints the variables of a worker of this stack, which goes to $worker_url if that is set.
 as() {
-    printf '%s\n' "SERVICEDESK_REDIS_URL=unix://$1:secret@$dir/redis.sock?db=1" \
+    printf '%s\n' "SERVICEDESK_REDIS_URL=${worker_url:-unix://$1:secret@$dir/redis.sock?db=1}" \
         WORKER_ATTEMPTS=3 "WORKER_BACKOFF=${WORKER_BACKOFF-0.2}" WORKER_LEASE=3 WORKER_VISIBILITY=4 OTEL_BSP_SCHEDULE_DELAY=200 \
         "PYTHONPATH=$recipes:$BATS_TEST_DIRNAME/workers" PYTHONDONTWRITEBYTECODE=1
 }
 
 # celery COMMAND...: runs it with the Celery of this stack, and with results; if $reader is empty, with all rights.
 celery() {
-    local python=/usr/bin/python3 app=celery_probe
-    [[ $dir != */newest ]] || python=$newest_python app=celery_traced
-    local results=redis+socket://${reader-celery-worker:secret@}$dir/redis.sock?virtual_host=1
+    local app=celery_probe
+    [[ $dir != */newest ]] || app=celery_traced
+    celery_python -m celery -A "$app" "$@"
+}
+
+# celery_python ARGUMENT...: runs the Python that has the Celery of this stack, as a worker of it.
+celery_python() {
+    local python=/usr/bin/python3
+    [[ $dir != */newest ]] || python=$newest_python
+    local results=${worker_url:-redis+socket://${reader-celery-worker:secret@}$dir/redis.sock?virtual_host=1}
     # shellcheck disable=SC2046 # words, none of which has a space
-    env $(as celery-worker) CELERY_RESULT_BACKEND="$results" "$python" -m celery -A "$app" "$@"
+    env $(as celery-worker) CELERY_RESULT_BACKEND="$results" "$python" "$@"
 }
 
 # need_celery: starts a worker, unless there is one already, and waits until it takes jobs.
@@ -100,7 +108,7 @@ need_celery() {
         [[ ! -s $file ]] || gone "$(<"$file")" || return 0
     done
     while [[ -e $dir/worker.$number.log ]]; do ((number += 1)); done
-    export -f celery as
+    export -f celery celery_python as
     export recipes newest_python dir BATS_TEST_DIRNAME
     background "$dir/worker.$number.log" bash -c 'celery "$@"' - worker --concurrency 2 --hostname "$number@test" \
         --loglevel info --without-gossip --without-mingle --without-heartbeat
