@@ -8,8 +8,9 @@ conftest.py, and let a test take the fixture:
         assert my_worker(entry) == ...
 
 The environment names the stack, as `spawn/up` prints it: SERVICEDESK_URL, SERVICEDESK_SECRET, SERVICEDESK_REDIS_URL, and
-SERVICEDESK_QUEUE_KEY for a key of your own. Without SERVICEDESK_URL such tests are skipped. No worker may run on the
-queue at the same time: it would take the jobs. Other jobs in the queue are left alone.
+SERVICEDESK_QUEUE_KEY for a key of your own; for rediss:// also SERVICEDESK_REDIS_CA_FILE and so on. Without SERVICEDESK_URL
+such tests are skipped. No worker may run on the queue at the same time: it would take the jobs. Other jobs in the queue are
+left alone.
 """
 import hashlib
 import hmac
