@@ -47,7 +47,7 @@ is_taken_back_late() {
 }
 is_forgotten() { [[ ! $(redis ZSCORE "$queue:workers" "$1") ]]; }
 
-# The clock of one worker is a day and an hour ahead: it puts a job off, and is killed. That of another is behind: it runs that
+# The clock of one worker is 25 hours ahead: it puts a job off, and is killed. That of another is as much behind: it runs that
 # job, and is killed in the next one.
 is_run_on_time() {
     local key
@@ -110,11 +110,13 @@ are_dead_with_their_reason() {
     redis LPUSH "$queue" 'not "JSON"'
     printf '[%.0s' {1..200000} | redis -x LPUSH "$queue"
     redis LPUSH "$queue" '{"job_id":"\ud800"}'
+    printf '{"description":"secret \xff"}' | redis -x LPUSH "$queue"
     eventually is_dead POISON-2
     same '["ValueError: no use",3]' "$(dead POISON-2 | jq -c '[.reason, .attempts]')"
     same 3 "$(runs POISON-2 | wc -l)"
     redis LRANGE enhancement:dead 0 -1 | jq -e 'select(.job == "not \"JSON\"" and .attempts == 0).reason | test("not a job")'
-    eventually are_no_jobs 'JSONDecodeError RecursionError UnicodeEncodeError'
+    eventually are_no_jobs 'JSONDecodeError RecursionError UnicodeDecodeError UnicodeEncodeError'
+    run ! grep secret "$dir"/worker.*.log
     send KILL-2
     for number in 1 2 3; do
         eventually ran KILL-2 $number

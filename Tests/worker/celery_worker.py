@@ -47,7 +47,7 @@ def enhance(job):
 
 
 def tls(url):
-    """For rediss://: whose certificate to trust, and our own. By default kombu trusts anyone."""
+    """For rediss://: the CAs to trust, and our own certificate. By default, kombu would trust any server."""
     if not url.startswith("rediss://"):
         return {}
     ca, certificate, key = (os.environ.get(f"SERVICEDESK_REDIS_{name}_FILE") or None for name in ("CA", "CERT", "KEY"))
@@ -101,7 +101,7 @@ def strategy(task, app, consumer):
             key_of(*args, **kwargs, task_id=message.headers["id"]).encode()  # fails for half a surrogate pair
             check_nesting([message.payload, message.headers])
         except Exception as error:
-            bury(body_of(message), message.delivery_tag, f"not a job: {error!r}", 0, consumer.hostname)
+            bury(body_of(message), message.delivery_tag, f"not a job: {type(error).__name__}: {error}", 0, consumer.hostname)
             return message.ack_log_error(log, consumer.connection_errors)
         return take(message, body, *rest)
 

@@ -64,7 +64,7 @@ end
 
 
 def tls(url):
-    """For rediss://: whose certificate to trust, and our own. Older redis-py does not check its name by default."""
+    """For rediss://: the CAs to trust, and our own certificate. By default, redis-py before 6 would not compare the host."""
     if not url.startswith("rediss://"):
         return {}
     ca, certificate, key = (os.environ.get(f"SERVICEDESK_REDIS_{name}_FILE") or None for name in ("CA", "CERT", "KEY"))
@@ -111,7 +111,7 @@ def handle(raw):
         key = key_of(job)
         str(key).encode()  # fails for half a surrogate pair
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        return bury(raw, f"not a job: {error!r}", 0, None)
+        return bury(raw, f"not a job: {type(error).__name__}: {error}", 0, None)
     if not store.set(f"{QUEUE}:running:{key}", NAME, nx=True, ex=LEASE):
         return leave(raw, lambda pipe: pipe.eval(PUT_OFF, 1, LATER, LEASE / 3, raw))
     if store.exists(f"{QUEUE}:done:{key}"):

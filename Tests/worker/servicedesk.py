@@ -25,7 +25,7 @@ import redis
 
 
 def tls(url):
-    """For rediss://: whose certificate to trust, and our own. Older redis-py does not check its name by default."""
+    """For rediss://: the CAs to trust, and our own certificate. By default, redis-py before 6 would not compare the host."""
     if not url.startswith("rediss://"):
         return {}
     ca, certificate, key = (os.environ.get(f"SERVICEDESK_REDIS_{name}_FILE") or None for name in ("CA", "CERT", "KEY"))

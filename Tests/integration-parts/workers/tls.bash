@@ -1,5 +1,5 @@
-# Redis over TLS: the Redis of a stack also listens on a port of its own, for clients with a certificate. Its certificate is for
-# localhost. Both are issued by a throwaway CA; another one, which is not trusted, is called stranger.
+# Redis over TLS: the Redis of a stack also listens on a port, for clients that have a certificate. Its own is for localhost.
+# A throwaway CA has issued both; another one, which has issued none, is called stranger.
 
 # tls_on: has the Redis of this stack listen for TLS; sets $tls_port.
 tls_on() {
