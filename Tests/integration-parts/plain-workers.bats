@@ -36,12 +36,12 @@ key_in() { jq -r '"\(.tenant_id):\(.delivery_id)"' <<<"$1"; }
 is_taken_back_late() {
     local job
     job=$(ticket '.ticket_id = "LATE-1"' | ctl job --format plain)
-    redis SET "$queue:seen:gone:1:2" 1 EX 100
+    redis SET "$queue:known:gone:1:2" 1 EX 100
     redis ZADD "$queue:workers" 1 gone:1:2 2 older:1:2
     eventually is_forgotten older:1:2
     redis LPUSH "$queue:worker:gone:1:2" "$job"
     eventually is_done "$(key_in "$job")"
-    redis DEL "$queue:seen:gone:1:2"
+    redis DEL "$queue:known:gone:1:2"
     eventually is_forgotten gone:1:2
     nothing_is_left
 }

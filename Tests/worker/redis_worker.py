@@ -36,10 +36,10 @@ LATER = f"{QUEUE}:later"
 OWN = f"{QUEUE}:worker:{NAME}"
 ALIVE = f"{QUEUE}:alive:{NAME}"
 # Outlives the sign of life by a day: a BLMOVE that was under way when its worker died can still be carried out.
-SEEN = f"{QUEUE}:seen:{NAME}"
+KNOWN = f"{QUEUE}:known:{NAME}"
 
 # The only clock that counts is Redis' own: those of the workers may differ.
-# KEYS: a worker's sign of life, that it was seen, its list, the queue, the names of workers. ARGV: its name.
+# KEYS: a worker's sign of life, that it is known, its list, the queue, the names of workers. ARGV: its name.
 # What the worker held is taken next.
 TAKE_BACK = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -186,7 +186,7 @@ def bury(raw, reason, attempts, key):
 def sign_of_life():
     with store.pipeline() as pipe:
         # The score is for people: when it was, by this worker's clock.
-        pipe.zadd(WORKERS, {NAME: time.time()}).set(ALIVE, 1, ex=LEASE).set(SEEN, 1, ex=LEASE + 86400)
+        pipe.zadd(WORKERS, {NAME: time.time()}).set(ALIVE, 1, ex=LEASE).set(KNOWN, 1, ex=LEASE + 86400)
         if current:
             pipe.expire(f"{QUEUE}:running:{current}", LEASE)
         pipe.execute()
@@ -210,7 +210,7 @@ def take_back():
     looked = now
     store.eval(TAKE_DUE, 2, LATER, QUEUE)
     for name in map(bytes.decode, store.zrange(WORKERS, 0, -1)):
-        keys = [f"{QUEUE}:alive:{name}", f"{QUEUE}:seen:{name}", f"{QUEUE}:worker:{name}", QUEUE, WORKERS]
+        keys = [f"{QUEUE}:alive:{name}", f"{QUEUE}:known:{name}", f"{QUEUE}:worker:{name}", QUEUE, WORKERS]
         count = store.eval(TAKE_BACK, len(keys), *keys, name)
         if count:
             say(f"took back {count} from {name}")

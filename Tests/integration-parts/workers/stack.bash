@@ -181,7 +181,7 @@ are_no_jobs() {
 
 # nothing_is_left: whether no job is anywhere, and nothing is recorded about one that is not done.
 nothing_is_left() {
-    [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:\|:seen:") ]]
+    [[ ! $(redis KEYS "$queue*" | grep -v ":done:\|:workers$\|:alive:\|:known:") ]]
 }
 
 # --- what every worker has to do -------------------------------------------------------------------------------------
