@@ -17,8 +17,10 @@ package struct IdempotencyKey: Sendable {
 /// answers the value.
 package struct Idempotency: Sendable {
     /// The push first and the key after it: the other way round a push that failed would leave a key, and the sender's
-    /// retry would be swallowed. Redis refuses a script's later commands only for want of rights, so the right to SET is tried
-    /// before: Redis 6 cannot be asked, but refuses the SET that changes nothing, since the key is not there. A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT would not wait for the first job.
+    /// retry would be swallowed. Redis refuses a script's later commands only for want of rights, and undoes nothing, so the
+    /// script first finds out whether it may SET the key. Redis 6 has no command for that: there it tries a SET that changes
+    /// nothing, since the key does not exist (`XX`). A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT
+    /// would not wait for the first job.
     package static let script = """
         local seen = redis.call('GET', KEYS[2]) \
         if seen then \

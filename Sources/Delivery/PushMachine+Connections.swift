@@ -97,7 +97,8 @@ extension PushMachine {
             return dialling.wait(until: now + policy.retryDelay)
         }
         guard !hasMoreAddresses else { return dialling.wait(until: now) }
-        // Redis is there, and will take jobs: they wait for it as they would on a connection, unless it was given up before.
+        // Redis is there, and will take jobs soon: they wait, as they would on a connection. If the breaker has opened before,
+        // it stays open until Redis takes one.
         if cause.isBusy && breaker.state != .unreachable {
             if !dialling.isServerBusy { note(.dialFailed(failure)) }
             dialling.noteServerBusy()

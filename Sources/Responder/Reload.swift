@@ -52,7 +52,7 @@ extension Responder {
             return .loaded(LoadedFiles(secrets: secrets, password: password, tls: tls))
         }
         if !isStarted {
-            // Else a key that was taken out of the file would be accepted until HUP or the next change.
+            // Otherwise a key that was taken out of the file would be accepted until HUP or the next change.
             tenantsWatch?.noteNotRead()
             log.line(.error, "secrets not reloaded, still using the old ones: no thread or descriptor is available")
         }
