@@ -54,7 +54,7 @@ package struct RecordScanner {
             let isPadded = header.paddingLength > 0
             guard !isPadded || (header.contentLength > 0 && content != .beginRequest) else { return nil }
             switch content {
-            case .management: return nil
+            case .management, .lateAbort: return nil
             case .beginRequest: try sequence.begin(bytes.extracting(start..<end))
             case .params: gather(bytes, start..<start + header.contentLength, into: &shape)
             case .endOfParams:

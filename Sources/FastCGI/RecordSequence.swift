@@ -34,6 +34,8 @@ struct RecordSequence {
         case body
         case endOfBody
         case management
+        /// Nothing: the request has been answered meanwhile.
+        case lateAbort
     }
 
     private enum Stage { case begin, params, body, ended }
@@ -74,6 +76,8 @@ struct RecordSequence {
             }
             bodyLength += header.contentLength
             return .body
+        // Records of an inactive request are ignored (section 3.3). This one crosses the answer if a client leaves.
+        case (.begin, .abortRequest) where header.contentLength == 0: return .lateAbort
         case (_, .abortRequest): throw .aborted
         case (_, .beginRequest), (_, .params), (_, .stdin): throw .recordOrder
         case (_, .endRequest), (_, .stdout), (_, .stderr), (_, .data), (_, .getValues), (_, .getValuesResult),

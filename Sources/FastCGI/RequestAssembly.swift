@@ -108,7 +108,7 @@ package final class RequestAssembly {
         switch kind {
         case .beginRequest, .management: content.removeAll(keepingCapacity: true)
         case .body: reserveBody()
-        case .params, .endOfParams, .endOfBody: break
+        case .params, .endOfParams, .endOfBody, .lateAbort: break
         }
         try move(to: .content(record, kind, left: record.contentLength))
     }
@@ -129,7 +129,7 @@ package final class RequestAssembly {
         case .beginRequest, .management: content.append(piece)
         case .params: parameters.append(piece)
         case .body: if !isTooLong { body.append(piece) }
-        case .endOfParams, .endOfBody: break
+        case .endOfParams, .endOfBody, .lateAbort: break
         }
     }
 
@@ -139,7 +139,7 @@ package final class RequestAssembly {
         case .beginRequest: try sequence.begin(content.span)
         case .endOfParams: guard forEachParameter({ _, _ in }) else { throw .parameterLength }
         case .management: try Management.appendReply(to: header.type, content.span, into: &replies)
-        case .params, .body, .endOfBody: break
+        case .params, .body, .endOfBody, .lateAbort: break
         }
     }
 

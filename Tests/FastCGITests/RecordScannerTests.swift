@@ -91,7 +91,8 @@ struct RecordScannerTests {
             ("role 0", begin(role: 0), .role), ("a short BEGIN", record(Kind.begin, [0, 1, 0]), .recordLength),
             ("an empty BEGIN", record(Kind.begin), .recordLength),
             ("a long BEGIN", record(Kind.begin, length: 9), .recordLength),
-            ("an abort", begin() + record(Kind.abort), .aborted), ("an abort first", record(Kind.abort), .aborted),
+            ("an abort", begin() + record(Kind.abort), .aborted),
+            ("an abort with content", record(Kind.abort, [1]), .aborted),
             (
                 "an abort in the body",
                 begin() + record(Kind.parameters) + record(Kind.stdin, [1]) + record(Kind.abort), .aborted

@@ -41,6 +41,28 @@ struct ServerFaultTests {
         #expect(try site.send(request(body: utf8("next")), from: next).body == utf8("next"))
     }
 
+    /// A web server whose client leaves sends one, and may keep the connection.
+    @Test(arguments: [0, 5])
+    func `an abort of a request that is answered by then is ignored`(padding: Int) throws {
+        let site = try Site()
+        let client = try site.connectAndAccept()
+        var abort = record(Kind.abort)
+        abort[6] = UInt8(padding)
+        abort += [UInt8](repeating: 7, count: padding)
+        for round in 0..<4 {
+            let event = try site.send(request(body: utf8("\(round)")), from: client)
+            #expect(event.body == utf8("\(round)"))
+            // Before the answer is sent, and after it.
+            if round % 2 == 0 { client.send(abort) }
+            let isAnswered = site.server.answer(event.token, with: response.span)
+            #expect(isAnswered)
+            if round % 2 == 1 { client.send(abort) }
+            #expect(site.quiet(1).isEmpty)
+        }
+        client.close()
+        #expect(site.quiet(1).isEmpty && site.server.connectionCount == 0)
+    }
+
     @Test func `after 300 spoilt requests the next good one is served`() throws {
         let site = try Site(limits(request: .milliseconds(5), body: 64))
         let original = request(pair("A", "b") + pair("C", "d"), body: utf8("body"), size: 6)
