@@ -31,8 +31,8 @@ extension QuarantineService {
         }
     }
 
-    /// Redis does not roll a script back: what it could refuse after the push is asked for before. A value ends with a colon and
-    /// the digest of the body.
+    /// Redis does not roll a script back: what it could refuse after the push is tried before, by commands that change nothing,
+    /// or asked for. A value ends with a colon and the digest of the body.
     private static let replayScript = """
         if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return false end \
         redis.call('XDEL', KEYS[2], '0-0') \
@@ -42,7 +42,8 @@ extension QuarantineService {
         if #seen == #ARGV[3] and string.sub(seen, -65) == string.sub(ARGV[3], -65) then \
         redis.call('XDEL', KEYS[2], ARGV[1]) end \
         return seen end \
-        if redis.acl_check_cmd and not redis.acl_check_cmd('SET', KEYS[3], ARGV[3], 'EX', ARGV[4]) then \
+        if not redis.acl_check_cmd then redis.call('SET', KEYS[3], '', 'XX') \
+        elseif not redis.acl_check_cmd('SET', KEYS[3], ARGV[3], 'EX', ARGV[4]) then \
         return redis.error_reply('NOPERM the user may not SET the mark of a delivery') end \
         end \
         redis.call('LPUSH', KEYS[1], ARGV[2]) \

@@ -169,6 +169,19 @@ without_set_no_named_delivery_is_queued() {
     same 1 "$(depth)"
 }
 
+without_set_no_quarantined_request_is_queued() {
+    local id
+    id=$(redis XADD "{$queue}:quarantine" '*' body "$(ticket)" delivery kept)
+    redis ACL SETUSER default -set
+    for number in 1 2; do
+        run -1 "${program%/*}/servicedeskctl" quarantine replay "$id"
+        same '0 1' "$(depth) $(redis XLEN "{$queue}:quarantine")"
+    done
+    redis ACL SETUSER default +set
+    run -0 "${program%/*}/servicedeskctl" quarantine replay "$id"
+    same '1 0' "$(depth) $(redis XLEN "{$queue}:quarantine")"
+}
+
 @test "the servers are Redis 6.2 and Valkey" { each_server it_is_that_server; }
 @test "a named delivery is queued once, also by a script that the server has lost" { each_server named_is_queued_once; }
 @test "as a replica it refuses a named delivery, 503, and takes it once it is the primary again" {
@@ -182,4 +195,7 @@ without_set_no_named_delivery_is_queued() {
 }
 @test "without the right +set named deliveries are 503, and none is queued" {
     each_server without_set_no_named_delivery_is_queued
+}
+@test "without the right +set no request of the quarantine is queued" {
+    each_server without_set_no_quarantined_request_is_queued
 }
