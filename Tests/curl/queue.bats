@@ -62,10 +62,12 @@ load stack.bash
 @test "a ticket that comes while Redis is loading its data waits for it" {
     post "$(ticket)"
     accepted
-    redis EVAL 'for n = 1, 5000 do redis.call("SET", n, string.rep("x", 100)) end' 0 >/dev/null
+    redis EVAL 'for n = 1, 50 do redis.call("SET", n, string.rep("x", 2000)) end' 0 >/dev/null
+    redis CONFIG SET rdbcompression no >/dev/null
+    redis SAVE >/dev/null
     stop "$(<"$dir/redis.pid")" KILL
     background "$dir/redis.log" redis-server --dir "$dir" --port 0 --unixsocket "$dir/redis.sock" --save '' \
-        --appendonly yes --key-load-delay 1000 --loading-process-events-interval-bytes 1024
+        --key-load-delay 100000 --loading-process-events-interval-bytes 1024
     echo "$pid" >"$dir/redis.pid"
     eventually eval 'redis PING 2>&1 | grep LOADING'
     # One that did not see Redis go: its breaker is closed.
@@ -79,6 +81,8 @@ load stack.bash
     grep -q 'cannot be reached: Redis answered LOADING: Redis is busy or loading; pushes are retried; trying again' "$dir/loading.json"
     run ! grep 'answering 503 at once' "$dir/loading.json"
     stop "$(<"$dir/loading.sock.pid")"
+    stop "$(<"$dir/redis.pid")"
+    redis_start
     nginx_use main
     wait_for 15 recovers
 }

@@ -266,18 +266,26 @@ class Stack:
 
     def reach_each_responder(self):
         """Has each in turn take the requests. Otherwise one may get none for long: nginx prefers the connections that it
-        has, and the kernel gives a new one to the first process that waits for any."""
+        has, and the kernel gives a new one to the first process that waits for any. So all processes are stopped until
+        other requests hold all connections that there are, and then one goes on alone."""
         pids = self.responders()
         for pid in pids:
-            others = [other for other in pids if other != pid]
+            holding = []
             try:
-                for other in others:
-                    kill(other, signal.SIGSTOP)
-                self.reload_nginx()
+                for each in pids:
+                    kill(each, signal.SIGSTOP)
+                for _ in range(64 * min(len(self.nginx_workers()), 4) + 40):  # nginx keeps 64 for each worker
+                    connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+                    connection.request("GET", "/health/live")
+                    holding.append(connection)
+                kill(pid, signal.SIGCONT)
                 time.sleep(0.2)
             finally:
-                for other in others:
-                    kill(other, signal.SIGCONT)
+                for each in pids:
+                    kill(each, signal.SIGCONT)
+            for connection in holding:
+                connection.getresponse().read()
+                connection.close()
 
     def nginx_workers(self):
         return children(self.nginx_pid)
