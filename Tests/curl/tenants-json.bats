@@ -185,13 +185,16 @@ refused() {
     [[ $output == *"SERVICEDESK_SECRET is in quotes"* ]]
 }
 
+# many: prints a file of 100,000 tenants.
+many() {
+    printf '{"tenants":[{"id":"acme","keys":[{"id":"1","mode":"servicedesk","secret":"%s"}]}' "$acme"
+    awk 'BEGIN { for (n = 1; n < 100000; n++) printf ",\n{\"id\":\"t-%d\",\"keys\":[{\"id\":\"1\",\"mode\":\"servicedesk\",\"secret\":\"secret-of-some-length-for-tenant-%d\"}]}", n, n }'
+    echo ']}'
+}
+
 @test "100,000 tenants are loaded without delaying requests" {
     : >"$SERVICEDESK_LOG_FILE"
-    {
-        printf '{"tenants":[{"id":"acme","keys":[{"id":"1","mode":"servicedesk","secret":"%s"}]}' "$acme"
-        awk 'BEGIN { for (n = 1; n < 100000; n++) printf ",\n{\"id\":\"t-%d\",\"keys\":[{\"id\":\"1\",\"mode\":\"servicedesk\",\"secret\":\"secret-of-some-length-for-tenant-%d\"}]}", n, n }'
-        echo ']}'
-    } >"$SERVICEDESK_TENANTS_FILE.new"
+    many >"$SERVICEDESK_TENANTS_FILE.new"
     load_starts 2
     both_say 'tenants reloaded: 100000;' mv "$SERVICEDESK_TENANTS_FILE.new" "$SERVICEDESK_TENANTS_FILE"
     secret=secret-of-some-length-for-tenant-99999 post "$(ticket '.tenant_id = "t-99999"')"
@@ -205,9 +208,7 @@ refused() {
 }
 
 @test "HUP while the file is read at the start does not end the process" {
-    printf '{"tenants":[{"id":"acme","keys":[{"id":"1","mode":"servicedesk","secret":"%s"}]}%s]}' "$acme" "$(
-        awk 'BEGIN { for (n = 1; n < 100000; n++) printf ",\n{\"id\":\"t-%d\",\"keys\":[{\"id\":\"1\",\"mode\":\"servicedesk\",\"secret\":\"secret-of-some-length-for-tenant-%d\"}]}", n, n }'
-    )" >"$BATS_TEST_TMPDIR/many"
+    many >"$BATS_TEST_TMPDIR/many"
     chmod 600 "$BATS_TEST_TMPDIR/many"
     SERVICEDESK_TENANTS_FILE=$BATS_TEST_TMPDIR/many SERVICEDESK_LOG_FILE=$BATS_TEST_TMPDIR/json \
         background "$BATS_TEST_TMPDIR/log" spawn-fcgi -n -s "$BATS_TEST_TMPDIR/s" -- "$program"
