@@ -26,7 +26,7 @@ teardown_file() { stack_down; }
 
 stack_down() {
     local file
-    for file in "$dir/load.pid" "$dir"/*/nginx.pid "$dir/responder.sock.pid" "$dir/redis.pid"; do
+    for file in "$dir/load.pid" "$dir"/*/nginx.pid "$dir"/*.sock.pid "$dir/redis.pid"; do
         [[ ! -s $file ]] || stop "$(<"$file")"
     done
 }
