@@ -309,7 +309,7 @@ FAULTS = [
           short=1, evidence=LOST),
     Fault("redis-demoted", "the primary turned into a replica, and back", demote, evidence=LOST),
     Fault("redis-refuses", "/".join((*REFUSALS, "BUSY", "MISCONF")), refuse, times=27, short=9, rest=0.1, recovers=5),
-    Fault("client-killed", "CLIENT KILL of all responders' connections", kill_clients, evidence=LOST,
+    Fault("client-killed", "CLIENT KILL of all responders' connections", kill_clients, short=4, evidence=LOST,
           executes=True),
     Fault("proxy-delay", "a proxy holds everything for 0.3 s, sometimes 6 s", in_the_way("delay"), recovers=8,
           short=1, around=proxied),
