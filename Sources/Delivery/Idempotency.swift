@@ -17,24 +17,33 @@ package struct IdempotencyKey: Sendable {
 /// answers the value.
 package struct Idempotency: Sendable {
     /// The push first and the key after it: the other way round a push that failed would leave a key, and the sender's
-    /// retry would be swallowed. Redis refuses a script's later commands only for want of rights, and undoes nothing, so the
-    /// script first finds out whether it may SET the key. Redis 6 has no command for that: there it tries a SET that changes
-    /// nothing, since the key does not exist (`XX`). A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT
-    /// would not wait for the first job.
+    /// retry would be swallowed. A repeat writes too where replicas are waited for (`ARGV[4]`), or WAIT would not wait for the
+    /// first job.
     package static let script = """
         local seen = redis.call('GET', KEYS[2]) \
         if seen then \
         if ARGV[4] == '1' then redis.call('SET', KEYS[2], seen, 'KEEPTTL') end \
         return seen end \
-        if not redis.acl_check_cmd then redis.call('SET', KEYS[2], '', 'XX') \
-        elseif not redis.acl_check_cmd('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) then \
-        return redis.error_reply('NOPERM the user may not SET the mark of a delivery') end \
+        \(ensuringSet(key: "KEYS[2]", value: "ARGV[2]", window: "ARGV[3]")) \
         local depth = redis.call('LPUSH', KEYS[1], ARGV[1]) \
         redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3]) \
         return depth
         """
     /// SHA-1 of the script, as SCRIPT LOAD answers it. A test compares them.
     package static let scriptDigest = "c94af690889b3473d139dd69b42842f41e085b36"
+
+    /// What a script does before it pushes a job whose key it sets afterwards: it ends where it may not SET that key, which
+    /// does not exist yet. Redis refuses a script's later commands only for want of rights, and undoes none before. Redis 6
+    /// cannot be asked about rights: there a SET that changes nothing (`XX`) is tried.
+    ///
+    /// - Parameters: the Lua expressions for the arguments of that SET.
+    package static func ensuringSet(key: String, value: String, window: String) -> String {
+        """
+        if not redis.acl_check_cmd then redis.call('SET', \(key), '', 'XX') \
+        elseif not redis.acl_check_cmd('SET', \(key), \(value), 'EX', \(window)) then \
+        return redis.error_reply('NOPERM the user may not SET the mark of a delivery') end
+        """
+    }
 
     private static let jobIDLength = 36
     private static let valueLength = jobIDLength + 1 + 64

@@ -42,9 +42,7 @@ extension QuarantineService {
         if #seen == #ARGV[3] and string.sub(seen, -65) == string.sub(ARGV[3], -65) then \
         redis.call('XDEL', KEYS[2], ARGV[1]) end \
         return seen end \
-        if not redis.acl_check_cmd then redis.call('SET', KEYS[3], '', 'XX') \
-        elseif not redis.acl_check_cmd('SET', KEYS[3], ARGV[3], 'EX', ARGV[4]) then \
-        return redis.error_reply('NOPERM the user may not SET the mark of a delivery') end \
+        \(Idempotency.ensuringSet(key: "KEYS[3]", value: "ARGV[3]", window: "ARGV[4]")) \
         end \
         redis.call('LPUSH', KEYS[1], ARGV[2]) \
         if KEYS[3] then redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[4]) end \

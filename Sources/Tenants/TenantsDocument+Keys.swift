@@ -120,7 +120,7 @@ extension KeyUses.Use {
         }
         guard since > now - Self.quietTime else { return nil }
         return """
-            may still be in use: its uses are noted only since \(Timestamp.text(since)), and there was none yet; try again \
+            may still be in use: its uses have been noted only since \(Timestamp.text(since)), and there was none; try again \
             after \(Timestamp.text(since + Self.quietTime)), or use --force if its sender has the new secret
             """
     }

@@ -9,7 +9,7 @@ struct Post {
     /// 0 if there was no answer.
     let status: Int
     let microseconds: Int
-    /// Why there was no answer, for a terminal. It may quote the server, such as a name in its certificate.
+    /// Why there was no answer. It may quote the server, such as a name in its certificate, and is safe for a terminal.
     let error: String
 }
 

@@ -175,7 +175,7 @@ struct TenantsDocumentTests {
         #expect(
             retire("a", since: now - 86_399)
                 == """
-                a may still be in use: its uses are noted only since 2026-11-26T09:30:01Z, and there was none yet; try again \
+                a may still be in use: its uses have been noted only since 2026-11-26T09:30:01Z, and there was none; try again \
                 after 2026-11-27T09:30:01Z, or use --force if its sender has the new secret
                 """)
         #expect(retire("a", since: now - 86_400) == nil)

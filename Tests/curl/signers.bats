@@ -249,7 +249,7 @@ no_room() (
     same 2 "$(depth)"
 }
 
-@test "a kept copy is sent again with the same webhook-id, and is left to whoever sends it" {
+@test "a kept copy is sent again with the same webhook-id, and stays where it is" {
     cp "$dir/secret.sdp-scripts" secret.txt
     for language in "${languages[@]}"; do
         v3 ".LOGIN_NAME = \"again-$language\"" >v3.json

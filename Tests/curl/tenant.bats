@@ -102,7 +102,7 @@ state() { ctl tenant list "$1" | grep -P "^$1\t$2\t" | cut -f 3-; }
     [[ $output == *"$old was used within the last day, at 20"* ]]
     # Nor does the other one's silence of some seconds prove that it has changed.
     run -1 ctl tenant retire globex --key "$old"
-    [[ $output == *"$old may still be in use: its uses are noted only since 20"*'try again after 20'* ]]
+    [[ $output == *"$old may still be in use: its uses have been noted only since 20"*'try again after 20'* ]]
     ctl tenant retire acme --key "$old" --force --no-wait
     run -0 ctl tenant retire globex --key "$old" --force
     for tenant in acme globex; do
